@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+SOURCE ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help serve bake test check format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.build model/contract.json ## Bake the model if there is none, and serve it on http://127.0.0.1:8001
+	./run.sh
+
+bake: $(VENV)/.build ## Train, check and export the census model to model/ (SOURCE=auto|real|synthetic)
+	python -m model_build bake --source $(SOURCE)
+
+model/contract.json: | $(VENV)/.build
+	python -m model_build bake --source $(SOURCE)
+
+test: $(VENV)/.test ## Run the tests that need no other tool
+	python -m pytest
+
+check: $(VENV)/.test ## Lint, formatting and types
+	ruff check
+	ruff format --check
+	mypy
+
+format: $(VENV)/.test ## Put the code into shape
+	ruff check --fix
+	ruff format
+
+lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requirements files
+	uv pip compile --group test -o tests/requirements.txt $(COMPILE)
+	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)
+
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --custom-compile-command "make lock"
+
+clean: ## Remove the virtual environment, the baked model and caches; data/ stays
+	rm -rf $(VENV) model model.joblib .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.build: model_build/requirements.txt | $(VENV)/bin/python
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@ $(VENV)/.build
