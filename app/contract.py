@@ -1,0 +1,151 @@
+"""contract.json: what the service must know of its model, and the check that a baked model is whole."""
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from app.errors import StartupError
+from app.features import Feature, Frozen, check_names
+
+SCHEMA_VERSION: Literal[1] = 1
+BINARY = 2  # labels
+CONTRACT_FILE = "contract.json"
+MODEL_FILE = "model.onnx"
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")]
+DataSource = Literal["real", "synthetic"]
+
+Probabilities = npt.NDArray[np.floating[Any]]
+Positions = npt.NDArray[np.intp]
+
+
+class Target(Frozen):
+    """What is predicted: one of the labels. Two labels have a positive one and its threshold."""
+
+    name: str = Field(min_length=1)
+    labels: tuple[str, ...] = Field(min_length=BINARY)
+    positive: str | None = None
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _positive_is_a_label(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("every label may stand only once")
+        if len(self.labels) > BINARY:
+            if self.positive is not None:
+                raise ValueError("a positive label is for two labels only")
+        elif self.positive not in self.labels:
+            raise ValueError(f"positive must be one of the labels: {', '.join(self.labels)}")
+        return self
+
+    def decide(self, probabilities: Probabilities) -> Positions:
+        """Return the position of each row's label, from probabilities [N, labels].
+
+        Of two labels the positive one is taken from its threshold on, of more the likeliest.
+        """
+        if self.positive is None:
+            return np.asarray(probabilities.argmax(axis=1))
+        positive = self.labels.index(self.positive)
+        return np.where(probabilities[:, positive] >= self.threshold, positive, 1 - positive)
+
+
+class Provenance(Frozen):
+    """Where the model comes from."""
+
+    data_source: DataSource
+    data_uri: str
+    data_sha256: Sha256 | None
+    rows: int
+    licence: str
+    spec_sha256: Sha256
+    git_commit: str | None
+    libraries: dict[str, str]
+    trained_at: datetime
+
+
+class Contract(Frozen):
+    """The whole of contract.json."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    title: str
+    description: str
+    model_version: Version
+    features: tuple[Feature, ...] = Field(min_length=1)
+    target: Target
+    metrics: dict[str, float]
+    provenance: Provenance
+    files: dict[str, Sha256]
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        check_names(self.features)
+        return self
+
+    @property
+    def model_sha256(self) -> str:
+        return self.files[MODEL_FILE]
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """One row that the model answers, from the examples of the features."""
+        return {feature.name: feature.example for feature in self.features}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(directory: Path) -> Contract:
+    """Read and verify the baked model in `directory`; raise StartupError if anything is off."""
+    path = directory / CONTRACT_FILE
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise StartupError(
+            f"There is no baked model at {directory} ({error.strerror}: {path}). "
+            "Make one with `python -m model_build bake`, or set MODEL_DIR."
+        ) from error
+    contract = _parse(path, text)
+    _verify(directory, contract)
+    return contract
+
+
+def _parse(path: Path, text: bytes) -> Contract:
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StartupError(f"{path} is not a contract: it has no schema_version.") from error
+    if version != SCHEMA_VERSION:
+        raise StartupError(
+            f"{path} has schema_version {version!r}; this service reads {SCHEMA_VERSION}. "
+            "Bake it again with the model_build of this version, or run the service that it was baked for."
+        )
+    try:
+        return Contract.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StartupError(f"{path} is not a valid contract: {where}: {first['msg']}.") from error
+
+
+def _verify(directory: Path, contract: Contract) -> None:
+    if MODEL_FILE not in contract.files:
+        raise StartupError(f"{directory / CONTRACT_FILE} lists no {MODEL_FILE}.")
+    for name, expected in contract.files.items():
+        path = directory / name
+        try:
+            found = sha256(path.read_bytes())
+        except OSError as error:
+            raise StartupError(
+                f"The baked model is incomplete: {path} can't be read ({error.strerror})."
+            ) from error
+        if found != expected:
+            raise StartupError(f"The baked model was changed: {path} has sha256 {found}, not {expected}.")

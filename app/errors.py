@@ -1,0 +1,126 @@
+"""The family of errors, and the one JSON shape in which clients see them (RFC 9457)."""
+
+import json
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+LISTED_ERRORS = 100
+
+log = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """Base of everything the service raises on purpose."""
+
+
+class StartupError(ServiceError):
+    """The service can't serve as it is set up; the sentence goes to the terminal, the exit code is 1."""
+
+
+class InvalidValue(BaseModel):
+    """One thing that is wrong with the rows of a request."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"loc": ["inputs", 3, "age"]}]})
+
+    loc: list[str | int] = Field(description="Where it is: keys and zero-based row numbers from the top.")
+    msg: str = Field(description="What is wrong and what is allowed.")
+    type: str = Field(description="A stable name for this kind of mistake.")
+
+
+class ProblemDocument(BaseModel):
+    """The body of every error (RFC 9457, application/problem+json)."""
+
+    type: str = Field(description="A stable name for this kind of problem.")
+    title: str = Field(description="The same for every problem of this type.")
+    status: int = Field(description="The HTTP status code.")
+    detail: str = Field(description="What is wrong with this request and what is allowed.")
+    errors: list[InvalidValue] | None = Field(
+        default=None, description=f"Validation only: what is wrong, the first {LISTED_ERRORS} of it."
+    )
+    errors_omitted: int | None = Field(
+        default=None, description="Validation only: how many errors there are beyond those listed."
+    )
+
+
+class Problem(ServiceError):  # noqa: N818 - the noun of RFC 9457
+    """A request that can't be answered, as the client sees it.
+
+    Nothing that the client sent may enter `detail` or `errors`, save the names of unknown fields.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        errors_omitted: int = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.name = name
+        self.detail = detail
+        self.errors = errors
+        self.errors_omitted = errors_omitted
+        self.headers = dict(headers or {})
+
+    def document(self) -> dict[str, Any]:
+        """Return the body, in the shape of ProblemDocument."""
+        document: dict[str, Any] = {
+            "type": f"urn:problem:{self.name}",
+            "title": self.name.replace("-", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = list(self.errors)
+        if self.errors_omitted:
+            document["errors_omitted"] = self.errors_omitted
+        return document
+
+    def response(self) -> Response:
+        body = json.dumps(self.document(), ensure_ascii=False).encode()
+        return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+async def on_problem(_request: Request, error: Problem) -> Response:
+    """Answer a Problem that a route raised."""
+    return error.response()
+
+
+async def on_http_exception(_request: Request, error: HTTPException) -> Response:
+    """Put the framework's own refusals (unknown path, wrong method) into the one shape."""
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = f"{phrase}."
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is nothing at this path. See /docs for what there is."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        detail = f"This path answers {allowed} only."
+    name = phrase.lower().replace(" ", "-")
+    return Problem(error.status_code, name, detail, headers=error.headers).response()
+
+
+async def on_unexpected(request: Request, error: Exception) -> Response:
+    """Answer our own mistakes without a word of what happened; the log has the traceback."""
+    log.error("unhandled error at %s %s", request.method, request.url.path, exc_info=error)
+    return Problem(
+        500, "internal-server-error", "The service failed. It is not the request's fault."
+    ).response()
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    Problem: on_problem,
+    HTTPException: on_http_exception,
+    Exception: on_unexpected,
+}

@@ -1,0 +1,146 @@
+"""What a feature is, and how its values become the float32 columns that the model reads.
+
+Training and serving encode through this one definition.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Value = float | str | bool | None
+Row = Mapping[str, Value]
+Matrix = npt.NDArray[np.float32]
+
+# Beyond this a float32 can't tell two neighbouring integers apart.
+LARGEST_INTEGER = 2**24
+
+
+class Frozen(BaseModel):
+    """Base of what is read from a file: unknown keys are mistakes, and nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Missing(Frozen):
+    """A feature that declares this may be null, or one of the markers, in a row."""
+
+    markers: tuple[str, ...] = ()
+
+
+class BaseFeature(Frozen):
+    """What every feature declares."""
+
+    name: str = Field(min_length=1)
+    aliases: tuple[str, ...] = ()
+    title: str = Field(min_length=1)
+    unit: str | None = None
+    missing: Missing | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every key under which a row may hold this feature, its own name first."""
+        return (self.name, *self.aliases)
+
+    def _missing_codes(self, code: float) -> dict[Value, float]:
+        """The code of null and of each marker, for a feature that may be missing."""
+        return {} if self.missing is None else dict.fromkeys((None, *self.missing.markers), code)
+
+
+class RangedFeature(BaseFeature):
+    """A number between two hard limits, both allowed; missing is NaN."""
+
+    minimum: float
+    maximum: float
+    example: float
+
+    @model_validator(mode="after")
+    def _range_holds_example(self) -> Self:
+        if self.minimum >= self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} must be below maximum {self.maximum:g}")
+        if not self.minimum <= self.example <= self.maximum:
+            raise ValueError(f"example {self.example:g} must lie in {self.minimum:g} to {self.maximum:g}")
+        return self
+
+    @cached_property
+    def codes(self) -> dict[Value, float]:
+        return self._missing_codes(float("nan"))
+
+
+class IntegerFeature(RangedFeature):
+    type: Literal["integer"]
+    minimum: int = Field(ge=-LARGEST_INTEGER)
+    maximum: int = Field(le=LARGEST_INTEGER)
+    example: int
+
+
+class NumberFeature(RangedFeature):
+    type: Literal["number"]
+
+
+class CategoryFeature(BaseFeature):
+    """One of the categories; its code is its position, and missing comes after the last."""
+
+    type: Literal["category"]
+    categories: tuple[str, ...] = Field(min_length=2)
+    example: str
+
+    @model_validator(mode="after")
+    def _categories_are_distinct(self) -> Self:
+        markers = self.missing.markers if self.missing else ()
+        known = (*self.categories, *markers)
+        twice = sorted({value for value in known if known.count(value) > 1})
+        if twice:
+            raise ValueError(f"categories and missing markers must differ, {', '.join(twice)} stands twice")
+        if self.example not in self.categories:
+            raise ValueError(f"example must be one of the categories: {', '.join(self.categories)}")
+        return self
+
+    @cached_property
+    def codes(self) -> dict[Value, float]:
+        codes: dict[Value, float] = {category: float(code) for code, category in enumerate(self.categories)}
+        return codes | self._missing_codes(float(len(self.categories)))
+
+
+class BooleanFeature(BaseFeature):
+    """true or false; the codes are 1 and 0, and missing is 2."""
+
+    type: Literal["boolean"]
+    example: bool
+
+    @cached_property
+    def codes(self) -> dict[Value, float]:
+        return {False: 0.0, True: 1.0} | self._missing_codes(2.0)
+
+
+Feature = Annotated[
+    IntegerFeature | NumberFeature | CategoryFeature | BooleanFeature, Field(discriminator="type")
+]
+
+
+def check_names(features: Sequence[Feature]) -> None:
+    """Raise ValueError when two features answer to the same name or alias, or one to `inputs`."""
+    seen = {"inputs": "the key that holds the rows of a request"}
+    for feature in features:
+        for name in feature.names:
+            if name in seen:
+                raise ValueError(f"feature name or alias {name!r} is taken already by {seen[name]}")
+            seen[name] = f"feature {feature.name!r}"
+
+
+class Encoder:
+    """Turns validated rows into the matrix that the model reads."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self._codes = [feature.codes for feature in features]
+
+    def __call__(self, rows: Sequence[Row]) -> Matrix:
+        """Return float32 [N, features]; the values of every row stand in the order of the features."""
+        codes = self._codes
+        flat: list[Any] = [
+            code.get(value, value) for row in rows for code, value in zip(codes, row.values(), strict=True)
+        ]
+        return np.array(flat, dtype=np.float32).reshape(len(rows), len(codes))

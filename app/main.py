@@ -1,0 +1,65 @@
+"""create_app: the parts of the service, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
+
+from app import __version__, openapi, ops
+from app.errors import HANDLERS
+from app.model import Model
+from app.predict import Predict
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the service for the baked model in `settings.model_dir`.
+
+    Raises:
+        StartupError: the model is missing, changed, too new, or does not fit its contract.
+    """
+    settings = settings or Settings.read()
+    model = Model.load(settings.model_dir)
+    readiness = ops.Readiness()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        readiness.reasons.clear()
+        yield
+
+    app = FastAPI(
+        title=model.contract.title,
+        description=model.contract.description,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+    )
+    app.include_router(ops.router(model.contract, readiness))
+    app.router.routes.append(Route("/predict", Predict(model, settings), methods=["POST"]))
+    _add_docs(app)
+    document = openapi.document(app, model.contract, settings.max_rows)
+    app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    return app
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Serve Swagger UI from files that are installed with us: a browser needs no other host."""
+    page = get_swagger_ui_html(
+        title=app.title,
+        openapi_url="openapi.json",
+        swagger_js_url="static/swagger/swagger-ui-bundle.js",
+        swagger_css_url="static/swagger/swagger-ui.css",
+        swagger_favicon_url="static/swagger/favicon-32x32.png",
+    )
+    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
+
+    @app.get("/docs", include_in_schema=False)
+    async def get_docs(_request: Request) -> Response:
+        return page

@@ -1,0 +1,99 @@
+"""The OpenAPI document: what FastAPI knows of its routes, and /predict as the contract describes it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.contract import Contract
+from app.errors import MEDIA_TYPE, InvalidValue, ProblemDocument
+from app.schemas import row_schema
+
+SCHEMAS = "#/components/schemas/{model}"
+
+PREDICT_PROBLEMS = {
+    400: "The body is not JSON.",
+    413: "The body is larger than MAX_BODY_BYTES.",
+    415: "The body is not declared as plain application/json.",
+    422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
+}
+
+
+def problem_responses(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI responses whose body is a problem document."""
+    content = {MEDIA_TYPE: {"schema": _ref("ProblemDocument")}}
+    return {
+        status: {"description": description, "content": content}
+        for status, description in descriptions.items()
+    }
+
+
+def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
+    """Return the OpenAPI document of `app` serving the model of `contract`."""
+    openapi = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    openapi["paths"] = {"/predict": {"post": _predict()}} | openapi["paths"]
+    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Row"] = row_schema(contract.features)
+    schemas["Batch"] = _batch(max_rows)
+    schemas["Answer"] = _answer(contract)
+    for model in (ProblemDocument, InvalidValue):
+        schema = model.model_json_schema(ref_template=SCHEMAS)
+        schema.pop("$defs", None)
+        schemas[model.__name__] = schema
+    return openapi
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": SCHEMAS.format(model=name)}
+
+
+def _predict() -> dict[str, Any]:
+    problems = problem_responses(PREDICT_PROBLEMS).items()
+    body = {"oneOf": [_ref("Batch"), _ref("Row")]}
+    return {
+        "tags": ["predictions"],
+        "summary": "Label rows, with the probability of every label",
+        "operationId": "predict",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {
+                "description": "One prediction for each row, in their order.",
+                "content": {"application/json": {"schema": _ref("Answer")}},
+            }
+        }
+        | {str(status): response for status, response in problems},
+    }
+
+
+def _batch(max_rows: int) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "title": "Batch",
+        "properties": {
+            "inputs": {"type": "array", "items": _ref("Row"), "minItems": 1, "maxItems": max_rows}
+        },
+        "required": ["inputs"],
+        "additionalProperties": False,
+    }
+
+
+def _answer(contract: Contract) -> dict[str, Any]:
+    labels = list(contract.target.labels)
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    properties = {
+        "model_lib_version": {"type": "string", "examples": [contract.model_version]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "predictions": {"type": "array", "items": {"type": "string", "enum": labels}},
+        "probabilities": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": dict.fromkeys(labels, probability),
+                "required": labels,
+            },
+        },
+    }
+    return {"type": "object", "title": "Answer", "properties": properties, "required": list(properties)}

@@ -1,0 +1,109 @@
+"""What an operator asks: / /health /ready."""
+
+from datetime import datetime
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import HTMLResponse, Response
+
+from app import __version__
+from app.contract import Contract, DataSource
+from app.errors import Problem
+from app.openapi import problem_responses
+
+
+class ModelInfo(BaseModel):
+    """Which model answers, and what it was trained on."""
+
+    name: str
+    sha256: str = Field(description="Of model.onnx.")
+    data_source: DataSource
+    trained_at: datetime
+
+
+class Health(BaseModel):
+    """The versions of what answers."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ok"]
+    name: str
+    api_version: str
+    model_lib_version: str
+    model: ModelInfo
+
+
+class Ready(BaseModel):
+    """The replica wants traffic."""
+
+    status: Literal["ready"]
+
+
+class Readiness:
+    """Why this process does not want traffic: nothing, once it serves."""
+
+    def __init__(self) -> None:
+        self.reasons = ["The service is starting."]
+
+
+def router(contract: Contract, readiness: Readiness) -> APIRouter:
+    """Return the routes; what never changes is rendered once, here."""
+    routes = APIRouter()
+    page = welcome(contract)
+    versions = health(contract)
+
+    @routes.get("/", include_in_schema=False)
+    async def get_root() -> Response:
+        return HTMLResponse(page)
+
+    @routes.get("/health", summary="Is it alive, and which versions answer?", tags=["operations"])
+    async def get_health() -> Health:
+        return versions
+
+    @routes.get(
+        "/ready",
+        summary="Does it want traffic?",
+        tags=["operations"],
+        responses=problem_responses({503: "Not ready; the detail says why."}),
+    )
+    async def get_ready() -> Ready:
+        if readiness.reasons:
+            raise Problem(503, "not-ready", " ".join(readiness.reasons))
+        return Ready(status="ready")
+
+    return routes
+
+
+def health(contract: Contract) -> Health:
+    return Health(
+        status="ok",
+        name=contract.name,
+        api_version=__version__,
+        model_lib_version=contract.model_version,
+        model=ModelInfo(
+            name=contract.name,
+            sha256=contract.model_sha256,
+            data_source=contract.provenance.data_source,
+            trained_at=contract.provenance.trained_at,
+        ),
+    )
+
+
+def welcome(contract: Contract) -> str:
+    """Return the page at /, which names the model and says on which data it was trained."""
+    template = Template(resources.files("app").joinpath("static/welcome.html").read_text())
+    provenance = contract.provenance
+    return template.substitute(
+        title=escape(contract.title),
+        description=escape(contract.description),
+        name=escape(contract.name),
+        model_version=escape(contract.model_version),
+        api_version=escape(__version__),
+        data_source=escape(provenance.data_source),
+        rows=f"{provenance.rows:,}",
+        trained_at=f"{provenance.trained_at:%Y-%m-%d %H:%M} UTC",
+    )

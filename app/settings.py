@@ -1,0 +1,49 @@
+"""The environment as one frozen object."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import StartupError
+
+
+def _cores() -> int:
+    """Count the cores that this process may use; the CPU quota of a container is not seen."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, protected_namespaces=())
+
+    bind_address: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network."
+    )
+    port: int = Field(default=8001, ge=0, le=65535, description="TCP port to listen on.")
+    web_concurrency: int = Field(
+        default_factory=_cores, ge=1, le=256, description="Worker processes; default one per core."
+    )
+    model_dir: Path = Field(default=Path("model"), description="Directory of the baked model.")
+    max_body_bytes: int = Field(
+        default=10 * 2**20, ge=1, description="Largest request body in bytes; more is answered with 413."
+    )
+    max_rows: int = Field(
+        default=10_000, ge=1, description="Most rows in one request; more is answered with 422."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged: debug, info, warning or error."
+    )
+
+    @classmethod
+    def read(cls) -> "Settings":
+        """Read the environment; raise StartupError that names the first setting that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0]).upper()
+            raise StartupError(f"The setting {name} is wrong: {first['msg']}.") from error
