@@ -1,0 +1,45 @@
+"""The distributions that the model was trained on, for comparison with what it meets later."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.contract import Target
+from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+
+BINS = 10
+SCORE_EDGES = np.linspace(0, 1, 21)
+
+
+def reference(
+    features: Sequence[Feature], target: Target, matrix: Matrix, probabilities: npt.NDArray[Any]
+) -> dict[str, Any]:
+    """Return what reference.json holds, from the encoded training rows and their probabilities.
+
+    Numbers are counted between decile edges (the outermost bins are open), categories by code.
+    """
+    columns = zip(features, matrix.T, strict=True)
+    scores = zip(target.labels, probabilities.T, strict=True)
+    return {
+        "rows": len(matrix),
+        "features": {feature.name: _histogram(feature, column) for feature, column in columns},
+        "scores": {label: _counts(column, SCORE_EDGES) for label, column in scores},
+    }
+
+
+def _histogram(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, Any]:
+    if isinstance(feature, CategoryFeature | BooleanFeature):
+        names = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
+        *counts, missing = np.bincount(column.astype(int), minlength=len(names) + 1).tolist()
+        return {"counts": dict(zip(names, counts, strict=True)), "missing": missing}
+    present = column[~np.isnan(column)]
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)))
+    return _counts(present, edges) | {"missing": len(column) - len(present)}
+
+
+def _counts(values: npt.NDArray[Any], edges: npt.NDArray[np.floating[Any]]) -> dict[str, Any]:
+    inner = edges[1:-1]
+    counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
