@@ -1,0 +1,411 @@
+import errno
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import ValidationError
+
+from model_build import sources
+from model_build.errors import DataError, SourceError
+from model_build.sources import Source, fetch, sha256_of
+
+ROWS = b"39, State-gov, 77516, Bachelors, 13\n" * 5000
+SHA256 = hashlib.sha256(ROWS).hexdigest()
+OTHER_SHA256 = hashlib.sha256(b"other rows").hexdigest()
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: "DataServer"
+
+    def do_GET(self) -> None:
+        folder = self.path.split("/")[1]
+        if folder == "moved":
+            self._start(302, 0, location="/good/adult.data")
+        elif folder == "missing":
+            self._start(404, len(ROWS))
+            self.wfile.write(ROWS)
+        else:
+            self._start(200, len(ROWS))
+            self._send_rows(folder)
+
+    def _send_rows(self, folder: str) -> None:
+        half = len(ROWS) // 2
+        self.wfile.write(ROWS[:half])
+        if folder == "cut":
+            return
+        if folder == "slow":
+            self.server.resume.wait()
+        self.wfile.write(ROWS[half:])
+
+    def _start(self, status: int, length: int, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+        pass
+
+
+class DataServer(ThreadingHTTPServer):
+    """Serves ROWS as any file; the folder says how: good, cut, slow (until `resume`), missing or moved."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.resume = Event()
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet about clients that hang up, which is what these tests are about."""
+
+    def stop(self) -> None:
+        self.resume.set()
+        self.shutdown()
+        self.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server() -> Iterator[DataServer]:
+    server = DataServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_url)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, no_credentials: None) -> str:  # noqa: ARG001 - builds on it
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = boto3.Session().client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="census")
+    client.put_object(Bucket="census", Key="raw/adult.data", Body=ROWS)
+    client.close()
+    return "s3://census"
+
+
+def source(uri: str, sha256: str | None = SHA256) -> Source:
+    return Source(uri=uri, sha256=sha256)
+
+
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def assert_only_the_rows_are_in(directory: Path, path: Path) -> None:
+    assert path.read_bytes() == ROWS
+    assert [path] == list(directory.iterdir())
+
+
+def assert_fails(uri: str, directory: Path, sentence: str, sha256: str = SHA256) -> None:
+    with pytest.raises(SourceError) as caught:
+        fetch(source(uri, sha256), directory)
+    assert str(caught.value) == f"{uri} {sentence}"
+    assert names_in(directory) == []
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# What a source may be
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("/etc/passwd", "'/etc/passwd' must be relative to the data directory"),
+        ("../adult.data", "'../adult.data' must not contain '..'"),
+        ("raw/../../adult.data", "'raw/../../adult.data' must not contain '..'"),
+        ("https://example.org/..", "'https://example.org/..' must not contain '..'"),
+        ("", "'' names no file"),
+        ("https://example.org/?file=adult", "'https://example.org/?file=adult' names no file"),
+        ("s3://census", "'s3://census' names no file"),
+        ("s3:///adult.data", "'s3:///adult.data' names no bucket"),
+        ("https:///adult.data", "'https:///adult.data' names no host"),
+        (
+            "ftp://h/adult.data",
+            "'ftp://h/adult.data' must be a file name, s3://bucket/key or https://host/path",
+        ),
+        (
+            "http://example.org/adult.data",
+            "'http://example.org/adult.data' must be https://; http:// is only for localhost, 127.0.0.1, ::1",
+        ),
+    ],
+)
+def test_a_uri_that_is_not_allowed_is_refused(uri: str, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        source(uri)
+    assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
+
+
+@pytest.mark.parametrize("uri", ["https://example.org/adult.data", "s3://census/adult.data"])
+def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        source(uri, None)
+    message = f"Value error, {uri!r} needs a sha256; only a local file may go without"
+    assert [error["msg"] for error in caught.value.errors()] == [message]
+
+
+@pytest.mark.parametrize("sha256", [SHA256.upper(), SHA256[:-1], SHA256 + "0", SHA256 + "\n", ""])
+def test_a_checksum_that_is_not_64_lower_case_hex_digits_is_refused(sha256: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        source("adult.data", sha256)
+
+
+@pytest.mark.parametrize(
+    ("uri", "file_name"),
+    [
+        ("raw/adult.data", "raw/adult.data"),
+        ("https://example.org/ml/adult.data?version=1", "adult.data"),
+        ("http://localhost:8000/adult.data", "adult.data"),
+        ("http://[::1]:8000/adult.data", "adult.data"),
+        ("s3://census/raw/adult.data", "adult.data"),
+    ],
+)
+def test_a_source_is_kept_under_its_last_name(uri: str, file_name: str) -> None:
+    assert source(uri).file_name == file_name
+
+
+# A file of the data directory
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_local_file_is_returned_where_it_is(tmp_path: Path, sha256: str | None) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/adult.data").write_bytes(ROWS)
+    assert fetch(source("raw/adult.data", sha256), tmp_path) == tmp_path / "raw/adult.data"
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_local_file_that_is_absent_is_a_source_error(tmp_path: Path, sha256: str | None) -> None:
+    with pytest.raises(SourceError) as caught:
+        fetch(source("adult.data", sha256), tmp_path)
+    assert str(caught.value) == f"adult.data is not a file in {tmp_path}"
+
+
+@pytest.mark.parametrize("uri", ["adult.data", "https://example.org/adult.data", "s3://census/adult.data"])
+def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path, uri: str) -> None:
+    path = tmp_path / "adult.data"
+    path.write_bytes(b"other rows")
+    with pytest.raises(DataError) as caught:
+        fetch(source(uri), tmp_path)
+    assert str(caught.value) == (
+        f"{path} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
+        "move the file away, or correct the checksum if the file is the right one"
+    )
+    assert path.read_bytes() == b"other rows"
+    assert names_in(tmp_path) == ["adult.data"]
+
+
+def test_the_checksum_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "adult.data").write_bytes(ROWS)
+    assert sha256_of(tmp_path / "adult.data") == SHA256
+
+
+# HTTP
+
+
+def test_a_download_creates_the_directory_and_only_the_file(tmp_path: Path, server: DataServer) -> None:
+    path = fetch(source(f"{server.url}/good/adult.data"), tmp_path / "data/raw")
+    assert path == tmp_path / "data/raw/adult.data"
+    assert_only_the_rows_are_in(tmp_path / "data/raw", path)
+
+
+def test_a_second_fetch_uses_no_network(tmp_path: Path, server: DataServer) -> None:
+    adult = source(f"{server.url}/good/adult.data")
+    fetch(adult, tmp_path)
+    server.stop()
+    assert_only_the_rows_are_in(tmp_path, fetch(adult, tmp_path))
+
+
+def test_a_redirect_is_followed_and_the_file_keeps_the_first_name(tmp_path: Path, server: DataServer) -> None:
+    path = fetch(source(f"{server.url}/moved/census.csv"), tmp_path)
+    assert path == tmp_path / "census.csv"
+    assert_only_the_rows_are_in(tmp_path, path)
+
+
+def test_a_download_with_a_wrong_checksum_is_thrown_away(tmp_path: Path, server: DataServer) -> None:
+    sentence = f"sent a file with the SHA-256 {SHA256}, not {OTHER_SHA256}"
+    assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence, OTHER_SHA256)
+
+
+def test_an_http_status_that_is_not_200_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
+    assert_fails(f"{server.url}/missing/adult.data", tmp_path, "could not be downloaded: HTTP status 404")
+
+
+def test_a_connection_cut_in_the_middle_leaves_nothing(tmp_path: Path, server: DataServer) -> None:
+    sentence = (
+        "could not be downloaded: RemoteProtocolError: peer closed connection without sending "
+        f"complete message body (received {len(ROWS) // 2} bytes, expected {len(ROWS)})"
+    )
+    assert_fails(f"{server.url}/cut/adult.data", tmp_path, sentence)
+
+
+def test_a_server_that_stops_sending_is_given_up(
+    tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "READ_TIMEOUT", 0.1)
+    sentence = "could not be downloaded: ReadTimeout: timed out"
+    assert_fails(f"{server.url}/slow/adult.data", tmp_path, sentence)
+
+
+def test_a_port_where_nothing_listens_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
+    server.stop()
+    sentence = f"could not be downloaded: ConnectError: [Errno {errno.ECONNREFUSED}] Connection refused"
+    assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence)
+
+
+def test_a_host_without_an_address_is_a_source_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    sentence = f"could not be downloaded: ConnectError: [Errno {socket.EAI_NONAME}] Name or service not known"
+    assert_fails("https://example.invalid/adult.data", tmp_path, sentence)
+
+
+# Runs that end early
+
+
+def test_an_interrupted_download_leaves_nothing(
+    tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(source(f"{server.url}/good/adult.data"), tmp_path)
+    assert names_in(tmp_path) == []
+
+
+def test_a_full_disk_is_a_source_error_and_leaves_nothing(
+    tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    sentence = f"could not be read or saved: [Errno {errno.ENOSPC}] No space left on device"
+    assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence)
+
+
+def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, server: DataServer) -> None:
+    adult = source(f"{server.url}/slow/adult.data")
+    code = (
+        "import pathlib, sys; from model_build.sources import Source, fetch; "
+        "fetch(Source.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, adult.model_dump_json(), str(tmp_path)]
+    with subprocess.Popen(command, cwd=REPOSITORY) as run:  # noqa: S603 - our own interpreter
+        wait_until(lambda: any(path.stat().st_size > 0 for path in tmp_path.iterdir()))
+        run.send_signal(signal.SIGKILL)
+    (leftover,) = names_in(tmp_path)
+    assert leftover.startswith(".adult.data.")
+    assert leftover.endswith(".part")
+
+    server.resume.set()
+    assert fetch(adult, tmp_path).read_bytes() == ROWS
+    assert names_in(tmp_path) == [leftover, "adult.data"]
+
+
+# S3
+
+
+def test_an_s3_object_is_downloaded(tmp_path: Path, bucket: str) -> None:
+    path = fetch(source(f"{bucket}/raw/adult.data"), tmp_path)
+    assert path == tmp_path / "adult.data"
+    assert_only_the_rows_are_in(tmp_path, path)
+
+
+def test_an_s3_object_with_a_wrong_checksum_is_thrown_away(tmp_path: Path, bucket: str) -> None:
+    sentence = f"sent a file with the SHA-256 {SHA256}, not {OTHER_SHA256}"
+    assert_fails(f"{bucket}/raw/adult.data", tmp_path, sentence, OTHER_SHA256)
+
+
+def test_an_s3_key_that_does_not_exist_is_a_source_error(tmp_path: Path, bucket: str) -> None:
+    sentence = (
+        "could not be downloaded: NoSuchKey: An error occurred (NoSuchKey) when calling "
+        "the GetObject operation: The specified key does not exist."
+    )
+    assert_fails(f"{bucket}/raw/absent.data", tmp_path, sentence)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_an_s3_bucket_that_does_not_exist_is_a_source_error(tmp_path: Path) -> None:
+    sentence = (
+        "could not be downloaded: NoSuchBucket: An error occurred (NoSuchBucket) when calling "
+        "the GetObject operation: The specified bucket does not exist"
+    )
+    assert_fails("s3://absent/raw/adult.data", tmp_path, sentence)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_an_s3_endpoint_that_is_down_is_a_source_error(
+    tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    sentence = (
+        "could not be downloaded: EndpointConnectionError: Could not connect to the endpoint URL: "
+        f'"{server.url}/census/adult.data"'
+    )
+    assert_fails("s3://census/adult.data", tmp_path, sentence)
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("folder", ["cut", "slow"])
+def test_an_s3_object_cut_or_stalled_in_the_middle_leaves_nothing(
+    tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setattr(sources, "READ_TIMEOUT", 0.1)
+    with pytest.raises(SourceError, match=rf"^s3://{folder}/adult\.data could not be downloaded: "):
+        fetch(source(f"s3://{folder}/adult.data"), tmp_path)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_s3_without_credentials_is_a_source_error(tmp_path: Path) -> None:
+    sentence = "could not be downloaded: NoCredentialsError: Unable to locate credentials"
+    assert_fails("s3://census/raw/adult.data", tmp_path, sentence)
