@@ -162,7 +162,7 @@ def _s3_chunks(uri: str) -> Chunks:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        retries={"mode": "standard", "total_max_attempts": 1},  # a second try would wait as long again
+        retries={"mode": "standard", "total_max_attempts": 2},
     )
     try:
         with (
