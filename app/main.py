@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        readiness.reasons.clear()
+        readiness.started = True
         yield
 
     app = FastAPI(
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )
+    app.state.readiness = readiness
     app.include_router(ops.router(model.contract, readiness))
     app.router.routes.append(Route("/predict", Predict(model, settings), methods=["POST"]))
     _add_docs(app)

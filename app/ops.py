@@ -1,5 +1,6 @@
 """What an operator asks: / /health /ready."""
 
+import mmap
 from datetime import datetime
 from html import escape
 from importlib import resources
@@ -30,7 +31,7 @@ class Health(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    status: Literal["ok"]
+    status: Literal["ok", "draining"]
     name: str
     api_version: str
     model_lib_version: str
@@ -44,10 +45,24 @@ class Ready(BaseModel):
 
 
 class Readiness:
-    """Why this process does not want traffic: nothing, once it serves."""
+    """Whether the replica wants traffic. The master says so to every worker, also to one it starts later."""
 
     def __init__(self) -> None:
-        self.reasons = ["The service is starting."]
+        self._draining = mmap.mmap(-1, 1)  # memory that forked processes share
+        self.started = False
+
+    @property
+    def draining(self) -> bool:
+        return self._draining[0] != 0
+
+    def drain(self) -> None:
+        self._draining[0] = 1
+
+    def obstacle(self) -> str | None:
+        """Return why this process does not want traffic, None if it does."""
+        if self.draining:
+            return "The replica is draining."
+        return None if self.started else "The replica is starting."
 
 
 def router(contract: Contract, readiness: Readiness) -> APIRouter:
@@ -55,13 +70,23 @@ def router(contract: Contract, readiness: Readiness) -> APIRouter:
     routes = APIRouter()
     page = welcome(contract)
     versions = health(contract)
+    draining = versions.model_copy(update={"status": "draining"})
 
     @routes.get("/", include_in_schema=False)
     async def get_root() -> Response:
         return HTMLResponse(page)
 
-    @routes.get("/health", summary="Is it alive, and which versions answer?", tags=["operations"])
-    async def get_health() -> Health:
+    @routes.get(
+        "/health",
+        summary="Is it alive, and which versions answer?",
+        description="503 while the replica drains: a load balancer that checks this route stops sending.",
+        tags=["operations"],
+        responses={503: {"model": Health, "description": "The replica drains."}},
+    )
+    async def get_health(response: Response) -> Health:
+        if readiness.draining:
+            response.status_code = 503
+            return draining
         return versions
 
     @routes.get(
@@ -71,8 +96,8 @@ def router(contract: Contract, readiness: Readiness) -> APIRouter:
         responses=problem_responses({503: "Not ready; the detail says why."}),
     )
     async def get_ready() -> Ready:
-        if readiness.reasons:
-            raise Problem(503, "not-ready", " ".join(readiness.reasons))
+        if obstacle := readiness.obstacle():
+            raise Problem(503, "not-ready", obstacle)
         return Ready(status="ready")
 
     return routes

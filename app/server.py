@@ -1,11 +1,16 @@
 """gunicorn with uvicorn workers, set up from Settings: what run.sh starts."""
 
+import asyncio
 import logging
+import os
+import signal
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
+from fastapi import FastAPI
 from gunicorn.app.base import BaseApplication
-from starlette.types import ASGIApp
+from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from app import logs
@@ -14,6 +19,7 @@ from app.main import create_app
 from app.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75  # outlives the idle timeout of the load balancer (60 s), or it would answer 502
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn removes its heartbeat files as soon as they are open
 
 log = logging.getLogger("app.server")
 
@@ -23,41 +29,83 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "uvloop", "http": "httptools", "server_header": False}
 
+    def _install_sigquit_handler(self) -> None:
+        """Stop at once at SIGQUIT, as the master expects; uvicorn itself does so at a second SIGINT."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, _interrupt_twice)
+
+
+def _interrupt_twice() -> None:
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+
+
+class Master(Arbiter):
+    """The master process, which lingers after SIGTERM until the load balancer has noticed.
+
+    While it lingers, /ready and /health answer 503, and all else is answered as ever. Then the workers
+    stop accepting, finish what is in flight and exit.
+    """
+
+    def handle_term(self) -> None:
+        """Start to linger, or stop if that is done, or if this is a second SIGTERM."""
+        readiness = self.app.service.state.readiness
+        seconds = self.app.settings.drain_seconds
+        if readiness.draining or not seconds:
+            readiness.drain()
+            signal.signal(signal.SIGTERM, self._hurry)
+            super().handle_term()
+        self.log.info("Draining for %s s", seconds)
+        readiness.drain()
+        signal.signal(signal.SIGALRM, self._linger_ended)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _linger_ended(self, *_: object) -> None:
+        self.SIG_QUEUE.put_nowait(signal.SIGTERM)
+
+    def _hurry(self, *_: object) -> None:
+        """Do not wait for what is in flight: what gunicorn does when SIGINT finds it stopping."""
+        self.SIG_QUEUE.put_nowait(signal.SIGINT)
+
 
 class Server(BaseApplication):
-    """The master process. It loads the model once, before the workers are forked, so that they share it."""
+    """The service as gunicorn runs it: loaded once, before the workers are forked, so that they share it."""
 
-    def __init__(self, settings: Settings, app: ASGIApp) -> None:
-        self._settings = settings
-        self._app = app
+    def __init__(self, settings: Settings, service: FastAPI) -> None:
+        self.settings = settings
+        self.service = service
         super().__init__()
 
     def load_config(self) -> None:
         options: dict[str, Any] = {
-            "bind": f"{self._settings.bind_address}:{self._settings.port}",
-            "workers": self._settings.web_concurrency,
+            "bind": f"{self.settings.bind_address}:{self.settings.port}",
+            "workers": self.settings.web_concurrency,
             "worker_class": Worker,
+            "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
             "preload_app": True,
             "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": self.settings.graceful_timeout,
             "control_socket_disable": True,
-            "logconfig_dict": logs.config(self._settings.log_level),
+            "logconfig_dict": logs.config(self.settings.log_level),
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> ASGIApp:
-        return self._app
+    def load(self) -> FastAPI:
+        return self.service
+
+    def run(self) -> None:
+        Master(self).run()
 
 
 def main() -> None:
     try:
         settings = Settings.read()
         logs.configure(settings.log_level)
-        app = create_app(settings)
+        service = create_app(settings)
     except StartupError as error:
         sys.exit(str(error))
     log.info("starting", extra={"settings": settings.model_dump(mode="json")})
-    Server(settings, app).run()
+    Server(settings, service).run()
 
 
 if __name__ == "__main__":

@@ -34,6 +34,14 @@ class Settings(BaseSettings):
     max_rows: int = Field(
         default=10_000, ge=1, description="Most rows in one request; more is answered with 422."
     )
+    drain_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Seconds to go on serving after SIGTERM, so that the load balancer can notice.",
+    )
+    graceful_timeout: int = Field(
+        default=30, ge=1, description="Most seconds to finish what is in flight after the drain."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged: debug, info, warning or error."
     )

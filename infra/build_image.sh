@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# build_image.sh TAG…: build the image, labelled with the code and the model that it holds.
+#
+# From the environment: MODEL_SPEC (census), DATA_SOURCE (auto), PLATFORM (this machine's), PYTHON_IMAGE,
+# and, for the build alone, PIP_CONF (a pip.conf with a private index) and CA_FILE (another CA, as PEM).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ $# -gt 0 ] || { echo "usage: infra/build_image.sh TAG…" >&2; exit 2; }
+
+# What a model depends on, so that a commit that changes something else does not train it again.
+model_inputs=(model_build app/errors.py app/features.py app/contract.py app/schemas.py app/model.py)
+say() { git "$@" 2>/dev/null || true; } # an archive without .git can be built too
+
+options=(
+  --build-arg "MODEL_SPEC=${MODEL_SPEC:-census}"
+  --build-arg "DATA_SOURCE=${DATA_SOURCE:-auto}"
+  --build-arg "GIT_COMMIT=$(say log -1 --format=%H -- "${model_inputs[@]}")"
+)
+[ -z "${PLATFORM:-}" ] || options+=(--platform "$PLATFORM")
+[ -z "${PYTHON_IMAGE:-}" ] || options+=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
+[ -z "${PIP_CONF:-}" ] || options+=(--secret "id=pip.conf,src=$PIP_CONF")
+[ -z "${CA_FILE:-}" ] || options+=(--secret "id=ca.pem,src=$CA_FILE")
+if docker buildx version >/dev/null 2>&1; then
+  build() { docker buildx build "${options[@]}" "$@" .; }
+  load=(--load)
+else
+  build() { DOCKER_BUILDKIT=1 docker build "${options[@]}" "$@" .; }
+  load=()
+fi
+
+model=$(mktemp -d)
+trap 'rm -rf "$model"' EXIT
+build --target model --output "type=local,dest=$model"
+of_model() { # KEY…: a value of contract.json
+  python3 -c 'import functools, json, sys; print(functools.reduce(dict.get, sys.argv[2:], json.load(open(sys.argv[1]))))' \
+    "$model/contract.json" "$@"
+}
+
+image=()
+for tag in "$@"; do image+=(--tag "$tag"); done
+label() { [ -z "$2" ] || image+=(--label "$1=$2"); }
+label org.opencontainers.image.version "$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' app/__init__.py)"
+label org.opencontainers.image.revision "$(say rev-parse HEAD)"
+label org.opencontainers.image.source "$(say remote get-url origin | sed 's#//[^/@]*@#//#')"
+label org.opencontainers.image.created "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+label model.version "$(of_model model_version)"
+label model.sha256 "$(of_model files model.onnx)"
+label model.data-source "$(of_model provenance data_source)"
+build ${load[@]+"${load[@]}"} "${image[@]}"
