@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help serve bake test check format lock clean
+.PHONY: help serve bake image test test-container check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,14 @@ bake: $(VENV)/.build ## Train, check and export the census model to model/ (SOUR
 model/contract.json: | $(VENV)/.build
 	python -m model_build bake --source $(SOURCE)
 
+image: ## Build the container image census-model-api, with its labels
+	infra/build_image.sh census-model-api
+
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest
+
+test-container: $(VENV)/.test ## Build the image, run it and replace it under load (needs Docker and wrk)
+	python -m pytest tests/container
 
 check: $(VENV)/.test ## Lint, formatting and types
 	ruff check

@@ -1,0 +1,56 @@
+"""The README says what is there, and what it says is there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("data/*.md")) + sorted(ROOT.glob("infra/*.md"))
+
+
+def table(heading: str) -> dict[str, str]:
+    """Return the rows of the README's table under a column heading: first cell → the rest."""
+    lines = README.split(f"| {heading} |", 1)[1].splitlines()[2:]
+    rows = [line.strip("| ").split(" | ", 1) for line in lines[: lines.index("")]]
+    return dict(rows)
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = table("variable")
+    assert set(documented) == {f"`{name.upper()}`" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if field.default_factory is None:
+            assert f"`{field.default}`" in documented[f"`{name.upper()}`"].split(" | ")[0], name
+
+
+def test_every_endpoint_is_documented(tiny_model: Path) -> None:
+    app = create_app(Settings(model_dir=tiny_model))
+    paths = set(app.openapi()["paths"]) | {"/", "/docs", "/openapi.json"}
+    documented = set(re.findall(r"`(?:GET|POST) (/\S*)`", README))
+    assert documented == paths
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)(?:\S+=\S+ )*make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named <= targets
+
+
+def test_every_make_target_has_a_line_of_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = set(makefile.split(".PHONY: ", 1)[1].splitlines()[0].split())
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"make ([a-z-]+) ", shown)) == phony
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
