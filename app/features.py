@@ -60,9 +60,11 @@ class RangedFeature(BaseFeature):
     @model_validator(mode="after")
     def _range_holds_example(self) -> Self:
         if self.minimum >= self.maximum:
-            raise ValueError(f"minimum {self.minimum:g} must be below maximum {self.maximum:g}")
+            raise ValueError(f"minimum {self.minimum:.15g} must be below maximum {self.maximum:.15g}")
         if not self.minimum <= self.example <= self.maximum:
-            raise ValueError(f"example {self.example:g} must lie in {self.minimum:g} to {self.maximum:g}")
+            raise ValueError(
+                f"example {self.example:.15g} must lie in {self.minimum:.15g} to {self.maximum:.15g}"
+            )
         return self
 
     @cached_property

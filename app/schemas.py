@@ -139,7 +139,7 @@ def allowed(feature: Feature) -> str:
         case IntegerFeature():
             words = f"a whole number from {feature.minimum} to {feature.maximum}"
         case NumberFeature():
-            words = f"a number from {feature.minimum:g} to {feature.maximum:g}"
+            words = f"a number from {feature.minimum:.15g} to {feature.maximum:.15g}"
     if feature.missing is None:
         return words
     return f"{words}; or, when missing, {' or '.join(['null', *feature.missing.markers])}"

@@ -1,0 +1,186 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from app import contract
+from app.contract import Target, sha256
+from app.errors import StartupError
+
+ONNX = b"not read here"
+DOCUMENT: dict[str, Any] = {
+    "schema_version": 1,
+    "name": "tiny",
+    "title": "Tiny loans",
+    "description": "Will it be paid back?",
+    "model_version": "1.2.3",
+    "features": [
+        {"name": "years", "type": "integer", "minimum": 1, "maximum": 30, "title": "Years", "example": 5},
+        {"name": "grade", "type": "category", "categories": ["A", "B"], "title": "Grade", "example": "B"},
+    ],
+    "target": {"name": "paid", "labels": ["no", "yes"], "positive": "yes", "threshold": 0.6},
+    "metrics": {"roc_auc": 0.9},
+    "provenance": {
+        "data_source": "real",
+        "data_uri": "loans.csv",
+        "data_sha256": None,
+        "rows": 400,
+        "licence": "none",
+        "spec_sha256": "0" * 64,
+        "git_commit": None,
+        "libraries": {},
+        "trained_at": "2024-05-06T07:08:09Z",
+    },
+    "files": {"model.onnx": sha256(ONNX)},
+}
+
+
+def write(directory: Path, document: Any) -> Path:
+    (directory / "model.onnx").write_bytes(ONNX)
+    (directory / "contract.json").write_text(json.dumps(document))
+    return directory
+
+
+def refusal(directory: Path) -> str:
+    """Return the sentence with which loading is refused, the directory written as DIR."""
+    with pytest.raises(StartupError) as refused:
+        contract.load(directory)
+    return str(refused.value).replace(str(directory), "DIR")
+
+
+def test_whole_model_is_loaded(tmp_path: Path) -> None:
+    loaded = contract.load(write(tmp_path, DOCUMENT))
+    assert loaded.model_dump(mode="json", exclude_unset=True) == DOCUMENT
+    assert loaded.model_sha256 == sha256(ONNX)
+    assert loaded.example == {"years": 5, "grade": "B"}
+
+
+def test_missing_directory_is_named_with_what_to_do(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "model") == (
+        "There is no baked model at DIR (No such file or directory: DIR/contract.json). "
+        "Make one with `python -m model_build bake`, or set MODEL_DIR."
+    )
+
+
+def test_file_in_place_of_the_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"")
+    assert refusal(tmp_path / "model") == (
+        "There is no baked model at DIR (Not a directory: DIR/contract.json). "
+        "Make one with `python -m model_build bake`, or set MODEL_DIR."
+    )
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"null", b"[1]", b'"schema_version"', b"{}"])
+def test_what_is_not_json_or_has_no_schema_version_is_no_contract(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "contract.json").write_bytes(text)
+    assert refusal(tmp_path) == "DIR/contract.json is not a contract: it has no schema_version."
+
+
+@pytest.mark.parametrize(("version", "shown"), [(2, "2"), (0, "0"), ("1", "'1'"), (None, "None")])
+def test_other_schema_version_is_refused_before_anything_else_is_read(
+    tmp_path: Path, version: Any, shown: str
+) -> None:
+    assert refusal(write(tmp_path, {"schema_version": version, "novelty": []})) == (
+        f"DIR/contract.json has schema_version {shown}; this service reads 1. "
+        "Bake it again with the model_build of this version, or run the service that it was baked for."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"novelty": 1}, "novelty: Extra inputs are not permitted"),
+        ({"model_version": "1.2"}, "model_version: String should match pattern"),
+        ({"features": []}, "features: Tuple should have at least 1 item after validation, not 0"),
+        (
+            {"features": [DOCUMENT["features"][0], DOCUMENT["features"][0]]},
+            ": Value error, feature name or alias 'years' is taken already by feature 'years'",
+        ),
+        (
+            {"features": [DOCUMENT["features"][0] | {"type": "colour"}]},
+            "features.0: Input tag 'colour' found using 'type' does not match any of the expected tags: "
+            "'integer', 'number', 'category', 'boolean'",
+        ),
+        ({"files": {"model.onnx": "abc"}}, "files.model.onnx: String should match pattern '^[0-9a-f]{64}$'"),
+        (
+            {"target": DOCUMENT["target"] | {"positive": "maybe"}},
+            "target: Value error, positive must be one of the labels: no, yes",
+        ),
+        ({"metrics": {"roc_auc": "0.9"}}, "metrics.roc_auc: Input should be a valid number"),
+    ],
+)
+def test_first_mistake_in_a_contract_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    sentence = refusal(write(tmp_path, DOCUMENT | changes))
+    assert sentence.startswith(f"DIR/contract.json is not a valid contract: {problem}")
+    assert sentence.endswith(".")
+
+
+def test_missing_key_is_named(tmp_path: Path) -> None:
+    document = {key: value for key, value in DOCUMENT.items() if key != "target"}
+    assert refusal(write(tmp_path, document)) == (
+        "DIR/contract.json is not a valid contract: target: Field required."
+    )
+
+
+def test_contract_without_the_model_file_is_refused(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path, DOCUMENT | {"files": {}})) == "DIR/contract.json lists no model.onnx."
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    files = DOCUMENT["files"] | {"metrics.json": "0" * 64}
+    assert refusal(write(tmp_path, DOCUMENT | {"files": files})) == (
+        "The baked model is incomplete: DIR/metrics.json can't be read (No such file or directory)."
+    )
+
+
+def test_changed_file_is_named_with_both_checksums(tmp_path: Path) -> None:
+    (write(tmp_path, DOCUMENT) / "model.onnx").write_bytes(ONNX + b".")
+    assert refusal(tmp_path) == (
+        f"The baked model was changed: DIR/model.onnx has sha256 {sha256(ONNX + b'.')}, not {sha256(ONNX)}."
+    )
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("yes", "no")])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_positive_label_is_decided_from_exactly_its_threshold_on(
+    labels: tuple[str, str], kind: type[np.floating[Any]]
+) -> None:
+    target = Target(name="paid", labels=labels, positive="yes", threshold=0.6)
+    below = np.nextafter(np.float32(0.6), np.float32(0))
+    noisy = 0.6 - 1e-12  # the same number in float32, in which it is served
+    yes = np.array([0.0, 0.5, below, noisy, 0.6, 0.61, 1.0], dtype=kind)
+    columns = [1 - yes, yes] if labels[1] == "yes" else [yes, 1 - yes]
+    decided = [labels[position] for position in target.decide(np.stack(columns, axis=1))]
+    assert decided == ["no", "no", "no", "yes", "yes", "yes", "yes"]
+
+
+def test_likeliest_of_more_labels_is_decided_and_the_first_of_equals() -> None:
+    target = Target(name="risk", labels=("low", "mid", "high"))
+    probabilities = np.array([[0.2, 0.3, 0.5], [0.4, 0.4, 0.2], [0.1, 0.8, 0.1]], dtype=np.float32)
+    assert target.decide(probabilities).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"labels": ("no", "no"), "positive": "no"}, "Value error, every label may stand only once"),
+        ({"labels": ("no", "yes")}, "Value error, positive must be one of the labels: no, yes"),
+        (
+            {"labels": ("low", "mid", "high"), "positive": "high"},
+            "Value error, a positive label is for two labels only",
+        ),
+        ({"labels": ("yes",)}, "Tuple should have at least 2 items after validation, not 1"),
+        (
+            {"labels": ("no", "yes"), "positive": "yes", "threshold": 0.0},
+            "Input should be greater than 0",
+        ),
+        ({"labels": ("no", "yes"), "positive": "yes", "threshold": 1.0}, "Input should be less than 1"),
+    ],
+)
+def test_mistake_in_a_target_is_named(declared: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Target.model_validate({"name": "paid"} | declared)
+    assert [error["msg"] for error in refused.value.errors()] == [message]

@@ -1,0 +1,211 @@
+import math
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.features import (
+    LARGEST_INTEGER,
+    BooleanFeature,
+    CategoryFeature,
+    Encoder,
+    Feature,
+    IntegerFeature,
+    Missing,
+    NumberFeature,
+    Value,
+    check_names,
+)
+
+MISSING = Missing(markers=("?", "n/a"))
+
+
+def years(missing: Missing | None = None, aliases: tuple[str, ...] = ()) -> IntegerFeature:
+    return IntegerFeature(
+        name="years",
+        aliases=aliases,
+        type="integer",
+        minimum=1,
+        maximum=30,
+        title="Years",
+        example=5,
+        missing=missing,
+    )
+
+
+def rate(missing: Missing | None = None) -> NumberFeature:
+    return NumberFeature(
+        name="rate", type="number", minimum=0, maximum=20, title="Rate", example=2.5, missing=missing
+    )
+
+
+def grade(missing: Missing | None = None) -> CategoryFeature:
+    return CategoryFeature(
+        name="grade", type="category", categories=("A", "B", "C"), title="Grade", example="B", missing=missing
+    )
+
+
+def secured(missing: Missing | None = None) -> BooleanFeature:
+    return BooleanFeature(name="secured", type="boolean", title="Secured", example=True, missing=missing)
+
+
+@pytest.mark.parametrize(
+    ("feature", "codes"),
+    [
+        (years(), {}),
+        (rate(), {}),
+        (grade(), {"A": 0.0, "B": 1.0, "C": 2.0}),
+        (secured(), {False: 0.0, True: 1.0}),
+        (grade(MISSING), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0, "?": 3.0, "n/a": 3.0}),
+        (secured(MISSING), {False: 0.0, True: 1.0, None: 2.0, "?": 2.0, "n/a": 2.0}),
+        (grade(Missing()), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0}),
+        (secured(Missing()), {False: 0.0, True: 1.0, None: 2.0}),
+    ],
+)
+def test_codes_of_each_type(feature: Feature, codes: dict[Value, float]) -> None:
+    assert feature.codes == codes
+
+
+@pytest.mark.parametrize("feature", [years(MISSING), rate(MISSING)])
+def test_missing_number_is_nan_under_null_and_every_marker(feature: Feature) -> None:
+    assert list(feature.codes) == [None, "?", "n/a"]
+    assert all(math.isnan(code) for code in feature.codes.values())
+
+
+def test_names_hold_the_name_first_and_then_the_aliases() -> None:
+    assert years(aliases=("duration-years", "term")).names == ("years", "duration-years", "term")
+
+
+def test_encoder_writes_one_column_for_each_feature_in_order() -> None:
+    encode = Encoder([years(MISSING), rate(), grade(MISSING), secured()])
+    matrix = encode(
+        [
+            {"years": 5.0, "rate": 2.5, "grade": "C", "secured": True},
+            {"years": None, "rate": 0.0, "grade": None, "secured": False},
+            {"years": "n/a", "rate": 20, "grade": "?", "secured": False},
+        ]
+    )
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(
+        matrix, np.array([[5, 2.5, 2, 1], [np.nan, 0, 3, 0], [np.nan, 20, 3, 0]], dtype=np.float32)
+    )
+
+
+def test_encoder_of_no_rows_keeps_the_width() -> None:
+    assert Encoder([years(), rate()])([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("values", [{"years": 5.0}, {"years": 5.0, "rate": 2.5, "grade": "A"}])
+def test_encoder_refuses_a_row_of_another_width(values: dict[str, Value]) -> None:
+    with pytest.raises(ValueError, match=r"zip\(\) argument"):
+        Encoder([years(), rate()])([values])
+
+
+def test_every_allowed_integer_survives_float32() -> None:
+    matrix = Encoder([years()])([{"years": value} for value in (LARGEST_INTEGER - 1, LARGEST_INTEGER)])
+    assert matrix.astype(int).tolist() == [[LARGEST_INTEGER - 1], [LARGEST_INTEGER]]
+
+
+@pytest.mark.parametrize(
+    ("aliases", "sentence"),
+    [
+        (("rate",), "feature name or alias 'rate' is taken already by feature 'years'"),
+        (("years",), "feature name or alias 'years' is taken already by feature 'years'"),
+        (("term", "term"), "feature name or alias 'term' is taken already by feature 'years'"),
+        (
+            ("inputs",),
+            "feature name or alias 'inputs' is taken already by the key that holds the rows of a request",
+        ),
+    ],
+)
+def test_name_taken_twice_is_refused(aliases: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        check_names([years(aliases=aliases), rate()])
+
+
+def test_distinct_names_are_accepted() -> None:
+    features: list[Feature] = [years(aliases=("duration-years",)), rate(), grade(), secured()]
+    check_names(features)
+    assert len({name for feature in features for name in feature.names}) == 5
+
+
+YEARS = {"name": "years", "type": "integer", "title": "Years", "minimum": 1, "maximum": 30, "example": 5}
+RATE = {"name": "rate", "type": "number", "title": "Rate", "minimum": 0.5, "maximum": 20.25, "example": 2.5}
+GRADE = {"name": "grade", "type": "category", "title": "Grade", "categories": ("A", "B"), "example": "B"}
+SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": True}
+
+
+@pytest.mark.parametrize(
+    ("declared", "where", "message"),
+    [
+        (YEARS | {"minimum": 30}, (), "Value error, minimum 30 must be below maximum 30"),
+        (YEARS | {"minimum": 31}, (), "Value error, minimum 31 must be below maximum 30"),
+        (
+            YEARS | {"minimum": 10_000_001, "maximum": 10_000_000},
+            (),
+            "Value error, minimum 10000001 must be below maximum 10000000",
+        ),
+        (YEARS | {"example": 31}, (), "Value error, example 31 must lie in 1 to 30"),
+        (YEARS | {"example": 0}, (), "Value error, example 0 must lie in 1 to 30"),
+        (YEARS | {"example": 2.5}, ("example",), "Input should be a valid integer"),
+        (YEARS | {"minimum": 1.0}, ("minimum",), "Input should be a valid integer"),
+        (
+            YEARS | {"minimum": -LARGEST_INTEGER - 1},
+            ("minimum",),
+            "Input should be greater than or equal to -16777216",
+        ),
+        (
+            YEARS | {"maximum": LARGEST_INTEGER + 1},
+            ("maximum",),
+            "Input should be less than or equal to 16777216",
+        ),
+        (RATE | {"example": 20.5}, (), "Value error, example 20.5 must lie in 0.5 to 20.25"),
+        (RATE | {"maximum": float("inf")}, ("maximum",), "Input should be a finite number"),
+        (RATE | {"minimum": float("nan")}, ("minimum",), "Input should be a finite number"),
+        (RATE | {"name": ""}, ("name",), "String should have at least 1 character"),
+        (RATE | {"title": ""}, ("title",), "String should have at least 1 character"),
+        (RATE | {"colour": "red"}, ("colour",), "Extra inputs are not permitted"),
+        (GRADE | {"example": "D"}, (), "Value error, example must be one of the categories: A, B"),
+        (
+            GRADE | {"missing": Missing(markers=("?",)), "example": "?"},
+            (),
+            "Value error, example must be one of the categories: A, B",
+        ),
+        (
+            GRADE | {"categories": ("B", "A", "B")},
+            (),
+            "Value error, categories and missing markers must differ, B stands twice",
+        ),
+        (
+            GRADE | {"categories": ("A", "B"), "missing": Missing(markers=("B",))},
+            (),
+            "Value error, categories and missing markers must differ, B stands twice",
+        ),
+        (
+            GRADE | {"categories": ("B",)},
+            ("categories",),
+            "Tuple should have at least 2 items after validation, not 1",
+        ),
+        (SECURED | {"example": 1}, ("example",), "Input should be a valid boolean"),
+    ],
+)
+def test_mistake_in_a_declaration_is_named(
+    declared: dict[str, object], where: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter[Feature](Feature).validate_python(declared)
+    assert [(error["loc"][1:], error["msg"]) for error in refused.value.errors()] == [(where, message)]
+
+
+@pytest.mark.parametrize("end", ["minimum", "maximum"])
+@pytest.mark.parametrize("declared", [YEARS, RATE])
+def test_example_may_lie_on_either_end_of_the_range(declared: dict[str, object], end: str) -> None:
+    feature = TypeAdapter[Feature](Feature).validate_python(declared | {"example": declared[end]})
+    assert feature.example == declared[end]
+
+
+def test_feature_does_not_change_after_loading() -> None:
+    feature = years()
+    with pytest.raises(ValidationError, match="Instance is frozen"):
+        feature.maximum = 99  # type: ignore[misc] # what the test is about
+    assert feature.maximum == 30

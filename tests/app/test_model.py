@@ -1,0 +1,141 @@
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from app.contract import Contract, load, sha256
+from app.errors import StartupError
+from app.features import Value
+from app.model import Model
+
+ROW: dict[str, Value] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
+
+
+def graph(
+    width: int, nodes: Sequence[Any], labels: str = "labels", probabilities: str = "probabilities"
+) -> bytes:
+    """Return an ONNX model of `width` inputs whose outputs have these names."""
+    outputs = [
+        helper.make_tensor_value_info(labels, TensorProto.INT64, [None]),
+        helper.make_tensor_value_info(probabilities, TensorProto.FLOAT, [None, None]),
+    ]
+    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])]
+    made = helper.make_model(
+        helper.make_graph(nodes, "tiny", inputs, outputs),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    onnx.checker.check_model(made)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def copied(width: int, labels: str = "labels", probabilities: str = "probabilities") -> bytes:
+    """Return an ONNX model that gives its inputs as the probabilities."""
+    position = helper.make_node("ArgMax", ["features"], [labels], axis=1, keepdims=0)
+    return graph(
+        width, [position, helper.make_node("Identity", ["features"], [probabilities])], labels, probabilities
+    )
+
+
+def soft(width: int) -> bytes:
+    """Return an ONNX model that gives as many probabilities as it has inputs."""
+    position = helper.make_node("ArgMax", ["features"], ["labels"], axis=1, keepdims=0)
+    return graph(width, [position, helper.make_node("Softmax", ["features"], ["probabilities"], axis=1)])
+
+
+@pytest.fixture(scope="module")
+def contract(tiny_model: Path) -> Contract:
+    return load(tiny_model)
+
+
+def with_features(contract: Contract, count: int) -> Contract:
+    return contract.model_copy(update={"features": contract.features[:count]})
+
+
+def test_baked_model_answers_probabilities_in_float32(tiny_model: Path) -> None:
+    model = Model.load(tiny_model)
+    answer = model.probabilities(model.encode([ROW, ROW | {"rate": None}, ROW]))
+    assert (answer.dtype, answer.shape) == (np.dtype(np.float32), (3, 2))
+    np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(answer[0], answer[2])
+    assert answer[0].tolist() != answer[1].tolist()
+
+
+def test_session_runs_in_one_thread(tiny_model: Path) -> None:
+    options = Model.load(tiny_model)._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+
+
+def test_model_that_fits_is_accepted(contract: Contract) -> None:
+    model = Model(with_features(contract, 2), soft(2))
+    answer = model.probabilities(model.encode([{"years": 3.0, "rate": 3.0}]))
+    assert answer.tolist() == [[0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("features", "content", "sentence"),
+    [
+        (
+            2,
+            soft(3),
+            "model.onnx takes {'features': ('tensor(float)', [3])}; "
+            "the contract has 2 features in one 'features'.",
+        ),
+        (
+            2,
+            copied(2, labels="label", probabilities="scores"),
+            "model.onnx gives ['label', 'scores']; 'labels' and 'probabilities' are needed.",
+        ),
+        (
+            2,
+            copied(2, labels="label"),
+            "model.onnx gives ['label', 'probabilities']; 'labels' and 'probabilities' are needed.",
+        ),
+        (
+            2,
+            copied(2),
+            "model.onnx answers the example row with [[5.0, 2.5]], not 2 probabilities.",
+        ),
+        (
+            1,
+            soft(1),
+            "model.onnx answers the example row with [[1.0]], not 2 probabilities.",
+        ),
+    ],
+)
+def test_model_that_does_not_fit_its_contract_is_refused(
+    contract: Contract, features: int, content: bytes, sentence: str
+) -> None:
+    with pytest.raises(StartupError) as refused:
+        Model(with_features(contract, features), content)
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("content", [b"", b"no model"])
+def test_file_that_is_no_onnx_is_refused_in_one_line(contract: Contract, content: bytes) -> None:
+    with pytest.raises(StartupError) as refused:
+        Model(contract, content)
+    sentence = str(refused.value)
+    assert sentence.startswith("model.onnx can't be read as an ONNX model: ")
+    assert len(sentence.splitlines()) == 1
+
+
+def test_load_refuses_a_model_of_another_contract(tiny_model: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(tiny_model, tmp_path / "model")
+    document = json.loads((directory / "contract.json").read_text())
+    (directory / "model.onnx").write_bytes(soft(2))
+    document["files"]["model.onnx"] = sha256(soft(2))
+    (directory / "contract.json").write_text(json.dumps(document))
+    with pytest.raises(StartupError) as refused:
+        Model.load(directory)
+    assert str(refused.value) == (
+        "model.onnx takes {'features': ('tensor(float)', [2])}; "
+        "the contract has 4 features in one 'features'."
+    )

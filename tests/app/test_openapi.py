@@ -1,0 +1,203 @@
+import re
+from typing import Any
+
+import httpx
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    response = await client.get("/openapi.json")
+    assert response.status_code == 200
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def schema(document: dict[str, Any], name: str) -> OAS31Validator:
+    """Return a validator of one named schema, which may refer to the others."""
+    return OAS31Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+
+
+async def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"] == "Tiny loans"
+    assert list(document["paths"]) == ["/predict", "/health", "/ready"]
+
+
+async def test_row_is_described_as_the_contract_declares_it(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["Row"] == {
+        "type": "object",
+        "title": "Row",
+        "properties": {
+            "years": {
+                "title": "Years",
+                "description": "Also accepted as: duration-years.",
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 30,
+                "examples": [5],
+            },
+            "rate": {
+                "title": "Rate",
+                "description": "Unit: percent.",
+                "anyOf": [{"type": "number", "minimum": 0, "maximum": 20}, {"enum": ["n/a", None]}],
+                "examples": [2.5],
+            },
+            "grade": {
+                "title": "Grade",
+                "type": ["string", "null"],
+                "enum": ["A", "B", "C", "?", None],
+                "examples": ["B"],
+            },
+            "secured": {"title": "Secured", "type": "boolean", "examples": [True]},
+        },
+        "required": ["years", "rate", "grade", "secured"],
+        "additionalProperties": False,
+        "examples": [ROW],
+    }
+
+
+async def test_batch_and_answer_are_described_with_the_limits_and_the_labels(
+    document: dict[str, Any],
+) -> None:
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    schemas = document["components"]["schemas"]
+    assert schemas["Batch"] == {
+        "type": "object",
+        "title": "Batch",
+        "properties": {
+            "inputs": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Row"},
+                "minItems": 1,
+                "maxItems": 5,
+            }
+        },
+        "required": ["inputs"],
+        "additionalProperties": False,
+    }
+    assert schemas["Answer"] == {
+        "type": "object",
+        "title": "Answer",
+        "properties": {
+            "model_lib_version": {"type": "string", "examples": ["1.2.3"]},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "predictions": {"type": "array", "items": {"type": "string", "enum": ["no", "yes"]}},
+            "probabilities": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"no": probability, "yes": probability},
+                    "required": ["no", "yes"],
+                },
+            },
+        },
+        "required": ["model_lib_version", "timestamp", "predictions", "probabilities"],
+    }
+
+
+async def test_every_problem_of_predict_is_documented(document: dict[str, Any]) -> None:
+    predict = document["paths"]["/predict"]["post"]
+    assert predict["requestBody"] == {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [{"$ref": "#/components/schemas/Batch"}, {"$ref": "#/components/schemas/Row"}]
+                }
+            }
+        },
+    }
+    responses = predict["responses"]
+    assert list(responses) == ["200", "400", "413", "415", "422"]
+    assert responses.pop("200")["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
+    }
+    assert [response["content"] for response in responses.values()] == [PROBLEM] * 4
+    assert all(response["description"].endswith(".") for response in responses.values())
+
+
+async def test_replica_that_is_not_ready_is_documented(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/ready"]["get"]["responses"]
+    assert responses["503"] == {"description": "Not ready; the detail says why.", "content": PROBLEM}
+    assert list(document["paths"]["/health"]["get"]["responses"]) == ["200", "503"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"{", {"Content-Type": "application/json"}, 400),
+        (b" " * 2001, {"Content-Type": "application/json"}, 413),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"{}", {"Content-Type": "application/json"}, 422),
+    ],
+)
+async def test_problem_is_as_documented(
+    client: httpx.AsyncClient, document: dict[str, Any], content: bytes, headers: dict[str, str], status: int
+) -> None:
+    response = await client.post("/predict", content=content, headers=headers)
+    assert response.status_code == status
+    assert str(status) in document["paths"]["/predict"]["post"]["responses"]
+    schema(document, "ProblemDocument").validate(response.json())
+    assert set(response.json()) <= set(document["components"]["schemas"]["ProblemDocument"]["properties"])
+
+
+async def test_answer_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    response = await client.post("/predict", json=ROW)
+    schema(document, "Answer").validate(response.json())
+    assert list(response.json()) == list(document["components"]["schemas"]["Answer"]["properties"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"years": 30},
+        {"years": 5.0},
+        {"years": 31},
+        {"years": 5.5},
+        {"years": "5"},
+        {"years": None},
+        {"rate": None},
+        {"rate": "n/a"},
+        {"rate": "?"},
+        {"rate": 20},
+        {"rate": 20.5},
+        {"rate": False},
+        {"grade": "?"},
+        {"grade": None},
+        {"grade": "D"},
+        {"secured": 1},
+        {"secured": None},
+        {"more": 1},
+    ],
+)
+async def test_service_accepts_exactly_the_rows_that_the_schema_describes(
+    client: httpx.AsyncClient, document: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    response = await client.post("/predict", json=ROW | changes)
+    described = schema(document, "Row").is_valid(ROW | changes)
+    assert response.status_code == (200 if described else 422)
+
+
+async def test_docs_page_needs_nothing_but_this_service(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assets = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]*)""", page.text)
+    (document,) = re.findall(r"\burl:\s*'([^']*)'", page.text)
+    assert (len(assets), document) == (3, "openapi.json")
+    for path in [*assets, document]:
+        assert re.match(r"[a-z]+:|/", path) is None, f"{path} is not relative"
+        response = await client.get(path)
+        assert (path, response.status_code) == (path, 200)
+        assert len(response.content) > 100
+    assert re.search(r"https?:", page.text) is None
+    style = next(path for path in assets if path.endswith(".css"))
+    assert re.search(r"url\(\s*[\"']?(https?:)?//|@import", (await client.get(style)).text) is None

@@ -1,0 +1,132 @@
+"""Which module may import which: the direction in which the code may grow."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+ALLOWED = {
+    "app": set[str](),
+    "app.errors": set[str](),
+    "app.features": set[str](),
+    "app.logs": set[str](),
+    "app.healthcheck": set[str](),
+    "app.settings": {"app.errors"},
+    "app.contract": {"app.errors", "app.features"},
+    "app.metrics": {"app", "app.contract"},
+    "app.scores": {"app.contract"},
+    "app.tables": {"app.contract", "app.errors", "app.features"},
+    "app.schemas": {"app.errors", "app.features"},
+    "app.model": {"app.contract", "app.errors", "app.features"},
+    "app.openapi": {"app.contract", "app.errors", "app.schemas"},
+    "app.ops": {"app", "app.contract", "app.errors", "app.openapi"},
+    "app.predict": {
+        "app.contract",
+        "app.errors",
+        "app.features",
+        "app.model",
+        "app.schemas",
+        "app.settings",
+    },
+    "app.main": {
+        "app",
+        "app.errors",
+        "app.model",
+        "app.openapi",
+        "app.ops",
+        "app.predict",
+        "app.settings",
+    },
+    "app.server": {"app", "app.errors", "app.logs", "app.main", "app.settings"},
+}
+ALLOWED_TO_MODEL_BUILD = {"app.contract", "app.errors", "app.features", "app.model", "app.schemas"}
+FOR_TRAINING_ONLY = {
+    "boto3",
+    "httpx",
+    "joblib",
+    "model_build",
+    "onnx",
+    "pandas",
+    "scipy",
+    "skl2onnx",
+    "sklearn",
+    "tests",
+}
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Return every module of a package by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+APP = modules("app")
+MODEL_BUILD = modules("model_build")
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules that a file imports, wherever in it; `from app import logs` is app.logs."""
+    return {name for node in ast.walk(ast.parse(path.read_text())) for name in _names(node)}
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            submodule = f"{module}.{alias.name}"
+            yield submodule if submodule in APP | MODEL_BUILD else module
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in {"", "app", "model_build", "tests"}}
+
+
+def test_every_module_of_the_service_has_its_allowed_imports() -> None:
+    assert set(APP) == set(ALLOWED)
+
+
+def test_allowed_imports_have_no_cycle() -> None:
+    order = list(TopologicalSorter(ALLOWED).static_order())
+    assert set(order) == set(ALLOWED)
+    assert order[-1] == "app.server"
+
+
+@pytest.mark.parametrize("module", APP)
+def test_module_of_the_service_imports_only_what_it_may(module: str) -> None:
+    names = imported(APP[module])
+    assert ours(names) - ALLOWED[module] == set()
+    assert {name.split(".")[0] for name in names} & FOR_TRAINING_ONLY == set()
+
+
+def test_one_file_of_the_service_knows_onnx_runtime() -> None:
+    knows = [module for module, path in APP.items() if "onnxruntime" in imported(path)]
+    assert knows == ["app.model"]
+
+
+@pytest.mark.parametrize("module", MODEL_BUILD)
+def test_training_imports_only_the_parts_of_the_service_that_it_shares(module: str) -> None:
+    names = {name for name in ours(imported(MODEL_BUILD[module])) if name.split(".")[0] != "model_build"}
+    assert names - ALLOWED_TO_MODEL_BUILD == set()
+
+
+def test_service_in_memory_holds_nothing_of_training() -> None:
+    script = (
+        "import app.main, json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(json.loads(done.stdout))
+    assert loaded & FOR_TRAINING_ONLY == set()
+    assert loaded >= {"app", "onnxruntime", "numpy"}
