@@ -48,12 +48,15 @@ class Target(Frozen):
     def decide(self, probabilities: Probabilities) -> Positions:
         """Return the position of each row's label, from probabilities [N, labels].
 
-        Of two labels the positive one is taken from its threshold on, of more the likeliest.
+        Of two labels the positive one is taken from its threshold on, of more the likeliest. The numbers are
+        compared as float32, in which they are served: in float64, noise would part what is equal.
         """
+        probabilities = probabilities.astype(np.float32, copy=False)
         if self.positive is None:
             return np.asarray(probabilities.argmax(axis=1))
         positive = self.labels.index(self.positive)
-        return np.where(probabilities[:, positive] >= self.threshold, positive, 1 - positive)
+        chosen = probabilities[:, positive] >= self.threshold
+        return (chosen if positive else ~chosen).astype(np.intp)
 
 
 class Provenance(Frozen):

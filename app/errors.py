@@ -1,7 +1,6 @@
 """The family of errors, and the one JSON shape in which clients see them (RFC 9457)."""
 
 import json
-import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,8 +12,6 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 LISTED_ERRORS = 100
-
-log = logging.getLogger(__name__)
 
 
 class ServiceError(Exception):
@@ -111,12 +108,13 @@ async def on_http_exception(_request: Request, error: HTTPException) -> Response
     return Problem(error.status_code, name, detail, headers=error.headers).response()
 
 
-async def on_unexpected(request: Request, error: Exception) -> Response:
-    """Answer our own mistakes without a word of what happened; the log has the traceback."""
-    log.error("unhandled error at %s %s", request.method, request.url.path, exc_info=error)
-    return Problem(
-        500, "internal-server-error", "The service failed. It is not the request's fault."
-    ).response()
+def unexpected() -> Problem:
+    """Return what a client may know of a mistake of ours: nothing. The log has the traceback."""
+    return Problem(500, "internal-server-error", "The service failed. It is not the request's fault.")
+
+
+async def on_unexpected(_request: Request, _error: Exception) -> Response:
+    return unexpected().response()
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {

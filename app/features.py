@@ -3,8 +3,10 @@
 Training and serving encode through this one definition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, cycle
+from operator import call
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -14,6 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Value = float | str | bool | None
 Row = Mapping[str, Value]
 Matrix = npt.NDArray[np.float32]
+
+TRUTHS: dict[str, Value] = {
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "1": True,
+    "0": False,
+}
 
 # Beyond this a float32 can't tell two neighbouring integers apart.
 LARGEST_INTEGER = 2**24
@@ -45,6 +56,16 @@ class BaseFeature(Frozen):
         """Every key under which a row may hold this feature, its own name first."""
         return (self.name, *self.aliases)
 
+    def from_text(self, text: str) -> Value:
+        """Return the value in a cell of a text file; text that is none stays, for validation to refuse."""
+        text = text.strip()
+        if self.missing is not None and (not text or text in self.missing.markers):
+            return None
+        return self._from_text(text)
+
+    def _from_text(self, text: str) -> Value:
+        return text
+
     def _missing_codes(self, code: float) -> dict[Value, float]:
         """The code of null and of each marker, for a feature that may be missing."""
         return {} if self.missing is None else dict.fromkeys((None, *self.missing.markers), code)
@@ -70,6 +91,12 @@ class RangedFeature(BaseFeature):
     @cached_property
     def codes(self) -> dict[Value, float]:
         return self._missing_codes(float("nan"))
+
+    def _from_text(self, text: str) -> Value:
+        try:
+            return float(text)
+        except ValueError:
+            return text
 
 
 class IntegerFeature(RangedFeature):
@@ -117,6 +144,9 @@ class BooleanFeature(BaseFeature):
     def codes(self) -> dict[Value, float]:
         return {False: 0.0, True: 1.0} | self._missing_codes(2.0)
 
+    def _from_text(self, text: str) -> Value:
+        return TRUTHS.get(text.lower(), text)
+
 
 Feature = Annotated[
     IntegerFeature | NumberFeature | CategoryFeature | BooleanFeature, Field(discriminator="type")
@@ -137,12 +167,22 @@ class Encoder:
     """Turns validated rows into the matrix that the model reads."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        self._codes = [feature.codes for feature in features]
+        self._code_of = [_coder(feature) for feature in features]
 
     def __call__(self, rows: Sequence[Row]) -> Matrix:
-        """Return float32 [N, features]; the values of every row stand in the order of the features."""
-        codes = self._codes
-        flat: list[Any] = [
-            code.get(value, value) for row in rows for code, value in zip(codes, row.values(), strict=True)
-        ]
-        return np.array(flat, dtype=np.float32).reshape(len(rows), len(codes))
+        """Return float32 [N, features]; the values of every row stand in the order of the features.
+
+        Every step of the iteration is C: a comprehension takes half as long again.
+        """
+        width = len(self._code_of)
+        values = chain.from_iterable([row.values() for row in rows])
+        codes = map(call, cycle(self._code_of), values)
+        return np.fromiter(codes, np.float32, len(rows) * width).reshape(-1, width)
+
+
+def _coder(feature: Feature) -> Callable[[Any], float]:
+    """Return the function from a feature's value to its code; a number is its own."""
+    if isinstance(feature, CategoryFeature | BooleanFeature):
+        return feature.codes.__getitem__
+    codes = feature.codes
+    return (lambda value: codes.get(value, value)) if codes else float

@@ -39,7 +39,8 @@ class Model:
     def _check_fit(self) -> None:
         width = len(self.contract.features)
         inputs = {each.name: (each.type, each.shape[1:]) for each in self._session.get_inputs()}
-        if inputs != {INPUT: ("tensor(float)", [width])}:
+        batch = [each.shape[0] for each in self._session.get_inputs() if isinstance(each.shape[0], int)]
+        if inputs != {INPUT: ("tensor(float)", [width])} or batch:
             raise StartupError(
                 f"{MODEL_FILE} takes {inputs}; the contract has {width} features in one {INPUT!r}."
             )

@@ -13,11 +13,16 @@ from app.schemas import row_schema
 SCHEMAS = "#/components/schemas/{model}"
 
 PREDICT_PROBLEMS = {
-    400: "The body is not JSON.",
+    400: "The body can't be read.",
     413: "The body is larger than MAX_BODY_BYTES.",
-    415: "The body is not declared as plain application/json.",
+    415: "The body is not declared as a media type that is accepted.",
     422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
 }
+METRICS = {
+    "type": "object",
+    "description": "How right the labels are, if the file has the target's column; null where undefined.",
+}
+CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
 
 
 def problem_responses(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
@@ -34,11 +39,15 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
     openapi = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    openapi["paths"] = {"/predict": {"post": _predict()}} | openapi["paths"]
+    predictions = {"/predict": {"post": _predict()}, "/predict/file": {"post": _predict_file()}}
+    openapi["paths"] = predictions | openapi["paths"]
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas["Row"] = row_schema(contract.features)
     schemas["Batch"] = _batch(max_rows)
     schemas["Answer"] = _answer(contract)
+    schemas["FileAnswer"] = {
+        "allOf": [_ref("Answer"), {"type": "object", "properties": {"metrics": METRICS}}]
+    }
     for model in (ProblemDocument, InvalidValue):
         schema = model.model_json_schema(ref_template=SCHEMAS)
         schema.pop("$defs", None)
@@ -51,20 +60,35 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _predict() -> dict[str, Any]:
-    problems = problem_responses(PREDICT_PROBLEMS).items()
-    body = {"oneOf": [_ref("Batch"), _ref("Row")]}
+    json = {"schema": {"oneOf": [_ref("Batch"), _ref("Row")]}}
+    return _operation(
+        "predict",
+        "Label rows, with the probability of every label",
+        takes={"application/json": json, "text/csv": CSV},
+        gives={"application/json": {"schema": _ref("Answer")}, "text/csv": CSV},
+    )
+
+
+def _predict_file() -> dict[str, Any]:
+    file = {"type": "string", "contentMediaType": "text/csv", "format": "binary"}
+    form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    return _operation(
+        "predict_file",
+        "Label the rows of a CSV file; with the target's column in it, say how right the labels are",
+        takes={"multipart/form-data": {"schema": form}},
+        gives={"application/json": {"schema": _ref("FileAnswer")}},
+    )
+
+
+def _operation(name: str, summary: str, takes: dict[str, Any], gives: dict[str, Any]) -> dict[str, Any]:
+    answer = {"description": "One prediction for each row, in their order.", "content": gives}
+    problems = problem_responses(PREDICT_PROBLEMS)
     return {
         "tags": ["predictions"],
-        "summary": "Label rows, with the probability of every label",
-        "operationId": "predict",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": {
-                "description": "One prediction for each row, in their order.",
-                "content": {"application/json": {"schema": _ref("Answer")}},
-            }
-        }
-        | {str(status): response for status, response in problems},
+        "summary": summary,
+        "operationId": name,
+        "requestBody": {"required": True, "content": takes},
+        "responses": {"200": answer} | {str(status): response for status, response in problems.items()},
     }
 
 

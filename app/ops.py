@@ -8,12 +8,14 @@ from string import Template
 from typing import Literal
 
 from fastapi import APIRouter
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app import __version__
 from app.contract import Contract, DataSource
 from app.errors import Problem
+from app.metrics import Metrics
 from app.openapi import problem_responses
 
 
@@ -65,7 +67,7 @@ class Readiness:
         return None if self.started else "The replica is starting."
 
 
-def router(contract: Contract, readiness: Readiness) -> APIRouter:
+def router(contract: Contract, readiness: Readiness, metrics: Metrics) -> APIRouter:
     """Return the routes; what never changes is rendered once, here."""
     routes = APIRouter()
     page = welcome(contract)
@@ -99,6 +101,15 @@ def router(contract: Contract, readiness: Readiness) -> APIRouter:
         if obstacle := readiness.obstacle():
             raise Problem(503, "not-ready", obstacle)
         return Ready(status="ready")
+
+    @routes.get(
+        "/metrics",
+        summary="Prometheus metrics of all workers",
+        tags=["operations"],
+        response_class=PlainTextResponse,
+    )
+    async def get_metrics() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes
 

@@ -1,72 +1,137 @@
-"""POST /predict: request bytes → validated rows → matrix → probabilities → response bytes."""
+"""POST /predict: request bytes → validated rows → matrix → probabilities → response bytes.
 
-import json
-from datetime import UTC, datetime
+`Predict` is a request's whole way through the service: it stands before the framework and speaks ASGI itself.
+`Predictor` is what happens between the two bodies, and knows nothing of HTTP.
+"""
 
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+
+import numpy as np
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.contract import Contract
-from app.errors import Problem
-from app.features import Matrix
+from app.answers import AnswerWriter
+from app.errors import Problem, unexpected
+from app.features import Matrix, Row
+from app.metrics import Metrics
 from app.model import Model
 from app.schemas import RowValidator
+from app.scores import scores
 from app.settings import Settings
+from app.tables import TableReader
+
+PATH = "/predict"
+JSON = b"application/json"
+CSV = b"text/csv"
+LARGE_BODY = (
+    128 * 1024
+)  # bytes; a larger one is some milliseconds of work, which other requests don't wait for
+CLIENT_LEFT = 499
 
 Headers = dict[bytes, bytes]
 
+log = logging.getLogger(__name__)
+
+
+class Predictor:
+    """Answers a request body with a response body."""
+
+    def __init__(self, model: Model, metrics: Metrics, max_rows: int) -> None:
+        contract = model.contract
+        self._model = model
+        self._decide = contract.target.decide
+        self._metrics = metrics
+        self._validator = RowValidator(contract.features, max_rows)
+        self._tables = TableReader(contract, max_rows)
+        self._writer = AnswerWriter(contract)
+        self.aside = ThreadPoolExecutor(1, "large-body")  # one at a time, or they would share the core anyway
+        self._read = {JSON: self._validator.parse, CSV: self._read_csv}
+        self._write = {JSON: self._writer.json, CSV: self._writer.csv}
+
+    def answer(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> bytes:
+        """Return predictions for the rows in `body`; raise Problem for one that can't be answered."""
+        try:
+            rows = self._read[takes](body)
+        except Problem as problem:
+            self._metrics.invalid(problem.errors)
+            raise
+        return self._write[gives](*self.predict(rows))
+
+    def answer_file(self, body: bytes) -> bytes:
+        """Return predictions for a CSV file and, if it has the target's column, how right they are."""
+        try:
+            table = self._tables.read(body)
+            rows = self._validator.check(table.rows, table.lines)
+        except Problem as problem:
+            self._metrics.invalid(problem.errors)
+            raise
+        positions, probabilities = self.predict(rows)
+        if table.truth is None:
+            return self._writer.json(positions, probabilities)
+        figures = scores(self._model.contract.target, np.array(table.truth), probabilities)
+        return self._writer.json(positions, probabilities, figures)
+
+    def predict(self, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
+        """Return label positions [N] and probabilities [N, labels]; what is noted of a row is noted here."""
+        probabilities = self._model.probabilities(self._model.encode(rows))
+        positions: list[int] = self._decide(probabilities).tolist()
+        self._metrics.predicted(positions)
+        return positions, probabilities
+
+    def _read_csv(self, body: bytes) -> Sequence[Row]:
+        table = self._tables.read(body)
+        return self._validator.check(table.rows, table.lines)
+
 
 class Predict:
-    """The ASGI endpoint. It reads the body itself, so that a body too large is refused while it streams."""
+    """The ASGI endpoint. It reads the body itself, so that one too large is refused while it streams."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
-        self._model = model
-        self._validator = RowValidator(model.contract.features, settings.max_rows)
-        self._writer = AnswerWriter(model.contract)
+    def __init__(self, predictor: Predictor, metrics: Metrics, settings: Settings) -> None:
+        self._answer = predictor.answer
+        self._metrics = metrics
         self._max_body_bytes = settings.max_body_bytes
+        self._aside = predictor.aside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Headers = dict(scope["headers"])
+        started = perf_counter()
+        self._metrics.began()
+        status = 200
         try:
-            check_media_type(headers)
+            headers: Headers = dict(scope["headers"])
+            takes, gives = declared(headers), wanted(headers)
             body = await read_body(headers, receive, self._max_body_bytes)
-            response = Response(self.answer(body), media_type="application/json")
-        except Problem as problem:
-            response = problem.response()
+            if len(body) < LARGE_BODY:
+                answer = self._answer(body, takes, gives)
+            else:
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._aside, self._answer, body, takes, gives)
+            await respond(send, gives, answer)
         except ClientDisconnect:
-            return
-        await response(scope, receive, send)
-
-    def answer(self, body: bytes) -> bytes:
-        """Return the response body for a request body; raise Problem for one that can't be answered."""
-        rows = self._validator.parse(body)
-        return self._writer.write(self._model.probabilities(self._model.encode(rows)))
-
-
-class AnswerWriter:
-    """Writes the response body as text: its shape is fixed by the contract, so only numbers are filled in."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._decide = contract.target.decide
-        self._labels = [json.dumps(label) for label in contract.target.labels]
-        keys = (label.replace("%", "%%") for label in self._labels)
-        self._row = "{" + ",".join(f"{key}:%.7g" for key in keys) + "}"  # a float32 has 7 digits
-        self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
-
-    def write(self, probabilities: Matrix) -> bytes:
-        """Return the JSON for probabilities [N, labels]."""
-        labels, row = self._labels, self._row
-        predictions = ",".join([labels[position] for position in self._decide(probabilities).tolist()])
-        scores = ",".join([row % tuple(each) for each in probabilities.tolist()])
-        timestamp = datetime.now(UTC).isoformat()
-        return f'{self._head}{timestamp}","predictions":[{predictions}],"probabilities":[{scores}]}}'.encode()
+            status = CLIENT_LEFT
+        except Problem as problem:
+            status = problem.status
+            await problem.response()(scope, receive, send)
+        except Exception:
+            status = 500
+            log.exception("unhandled error at %s", PATH)
+            await unexpected().response()(scope, receive, send)
+        finally:
+            self._metrics.ended(PATH, status, perf_counter() - started)
 
 
-def check_media_type(headers: Headers) -> None:
-    """Raise Problem 415 unless the body is declared as plain JSON in UTF-8."""
-    encoding = headers.get(b"content-encoding", b"identity")
-    if encoding.lower() != b"identity":
+async def respond(send: Send, media_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def declared(headers: Headers) -> bytes:
+    """Return the body's media type; raise Problem 415 unless it is plain JSON or CSV, in UTF-8."""
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
         raise Problem(
             415,
             "unsupported-media-type",
@@ -74,37 +139,46 @@ def check_media_type(headers: Headers) -> None:
             headers={"Accept-Encoding": "identity"},
         )
     content_type = headers.get(b"content-type", b"")
-    if content_type == b"application/json":
-        return
+    if content_type == JSON:
+        return JSON
     kind, _, parameters = content_type.lower().replace(b" ", b"").replace(b'"', b"").partition(b";")
-    if kind != b"application/json" or parameters not in {b"", b"charset=utf-8"}:
+    if kind not in {JSON, CSV} or parameters not in {b"", b"charset=utf-8"}:
         raise Problem(
             415,
             "unsupported-media-type",
-            "The Content-Type must be application/json, in UTF-8.",
-            headers={"Accept-Post": "application/json"},
+            "The Content-Type must be application/json or text/csv, in UTF-8.",
+            headers={"Accept-Post": "application/json, text/csv"},
         )
+    return kind
+
+
+def wanted(headers: Headers) -> bytes:
+    """Return the media type of the answer: JSON, unless the client names CSV."""
+    return CSV if CSV in headers.get(b"accept", b"") else JSON
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """Return the whole body; raise Problem 413 as soon as it is, or says it will be, over `limit` bytes."""
-    declared = headers.get(b"content-length", b"0")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    body = bytearray()
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > limit:
+        raise too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
         more = message.get("more_body", False)
-        if len(body) > limit:
-            raise _too_large(limit)
-    return bytes(body)
+    return b"".join(chunks)
 
 
-def _too_large(limit: int) -> Problem:
+def too_large(limit: int) -> Problem:
     """The rest of the body is not read, so the connection can't be used again."""
     detail = f"The body may have at most {limit} bytes."
     return Problem(413, "body-too-large", detail, headers={"Connection": "close"})

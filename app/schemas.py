@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import ErrorDetails, SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from app.errors import LISTED_ERRORS, Problem
 from app.features import (
@@ -18,6 +18,9 @@ from app.features import (
 )
 
 LONGEST_ECHO = 64
+SMALL_BODY = 64 * 1024  # bytes; checked in no time, whatever it holds
+Loc = tuple[str | int, ...]
+
 _BATCH = re.compile(rb'\s*\{\s*"inputs"')
 _UNPRINTABLE = re.compile(r"[^\w .:/-]")
 
@@ -37,6 +40,8 @@ class RowValidator:
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
         self._allowed = {name: allowed(feature) for feature in features for name in feature.names}
+        # pydantic-core takes many seconds over a million fields that it does not know.
+        self._most_colons = (max_rows or 0) * sum(map(_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
@@ -51,6 +56,8 @@ class RowValidator:
 
         Raise Problem 400 for what is not JSON, 422 for what does not fit the features.
         """
+        if len(body) > SMALL_BODY and body.count(b":") > self._most_colons:
+            raise self._refusal([(("inputs",), "too_long")])
         try:
             if _BATCH.match(body):
                 batch: list[Row] = self._batch.validate_json(body)["inputs"]
@@ -59,42 +66,53 @@ class RowValidator:
         except ValidationError as error:
             raise self._problem(error) from error
 
-    def check(self, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-        """Return rows that are Python values already; raise Problem as `parse` does."""
+    def check(self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None) -> list[Row]:
+        """Return rows that are Python values already; raise Problem as `parse` does.
+
+        `lines` says where in a file each row stands, which errors then name.
+        """
         try:
             checked: list[Row] = self._rows.validate_python(rows)
         except ValidationError as error:
-            raise self._problem(error) from error
+            raise self._problem(error, lines) from error
         return checked
 
-    def _problem(self, error: ValidationError) -> Problem:
+    def _problem(self, error: ValidationError, lines: Sequence[int] | None = None) -> Problem:
         details = error.errors(include_url=False, include_input=False)
-        first = details[0]
-        if first["type"] == "json_invalid":
-            return Problem(400, "invalid-json", f"The body is not JSON: {first['ctx']['error']}.")
-        errors = [self._entry(each) for each in details[:LISTED_ERRORS]]
+        if details[0]["type"] == "json_invalid":
+            return Problem(400, "invalid-json", f"The body is not JSON: {details[0]['ctx']['error']}.")
+        return self._refusal([(each["loc"], each["type"]) for each in details], lines)
+
+    def _refusal(self, found: Sequence[tuple[Loc, str]], lines: Sequence[int] | None = None) -> Problem:
+        """Describe the first of the mistakes found, and count the others."""
+        errors = [self._entry(loc, kind, lines) for loc, kind in found[:LISTED_ERRORS]]
         where = ".".join(map(str, errors[0]["loc"])) or "body"
-        count = f"{len(details)} errors, the first at" if len(details) > 1 else "At"
+        at = f"{len(found)} errors, the first at" if len(found) > 1 else "At"
         return Problem(
             422,
             "invalid-rows",
-            f"{count} {where}: {errors[0]['msg']}",
+            f"{at} {where}: {errors[0]['msg']}",
             errors=errors,
-            errors_omitted=len(details) - len(errors),
+            errors_omitted=len(found) - len(errors),
         )
 
-    def _entry(self, error: ErrorDetails) -> dict[str, Any]:
-        loc = [_echo(each) for each in error["loc"]]
-        return {"loc": loc, "msg": self._message(error), "type": error["type"]}
+    def _entry(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
+        shown = [_echo(each) for each in loc]
+        if lines is not None and loc and isinstance(loc[0], int):
+            shown[:1] = ["line", lines[loc[0]]]
+        return {"loc": shown, "msg": self._message(loc, kind), "type": kind}
 
-    def _message(self, error: ErrorDetails) -> str:
-        name = str(error["loc"][-1]) if error["loc"] else ""
-        allowed = self._allowed.get(name)
-        if error["type"] == "missing":
+    def _message(self, loc: Loc, kind: str) -> str:
+        allowed = self._allowed.get(str(loc[-1])) if loc else None
+        if kind == "missing":
             return f"Required: {allowed}."
-        if error["type"] in self._messages:
-            return self._messages[error["type"]]
-        return f"Must be {allowed}."
+        return self._messages.get(kind, f"Must be {allowed}.")
+
+
+def _colons(feature: Feature) -> int:
+    """Return how many colons the feature can have in the JSON of one row, its key's included."""
+    texts = [*feature.names, *(value for value in feature.codes if isinstance(value, str))]
+    return 1 + 2 * max(text.count(":") for text in texts)
 
 
 def _field(feature: Feature) -> core_schema.TypedDictField:

@@ -5,17 +5,17 @@ import logging
 import os
 import signal
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fastapi import FastAPI
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from app import logs
 from app.errors import StartupError
-from app.main import create_app
+from app.main import Service, create_app
 from app.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75  # outlives the idle timeout of the load balancer (60 s), or it would answer 502
@@ -27,7 +27,15 @@ log = logging.getLogger("app.server")
 class Worker(UvicornWorker):
     """An event loop on uvloop that parses HTTP with httptools."""
 
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "uvloop", "http": "httptools", "server_header": False}
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+    }
 
     def _install_sigquit_handler(self) -> None:
         """Stop at once at SIGQUIT, as the master expects; uvicorn itself does so at a second SIGINT."""
@@ -48,7 +56,7 @@ class Master(Arbiter):
 
     def handle_term(self) -> None:
         """Start to linger, or stop if that is done, or if this is a second SIGTERM."""
-        readiness = self.app.service.state.readiness
+        readiness = self.app.service.readiness
         seconds = self.app.settings.drain_seconds
         if readiness.draining or not seconds:
             readiness.drain()
@@ -58,6 +66,15 @@ class Master(Arbiter):
         readiness.drain()
         signal.signal(signal.SIGALRM, self._linger_ended)
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def spawn_worker(self) -> int:
+        """Start a worker that counts its metrics in a row that no living one uses."""
+        taken = {worker.slot for worker in self.WORKERS.values()}
+        slot = next(slot for slot in count() if slot not in taken)
+        self.app.service.metrics.use(slot)
+        pid: int = super().spawn_worker()
+        self.WORKERS[pid].slot = slot
+        return pid
 
     def _linger_ended(self, *_: object) -> None:
         self.SIG_QUEUE.put_nowait(signal.SIGTERM)
@@ -70,7 +87,7 @@ class Master(Arbiter):
 class Server(BaseApplication):
     """The service as gunicorn runs it: loaded once, before the workers are forked, so that they share it."""
 
-    def __init__(self, settings: Settings, service: FastAPI) -> None:
+    def __init__(self, settings: Settings, service: Service) -> None:
         self.settings = settings
         self.service = service
         super().__init__()
@@ -90,7 +107,7 @@ class Server(BaseApplication):
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> FastAPI:
+    def load(self) -> Service:
         return self.service
 
     def run(self) -> None:

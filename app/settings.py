@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     )
     port: int = Field(default=8001, ge=0, le=65535, description="TCP port to listen on.")
     web_concurrency: int = Field(
-        default_factory=_cores, ge=1, le=256, description="Worker processes; default one per core."
+        default_factory=_cores, ge=1, le=128, description="Worker processes; default one per core."
     )
     model_dir: Path = Field(default=Path("model"), description="Directory of the baked model.")
     max_body_bytes: int = Field(

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
 from app.settings import Settings
@@ -34,6 +35,23 @@ def test_every_endpoint_is_documented(tiny_model: Path) -> None:
     paths = set(app.openapi()["paths"]) | {"/", "/docs", "/openapi.json"}
     documented = set(re.findall(r"`(?:GET|POST) (/\S*)`", README))
     assert documented == paths
+
+
+def test_every_metric_is_documented_with_its_labels(tiny_model: Path) -> None:
+    metrics = create_app(Settings(model_dir=tiny_model)).metrics
+    metrics.ended("/predict", 200, 0.1)
+    metrics.invalid([{"loc": ["years"], "type": "missing"}])
+    families = list(text_string_to_metric_families(metrics.text().decode()))
+    labels = {
+        family.name + "_total" * (family.type == "counter"): {
+            label for sample in family.samples for label in sample.labels if label != "le"
+        }
+        for family in families
+    }
+    documented = {name.strip("`"): rest for name, rest in table("metric").items()}
+    assert {
+        name: set(re.findall(r"`(\w+)`", rest.split("|")[0])) for name, rest in documented.items()
+    } == labels
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -337,7 +337,7 @@ def test_name_of_an_unknown_field_is_cut_and_cleaned(name: str, shown: str) -> N
         (b"\x00", "expected value at line 1 column 1"),
         ("[" * 100_000, "recursion limit exceeded at line 1 column 202"),
         ('{"inputs":' + "[" * 100_000, "recursion limit exceeded at line 1 column 211"),
-        ('{"a":' * 100_000, "recursion limit exceeded at line 1 column 1006"),
+        ('{"a":' * 10_000, "recursion limit exceeded at line 1 column 1006"),
         ('{"years":1' + "0" * 5000 + "}", "number out of range at line 1 column 4311"),
     ],
 )

@@ -1,0 +1,46 @@
+"""Predictions → the response body, as JSON or CSV."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from app.contract import Contract
+from app.features import Matrix
+
+
+class AnswerWriter:
+    """Writes the response body as text: its shape is fixed by the contract, so only numbers are filled in."""
+
+    def __init__(self, contract: Contract) -> None:
+        labels = contract.target.labels
+        self._labels = [json.dumps(label) for label in labels]
+        numbers = (label.replace("%", "%%") + ":%.9g" for label in self._labels)  # 9 digits tell any float32
+        self._row = "{" + ",".join(numbers) + "}"
+        self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
+        self._cells = [_cell(label) for label in labels]
+        self._line = ",".join(["%s", *("%.9g" for _ in labels)])
+        self._header = ",".join(["prediction", *(_cell(f"probability {label}") for label in labels)])
+
+    def json(
+        self, positions: Sequence[int], probabilities: Matrix, metrics: dict[str, Any] | None = None
+    ) -> bytes:
+        """Return the JSON for N rows."""
+        labels, row = self._labels, self._row
+        predictions = ",".join([labels[position] for position in positions])
+        scores = ",".join([row % tuple(each) for each in probabilities.tolist()])
+        timestamp = datetime.now(UTC).isoformat()
+        tail = "}" if metrics is None else f',"metrics":{json.dumps(metrics)}}}'
+        answer = f'{timestamp}","predictions":[{predictions}],"probabilities":[{scores}]{tail}'
+        return (self._head + answer).encode()
+
+    def csv(self, positions: Sequence[int], probabilities: Matrix) -> bytes:
+        """Return a line for each row, with its label and the probability of every label."""
+        rows = zip(positions, probabilities.tolist(), strict=True)
+        lines = [self._line % (self._cells[position], *each) for position, each in rows]
+        return "\n".join([self._header, *lines, ""]).encode()
+
+
+def _cell(text: str) -> str:
+    """Quote text for CSV where it needs it."""
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in '",\r\n') else text

@@ -1,0 +1,88 @@
+"""CSV with a header line → rows as JSON has them."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.contract import Contract
+from app.errors import Problem
+from app.features import Value
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that are still to be validated, in the order of the file."""
+
+    rows: list[dict[str, Value]]
+    lines: list[int]
+    """Where each row ends in the file; the header is line 1."""
+    truth: list[int] | None
+    """The position of each row's true label, when the file has the target's column."""
+
+
+class TableReader:
+    """Reads CSV; columns may stand in any order, under a feature's name or an alias."""
+
+    def __init__(self, contract: Contract, max_rows: int) -> None:
+        self._readers = {name: feature.from_text for feature in contract.features for name in feature.names}
+        self._features = contract.features
+        self._target = contract.target
+        self._max_rows = max_rows
+
+    def read(self, body: bytes) -> Table:
+        """Raise Problem 400 for what is not CSV in UTF-8, 422 for columns that don't fit or too many rows."""
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Problem(400, "invalid-csv", "The body is not text in UTF-8.") from error
+        lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+        try:
+            header = [name.strip() for name in next(lines, [])]
+            self._check(header)
+            numbered = [(lines.line_num, cells) for cells in lines if cells]
+        except csv.Error as error:
+            raise Problem(400, "invalid-csv", f"Line {lines.line_num} is not CSV: {error}.") from error
+        if len(numbered) > self._max_rows:
+            raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
+        return self._table(header, numbered)
+
+    def _check(self, header: Sequence[str]) -> None:
+        """Every feature needs one column, and every column must be a feature or the target."""
+        known = ", ".join([feature.name for feature in self._features])
+        for name in header:
+            if name not in self._readers and name != self._target.name:
+                raise _invalid("extra_forbidden", ["line", 1], f"Unknown column. The features are: {known}.")
+        for feature in self._features:
+            columns = sum(name in feature.names for name in header)
+            if columns != 1:
+                wrong = "is missing" if columns == 0 else "stands twice"
+                kind = "missing" if columns == 0 else "extra_forbidden"
+                raise _invalid(kind, ["line", 1, feature.name], f"The column {feature.name} {wrong}.")
+
+    def _table(self, header: Sequence[str], numbered: Iterable[tuple[int, list[str]]]) -> Table:
+        columns = [(name, self._readers[name]) for name in header if name != self._target.name]
+        target = header.index(self._target.name) if self._target.name in header else None
+        table = Table([], [], None if target is None else [])
+        for line, cells in numbered:
+            if len(cells) != len(header):
+                message = f"Has {len(cells)} cells where the header has {len(header)}."
+                raise _invalid("cells", ["line", line], message)
+            if target is not None and table.truth is not None:
+                table.truth.append(self._position(cells.pop(target).strip(), line))
+            values = zip(columns, cells, strict=True)
+            table.rows.append({name: read(cell) for (name, read), cell in values})
+            table.lines.append(line)
+        return table
+
+    def _position(self, label: str, line: int) -> int:
+        if label not in self._target.labels:
+            message = f"Must be one of {', '.join(self._target.labels)}."
+            raise _invalid("literal_error", ["line", line, self._target.name], message)
+        return self._target.labels.index(label)
+
+
+def _invalid(kind: str, loc: list[str | int], message: str) -> Problem:
+    where = " ".join(map(str, loc)) or "body"
+    errors = [{"loc": loc, "msg": message, "type": kind}]
+    return Problem(422, "invalid-rows", f"At {where}: {message}", errors=errors)
