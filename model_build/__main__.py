@@ -34,7 +34,7 @@ def main() -> None:
     try:
         data_directory = Path(os.environ.get("DATA_DIR", "data"))
         pipeline.bake(spec.load(arguments.spec), arguments.source, arguments.out, data_directory, progress)
-    except (BuildError, StartupError) as error:
+    except (BuildError, StartupError, OSError) as error:
         progress.fail(str(error))
         sys.exit(1)
 

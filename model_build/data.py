@@ -1,5 +1,6 @@
 """The rows of a spec: read from the first source that answers, cleaned, and checked as requests are."""
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,14 @@ import pandas as pd
 
 from app.contract import DataSource, Positions
 from app.errors import Problem
-from app.features import BooleanFeature, CategoryFeature, Feature, Row
+from app.features import Row, Value
 from app.schemas import RowValidator
 from model_build.errors import DataError, SourceError
 from model_build.sources import Source, fetch, sha256_of
-from model_build.spec import ModelSpec
+from model_build.spec import ModelSpec, column_name
 from model_build.synthetic import GENERATORS
 
 Wanted = Literal["auto", "real", "synthetic"]
-BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -80,25 +80,33 @@ def _first_that_answers(sources: Sequence[Source], directory: Path) -> tuple[Sou
 
 def _read(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return a CSV file as text, under the names of the spec; a header line is recognised by its names."""
-    try:
-        table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path} is not a CSV file: {error}") from error
-    header = [_normalise(cell) for cell in table.iloc[0]]
-    if _normalise(spec.target.name) in header:
-        table.columns = pd.Index(header)
-        return table.iloc[1:].reset_index(drop=True)
-    if len(spec.data.columns) != table.shape[1]:
+    first, *others = lines = _lines(path)
+    header = [column_name(cell) for cell in first]
+    if column_name(spec.target.name) in header:
+        return pd.DataFrame(others, columns=header, dtype=str)
+    if len(spec.data.columns) != len(first):
         raise DataError(
             f"{path} has no header line with {spec.target.name!r}, "
-            f"and {table.shape[1]} columns where data.columns names {len(spec.data.columns)}"
+            f"and {len(first)} columns where data.columns names {len(spec.data.columns)}"
         )
-    table.columns = pd.Index([_normalise(column) for column in spec.data.columns])
-    return table
+    return pd.DataFrame(lines, columns=[column_name(name) for name in spec.data.columns], dtype=str)
 
 
-def _normalise(name: str) -> str:
-    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").replace(".", " ").split())
+def _lines(path: Path) -> list[list[str]]:
+    """Return the cells of every line that is not blank; pandas would fill up a line that is cut short."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            numbered = [(reader.line_num, line) for line in reader if any(line)]
+    except (csv.Error, ValueError, OSError) as error:  # a UnicodeDecodeError is a ValueError
+        raise DataError(f"{path} is not a CSV file: {error}") from error
+    if not numbered:
+        raise DataError(f"{path} is empty")
+    width = len(numbered[0][1])
+    for number, line in numbered:
+        if len(line) != width:
+            raise DataError(f"{path} is not a CSV file: line {number:,} has {len(line)} cells, not {width}")
+    return [line for _, line in numbered]
 
 
 def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, list[str]]:
@@ -107,15 +115,16 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     Text is stripped, markers become None, exact duplicates go if the spec says so.
     """
     frame = _columns(raw, spec, origin)
-    unused = sorted(set(raw.columns) - {_normalise(name) for f in spec.features for name in f.names})
-    unused = [name for name in unused if name != _normalise(spec.target.name)]
+    unused = sorted(set(raw.columns) - {column_name(name) for f in spec.features for name in f.names})
+    unused = [name for name in unused if name != column_name(spec.target.name)]
     notes = [f"columns not in the spec, left out: {', '.join(unused)}"] if unused else []
     for feature in spec.features:
-        frame[feature.name] = _values(frame[feature.name], feature)
+        values = [feature.from_text(text) for text in frame[feature.name]]
+        frame[feature.name] = pd.Series(values, frame.index, dtype=object)
     missing = {feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features}
     notes += [f"missing values: {', '.join(f'{k} {n:,}' for k, n in missing.items() if n) or 'none'}"]
     if spec.data.drop_duplicates:
-        distinct = frame.drop_duplicates(ignore_index=True)
+        distinct = frame.drop_duplicates()  # the index stays: the number of the row in the file
         notes += [f"exact duplicates dropped: {len(frame) - len(distinct):,} of {len(frame):,} rows"]
         frame = distinct
     return frame, notes
@@ -128,7 +137,7 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> pd.DataFrame:
     }
     found: dict[str, pd.Series[Any]] = {}
     for name, names in wanted.items():
-        columns = [each for each in raw.columns if each in {_normalise(alias) for alias in names}]
+        columns = [each for each in raw.columns if each in {column_name(alias) for alias in names}]
         if len(columns) != 1:
             problem = "has no column" if not columns else "has more than one column"
             raise DataError(f"{origin} {problem} {' or '.join(names)}; it has {', '.join(raw.columns)}")
@@ -136,31 +145,31 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _values(text: "pd.Series[str]", feature: Feature) -> "pd.Series[Any]":
-    """Return text as the values of a request; what can't be converted stays, for the check to name."""
-    match feature:
-        case CategoryFeature():
-            values = text.astype(object)
-        case BooleanFeature():
-            values = text.str.lower().map(BOOLEANS).astype(object)
-        case _:
-            values = pd.to_numeric(text, errors="coerce").astype(object)
-    values = values.where(values.notna(), text)
-    if feature.missing is not None:
-        values = values.mask(text.isin(["", *feature.missing.markers]), None)
-    return values
-
-
 def _dataset(
     spec: ModelSpec, frame: pd.DataFrame, notes: Sequence[str], origin: tuple[DataSource, str, str | None]
 ) -> Dataset:
     source, uri, sha256 = origin
+    if frame.empty:
+        raise DataError(f"{uri} has no rows")
     names = [feature.name for feature in spec.features]
     try:
         rows = RowValidator(spec.features).check(frame[names].to_dict("records"))
     except Problem as problem:
-        raise DataError(f"{uri} does not fit the features of {spec.name}: {problem.detail}") from problem
+        raise DataError(f"{uri} has {_misfit(frame, problem)}") from problem
     return Dataset(source, uri, sha256, rows, _labels(spec, frame, uri), notes)
+
+
+def _misfit(frame: pd.DataFrame, problem: Problem) -> str:
+    first, *others = problem.errors
+    position, name = first["loc"]
+    value = _shown(frame[name].iloc[position]) if name in frame else "a value"
+    more = len(others) + problem.errors_omitted
+    sentence = f"{name} {value} in row {frame.index[position] + 1:,}; it {first['msg'].replace('M', 'm', 1)}"
+    return sentence + (f" ({more:,} more)" if more else "")
+
+
+def _shown(value: Value) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
 def _labels(spec: ModelSpec, frame: pd.DataFrame, uri: str) -> Positions:

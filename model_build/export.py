@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, sha256
 from app.features import Row
 from app.model import INPUT, LABELS, PROBABILITIES, Model
+from model_build import trees
 from model_build.errors import GateError
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -31,6 +32,7 @@ def convert(pipeline: Pipeline, name: str, width: int) -> bytes:
         options={"zipmap": False},
         target_opset=OPSETS,
     )
+    trees.correct(model, pipeline[-1])
     check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
     return content

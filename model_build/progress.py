@@ -18,7 +18,7 @@ class Progress:
     """Prints to a terminal with colour and a spinner, to anything else in plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, emoji=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         self._console.print(escape(text))

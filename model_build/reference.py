@@ -35,7 +35,8 @@ def _histogram(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, A
         *counts, missing = np.bincount(column.astype(int), minlength=len(names) + 1).tolist()
         return {"counts": dict(zip(names, counts, strict=True)), "missing": missing}
     present = column[~np.isnan(column)]
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)))
+    # Edges are values that occur: one between them, off by a rounding error, would move a value's whole bin.
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1), method="nearest"))
     return _counts(present, edges) | {"missing": len(column) - len(present)}
 
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from app.contract import DataSource, Target, Version
 from app.features import Feature, Frozen, check_names
@@ -19,6 +21,32 @@ from model_build.sources import Source
 from model_build.synthetic import GENERATORS
 
 SPECS = Path(__file__).parent / "specs"
+SHA256 = "sha256 of the spec"  # no key of a file is called so
+
+# What pydantic says of a key, in the words of YAML.
+MESSAGES = {
+    "missing": "this key is required",
+    "extra_forbidden": "unknown key; allowed are {keys}",
+    "model_type": "must be a mapping with the keys {keys}",
+    "string_type": "must be text; a number, true or false needs quotes",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "must match {pattern}",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "literal_error": "must be {expected}",
+    "too_short": "needs at least {min_length}",
+    "greater_than": "must be above {gt:g}",
+    "less_than": "must be below {lt:g}",
+    "greater_than_equal": "must be at least {ge:.0f}",
+    "less_than_equal": "must be at most {le:.0f}",
+    "union_tag_invalid": "there is no type {tag!r}; allowed are {types}",
+    "union_tag_not_found": "the key type is required; allowed are {types}",
+    "value_error": "{error}",
+}
 
 
 class Synthetic(Frozen):
@@ -81,6 +109,8 @@ class Gate(Frozen):
     def _has_a_bound(self) -> Self:
         if self.minimum is None and self.maximum is None:
             raise ValueError("a gate needs a minimum or a maximum")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} must not be above maximum {self.maximum:g}")
         return self
 
     def verdict(self, metrics: Mapping[str, float]) -> str | None:
@@ -106,7 +136,7 @@ class ModelSpec(Frozen):
     split: Split
     estimator: Estimator
     gates: tuple[Gate, ...] = ()
-    sha256: str = Field(exclude=True)
+    sha256: str = Field(exclude=True, validation_alias=SHA256)
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
@@ -117,7 +147,17 @@ class ModelSpec(Frozen):
         unknown = [column for column in self.data.columns if column not in names | {self.target.name}]
         if unknown:
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
+        self._check_columns()
         return self
+
+    def _check_columns(self) -> None:
+        """Raise ValueError if one column of a file would be found for two features, or for the target too."""
+        owners: dict[str, str] = {}
+        names = [(name, feature.name) for feature in self.features for name in feature.names]
+        for name, owner in [*names, (self.target.name, self.target.name)]:
+            other = owners.setdefault(column_name(name), owner)
+            if other != owner:
+                raise ValueError(f"{owner!r} and {other!r} would be the same column {column_name(name)!r}")
 
 
 def load(name_or_path: str) -> ModelSpec:
@@ -131,14 +171,21 @@ def load(name_or_path: str) -> ModelSpec:
     try:
         tree = YAML(typ="safe", pure=True).load(content)
     except YAMLError as error:
-        raise SpecError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(f"{path} is not YAML: {_place_and_problem(error)}.") from error
     if not isinstance(tree, Mapping):
         raise SpecError(f"{path} must hold a mapping with the keys {_keys(ModelSpec)}.")
-    document = {**tree, "sha256": hashlib.sha256(content).hexdigest()}
+    document = {**tree, SHA256: hashlib.sha256(content).hexdigest()}
     try:
         return ModelSpec.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
         raise SpecError(_sentence(path, tree, error)) from error
+    except (TypeError, ValueError) as error:  # a key that is a list or a date, an alias within its own anchor
+        raise SpecError(f"{path} holds more than lists, mappings and plain values: {error}.") from error
+
+
+def column_name(text: str) -> str:
+    """Return what a column is called whichever way a file writes it: `Marital-Status` is `marital_status`."""
+    return "_".join(re.findall(r"[^-_.\s]+", text.lower()))
 
 
 def find(name_or_path: str) -> Path:
@@ -160,9 +207,16 @@ def _one_of(what: str, name: str, known: Iterable[str]) -> str:
     return name
 
 
+def _place_and_problem(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
 def _sentence(path: Path, tree: Mapping[str, Any], error: ValidationError) -> str:
     """Say which key of the file is wrong, with names in place of list positions, and what is allowed."""
-    first = error.errors(include_url=False)[0]
+    first, *others = _mistakes(error)
     keys: list[str] = []
     models: list[type[BaseModel]] = [ModelSpec]
     place: Any = tree
@@ -174,12 +228,20 @@ def _sentence(path: Path, tree: Mapping[str, Any], error: ValidationError) -> st
         named = isinstance(part, int) and isinstance(place, Mapping) and "name" in place
         keys.append(str(place["name"] if named else part))
         models = [each for model in models for each in _models_in(model, part)] or models
-    key = ".".join(keys) or "the whole"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key; allowed are {_keys(*models)}"
-    more = f" ({error.error_count() - 1} more mistakes)" if error.error_count() > 1 else ""
-    return f"{path}: {key}: {message}.{more}"
+    more = f" ({len(others)} more)" if others else ""
+    return ": ".join([str(path), *filter(None, [".".join(keys)]), _message(first, models)]) + f".{more}"
+
+
+def _mistakes(error: ValidationError) -> list[ErrorDetails]:
+    """Leave out that a list is too short when that is only because its items are wrong."""
+    errors = error.errors(include_url=False)
+    inner = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in inner]
+
+
+def _message(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
+    allowed = {"keys": _keys(*models), "types": ", ".join(filter(None, map(_type_of, models)))}
+    return MESSAGES.get(error["type"], error["msg"]).format_map(allowed | error.get("ctx", {}))
 
 
 def _keys(*models: type[BaseModel]) -> str:
@@ -196,11 +258,12 @@ def _child(place: Any, part: str | int) -> Any:
 
 def _variant(models: Iterable[type[BaseModel]], tag: str) -> type[BaseModel] | None:
     """Return the one of several models that a discriminator's value chooses; it stands in an error's loc."""
-    for model in models:
-        kind = model.model_fields.get("type")
-        if kind is not None and tag in get_args(kind.annotation):
-            return model
-    return None
+    return next((model for model in models if _type_of(model) == tag), None)
+
+
+def _type_of(model: type[BaseModel]) -> str | None:
+    kind = model.model_fields.get("type")
+    return str(get_args(kind.annotation)[0]) if kind else None
 
 
 def _models_in(model: type[BaseModel], part: str | int) -> list[type[BaseModel]]:

@@ -337,7 +337,7 @@ def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, serve
         "fetch(Source.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, adult.model_dump_json(), str(tmp_path)]
-    with subprocess.Popen(command, cwd=REPOSITORY) as run:  # noqa: S603 - our own interpreter
+    with subprocess.Popen(command, cwd=REPOSITORY) as run:
         wait_until(lambda: any(path.stat().st_size > 0 for path in tmp_path.iterdir()))
         run.send_signal(signal.SIGKILL)
     (leftover,) = names_in(tmp_path)

@@ -1,0 +1,388 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model_build import data, spec
+from model_build.data import Dataset
+from model_build.errors import DataError, SourceError
+from model_build.sources import sha256_of
+from model_build.spec import ModelSpec
+from tests.conftest import TINY
+
+HEADER = "years,rate,grade,secured,paid\n"
+GOOD = "1,2.5,A,true,no\n2,3,B,false,yes\n"
+Read = Callable[..., Dataset]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return a function that loads the rows of a file under the tiny spec, changed."""
+
+    def load(text: str, *changes: tuple[str, str]) -> Dataset:
+        (tmp_path / "loans.csv").write_text(text)
+        return data.load(tiny(tmp_path, *changes), "real", tmp_path, pytest.fail)
+
+    return load
+
+
+def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
+    text = TINY
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(text)
+    return spec.load(str(path))
+
+
+def columns(*names: str) -> tuple[str, str]:
+    return "licence: none", f"licence: none\n  columns: [{', '.join(names)}]"
+
+
+def test_rows_labels_and_where_they_come_from(read: Read, tmp_path: Path) -> None:
+    found = read(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
+    assert vars(found) | {"labels": found.labels.tolist()} == {
+        "source": "real",
+        "uri": "loans.csv",
+        "sha256": sha256_of(tmp_path / "loans.csv"),
+        "rows": [
+            {"years": 30, "rate": 0, "grade": "C", "secured": False},
+            {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
+            {"years": 2, "rate": None, "grade": None, "secured": False},
+        ],
+        "labels": [1, 0, 1],
+        "notes": ["missing values: rate 1, grade 1", "exact duplicates dropped: 0 of 3 rows"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "1,2.5,A,true,no\n2,,B,false,yes\n",
+        " years, rate, grade, secured, paid\n 1, 2.5, A, true, no\n 2, n/a, B, false, yes\n",
+        "years ,rate ,grade ,secured ,paid \n1 ,2.5 ,A ,true ,no \n2 , ,B ,false ,yes \n",
+        "duration-years,rate,grade,secured,paid\n1,2.5,A,1,no\n2,n/a,B,0,yes\n",
+        "Duration_Years,RATE,Grade,secured,PAID\n1.0,2.50,A,Yes,no\n2,n/a,B,No,yes\n",
+        "duration years,rate,grade,secured,paid\n1,2.5,A,True,no\n2,n/a,B,False,yes\n",
+        "paid,secured,grade,rate,years\nno,true,A,2.5,1\nyes,false,B,n/a,2\n",
+        '"years","rate","grade","secured","paid"\n"1","2.5","A","true","no"\n2,n/a,B,false,yes\n',
+        "\ufeff" + HEADER + "1,2.5,A,true,no\n2,n/a,B,false,yes\n",
+        (HEADER + "1,2.5,A,true,no\n2,n/a,B,false,yes\n").replace("\n", "\r\n"),
+        "\n" + HEADER + "\n1,2.5,A,true,no\n2,n/a,B,false,yes\n\n \n",
+    ],
+    ids=[
+        "empty cell",
+        "leading spaces",
+        "trailing spaces",
+        "alias with a hyphen",
+        "upper case",
+        "name with a space",
+        "other order",
+        "quotes",
+        "byte order mark",
+        "CRLF",
+        "blank lines",
+    ],
+)
+def test_the_same_rows_are_read_however_they_are_written(read: Read, text: str) -> None:
+    found = read(text)
+    assert found.rows == [
+        {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
+        {"years": 2, "rate": None, "grade": "B", "secured": False},
+    ]
+    assert found.labels.tolist() == [0, 1]
+    assert found.notes == ["missing values: rate 1", "exact duplicates dropped: 0 of 2 rows"]
+
+
+def test_a_file_without_a_header_line_has_the_columns_of_the_spec(read: Read) -> None:
+    found = read(
+        "no,1,2.5,A,true\nyes,2,3,B,false\n", columns("paid", "duration-years", "rate", "grade", "secured")
+    )
+    assert found.rows == [
+        {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
+        {"years": 2, "rate": 3, "grade": "B", "secured": False},
+    ]
+    assert found.labels.tolist() == [0, 1]
+
+
+def test_a_header_line_goes_before_the_columns_of_the_spec(read: Read) -> None:
+    text = "paid,years,rate,grade,secured\nno,1,2.5,A,true\n"
+    found = read(text, columns("years", "rate", "grade", "secured", "paid"))
+    assert found.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
+
+
+def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -> None:
+    lines = [
+        "3,1,A,true,no",
+        "1,1,A,true,no",
+        "3,1,A,true,no",
+        "2,1,A,true,yes",
+        "3,1,A,true,yes",
+        "1,1,A,true,no",
+    ]
+    found = read(HEADER + "\n".join(lines))
+    assert [row["years"] for row in found.rows] == [3, 1, 2, 3]
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    assert found.notes == ["missing values: none", "exact duplicates dropped: 2 of 6 rows"]
+
+
+def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -> None:
+    assert len(read(HEADER + "1,2.5,A,true,no\n1, 2.50,A,1,no\n1,,A,true,no\n1,n/a,A,true,no\n").rows) == 2
+
+
+def test_duplicates_stay_if_the_spec_says_so(read: Read) -> None:
+    found = read(HEADER + "1,1,A,true,no\n" * 3, ("licence: none", "licence: none\n  drop_duplicates: false"))
+    assert len(found.rows) == 3
+    assert found.notes == ["missing values: none"]
+
+
+def test_columns_that_are_not_in_the_spec_are_left_out_and_reported(read: Read) -> None:
+    found = read("Id,Zip Code," + HEADER + "7,8,1,2.5,A,true,no\n")
+    assert found.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
+    assert found.notes == [
+        "columns not in the spec, left out: id, zip_code",
+        "missing values: none",
+        "exact duplicates dropped: 0 of 1 rows",
+    ]
+
+
+WITH_GAPS = "or, when missing, null or"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("1,1,D,true,no", f"grade 'D' in row 3; it must be one of A, B, C; {WITH_GAPS} ?."),
+        ("1,1,a,true,no", f"grade 'a' in row 3; it must be one of A, B, C; {WITH_GAPS} ?."),
+        ("31,1,A,true,no", "years 31 in row 3; it must be a whole number from 1 to 30."),
+        ("1.5,1,A,true,no", "years 1.5 in row 3; it must be a whole number from 1 to 30."),
+        ("one,1,A,true,no", "years 'one' in row 3; it must be a whole number from 1 to 30."),
+        (",1,A,true,no", "years '' in row 3; it must be a whole number from 1 to 30."),
+        ("n/a,1,A,true,no", "years 'n/a' in row 3; it must be a whole number from 1 to 30."),
+        ("1,20.01,A,true,no", f"rate 20.01 in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,abc,A,true,no", f"rate 'abc' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,nan,A,true,no", f"rate nan in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,inf,A,true,no", f"rate inf in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,?,A,true,no", f"rate '?' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,1,A,2,no", "secured '2' in row 3; it must be true or false."),
+        ("1,1,A,,no", "secured '' in row 3; it must be true or false."),
+        ("1,1,A,true,maybe", "paid 'maybe'; allowed are no, yes"),
+        ("1,1,A,true,", "paid ''; allowed are no, yes"),
+        (
+            "31,1,A,true,no\n32,1,A,true,no",
+            "years 31 in row 3; it must be a whole number from 1 to 30. (1 more)",
+        ),
+    ],
+)
+def test_a_value_that_a_request_may_not_hold_is_an_error(read: Read, line: str, sentence: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(f"{HEADER}{GOOD}{line}\n")
+    assert str(caught.value) == f"loans.csv has {sentence}"
+
+
+def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read) -> None:
+    with pytest.raises(DataError) as caught:
+        read(HEADER + "1,1,A,true,no\n" * 4 + "31,1,A,true,no\n")
+    assert str(caught.value) == "loans.csv has years 31 in row 5; it must be a whole number from 1 to 30."
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", " is empty"),
+        ("\n\n", " is empty"),
+        (HEADER + "1,1,A,true,no,5\n", " is not a CSV file: line 2 has 6 cells, not 5"),
+        (HEADER + "1,1,A,true,no\n2,1\n", " is not a CSV file: line 3 has 2 cells, not 5"),
+        (HEADER + '1,1,"A,true,no\n', " is not a CSV file: unexpected end of data"),
+        (GOOD, " has no header line with 'paid', and 5 columns where data.columns names 0"),
+        (
+            HEADER.replace(",", ";") + "1;1;A;true;no\n",
+            " has no header line with 'paid', and 1 columns where data.columns names 0",
+        ),
+        (
+            "years,rate,grade,paid\n1,1,A,no\n",
+            " has no column secured; it has years, rate, grade, paid",
+        ),
+        (
+            "rate,grade,secured,paid\n1,A,true,no\n",
+            " has no column years or duration-years; it has rate, grade, secured, paid",
+        ),
+        (
+            "years,Duration Years,rate,grade,secured,paid\n1,1,1,A,true,no\n",
+            " has more than one column years or duration-years; "
+            "it has years, duration_years, rate, grade, secured, paid",
+        ),
+        (
+            "years,Years,rate,grade,secured,paid\n1,1,1,A,true,no\n",
+            " has more than one column years or duration-years; "
+            "it has years, years, rate, grade, secured, paid",
+        ),
+    ],
+)
+def test_a_file_that_does_not_hold_the_columns_is_an_error(
+    read: Read, tmp_path: Path, text: str, sentence: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(text)
+    assert str(caught.value) == f"{tmp_path / 'loans.csv'}{sentence}"
+
+
+def test_a_file_with_only_a_header_line_has_no_rows(read: Read) -> None:
+    with pytest.raises(DataError) as caught:
+        read(HEADER)
+    assert str(caught.value) == "loans.csv has no rows"
+
+
+def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    path = tmp_path / "loans.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError) as caught:
+        data.load(tiny_spec, "real", tmp_path, pytest.fail)
+    assert str(caught.value) == (
+        f"{path} is not a CSV file: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
+    )
+
+
+# Real and synthetic
+
+SYNTHETIC = """
+name: adults
+title: Adults
+version: 1.0.0
+description: From the sources, or from the generator.
+data:
+  sources: [{uri: first.csv}, {uri: second.csv}]
+  synthetic: {generator: census, rows: 200, seed: 3}
+  licence: none
+features:
+  - {name: age, type: integer, minimum: 0, maximum: 120, title: Age, example: 30}
+  - {name: sex, type: category, categories: [Female, Male], title: Sex, example: Male}
+target: {name: salary, labels: ["<=50K", ">50K"], positive: ">50K"}
+split: {test: 0.5, seed: 1}
+estimator: {name: decision_tree}
+"""
+
+
+@pytest.fixture
+def adults(tmp_path: Path) -> ModelSpec:
+    path = tmp_path / "adults.yaml"
+    path.write_text(SYNTHETIC)
+    return spec.load(str(path))
+
+
+def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
+    warnings: list[str] = []
+    found = data.load(adults, "auto", tmp_path, warnings.append)
+    assert warnings == [
+        f"No real data: first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}\n"
+        "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it."
+    ]
+    assert (found.source, found.uri, found.sha256) == ("synthetic", "synthetic:census?rows=200&seed=3", None)
+    assert found.rows == data.load(adults, "synthetic", tmp_path, pytest.fail).rows
+
+
+def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        data.load(adults, "real", tmp_path, pytest.fail)
+    assert str(caught.value) == (
+        f"first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}"
+    )
+
+
+def test_auto_is_an_error_without_real_data_and_without_a_generator(
+    tiny_spec: ModelSpec, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        data.load(tiny_spec, "auto", tmp_path, pytest.fail)
+    assert str(caught.value) == f"loans.csv is not a file in {tmp_path}"
+
+
+def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        data.load(tiny_spec, "synthetic", tmp_path, pytest.fail)
+    assert str(caught.value) == "tiny declares no synthetic generator (data.synthetic)."
+
+
+@pytest.mark.parametrize("wanted", ["auto", "real"])
+def test_the_first_source_that_answers_is_taken_without_a_warning(
+    adults: ModelSpec, tmp_path: Path, wanted: data.Wanted
+) -> None:
+    (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
+    found = data.load(adults, wanted, tmp_path, pytest.fail)
+    assert (found.source, found.uri, found.rows) == ("real", "second.csv", [{"age": 40, "sex": "Male"}])
+    (tmp_path / "first.csv").write_text("age,sex,salary\n41,Female,>50K\n")
+    found = data.load(adults, wanted, tmp_path, pytest.fail)
+    assert (found.source, found.uri, found.rows) == ("real", "first.csv", [{"age": 41, "sex": "Female"}])
+
+
+def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male,>50K\n")
+    (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
+    with pytest.raises(DataError) as caught:
+        data.load(adults, "auto", tmp_path, pytest.fail)
+    assert str(caught.value) == "first.csv has age 200 in row 1; it must be a whole number from 0 to 120."
+
+
+def test_synthetic_never_touches_the_sources(
+    adults: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: object) -> None:
+        pytest.fail("a source was asked")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
+    found = data.load(adults, "synthetic", tmp_path, pytest.fail)
+    assert (found.source, found.uri) == ("synthetic", "synthetic:census?rows=200&seed=3")
+    assert {name for row in found.rows for name in row} == {"age", "sex"}
+    assert set(found.labels.tolist()) == {0, 1}
+
+
+# The census file in both of its forms
+
+CENSUS = """
+age, workclass, fnlgt, education, education-num, marital-status, occupation, relationship, race, sex, \
+capital-gain, capital-loss, hours-per-week, native-country, salary
+39, State-gov, 77516, Bachelors, 13, Never-married, Adm-clerical, Not-in-family, White, Male, \
+2174, 0, 40, United-States, <=50K
+54, ?, 180211, Some-college, 10, Married-civ-spouse, ?, Husband, Asian-Pac-Islander, Male, \
+0, 0, 60, South, >50K
+38, Private, 19847, Prof-school, 15, Divorced, Prof-specialty, Unmarried, White, Female, \
+0, 1902, 45, ?, >50K
+""".strip()
+FIRST_CENSUS_ROW = {
+    "age": 39,
+    "workclass": "State-gov",
+    "fnlgt": 77516,
+    "education": "Bachelors",
+    "education_num": 13,
+    "marital_status": "Never-married",
+    "occupation": "Adm-clerical",
+    "relationship": "Not-in-family",
+    "race": "White",
+    "sex": "Male",
+    "capital_gain": 2174,
+    "capital_loss": 0,
+    "hours_per_week": 40,
+    "native_country": "United-States",
+}
+OTHER_CENSUS_ROWS = """
+54 None 180211 Some-college 10 Married-civ-spouse None Husband Asian-Pac-Islander Male 0 0 60 South
+38 Private 19847 Prof-school 15 Divorced Prof-specialty Unmarried White Female 0 1902 45 None
+""".strip()
+
+
+@pytest.mark.parametrize("header", [True, False], ids=["census.csv", "adult.data"])
+def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header: bool) -> None:
+    text = CENSUS if header else CENSUS.partition("\n")[2]
+    (tmp_path / "census.csv").write_text(text + "\n\n")
+    found = data.load(spec.load("census"), "real", tmp_path, pytest.fail)
+    first, *others = found.rows
+    assert list(first.items()) == list(FIRST_CENSUS_ROW.items())
+    shown = [" ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in row.values()) for row in others]
+    assert "\n".join(shown) == OTHER_CENSUS_ROWS
+    assert found.labels.tolist() == [0, 1, 1]
+    assert found.notes == [
+        "missing values: workclass 1, occupation 1, native_country 1",
+        "exact duplicates dropped: 0 of 3 rows",
+    ]

@@ -1,0 +1,240 @@
+import ctypes
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+
+from app import contract
+from app.errors import StartupError
+from model_build import directory, export
+from tests.conftest import TINY
+
+REPOSITORY = Path(__file__).parents[2]
+OLD = {"contract.json": b"old", "only-in-the-old": b"1"}
+NEW = {"contract.json": b"new", "only-in-the-new": b"2"}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in path.iterdir()}
+
+
+def names_in(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir())
+
+
+def no_renameat2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+
+
+def refused_by_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "RENAME_EXCHANGE", 1 << 20)
+
+
+def another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+
+ELSEWHERE = [no_renameat2, refused_by_the_file_system, another_system]
+
+
+def test_a_new_directory_holds_the_files_and_nothing_else_is_written(tmp_path: Path) -> None:
+    directory.replace(tmp_path / "deep/er/model", NEW)
+    assert contents(tmp_path / "deep/er/model") == NEW
+    assert names_in(tmp_path / "deep/er") == ["model"]
+
+
+@pytest.mark.parametrize("system", [lambda _: None, *ELSEWHERE])
+def test_the_whole_content_is_replaced_and_nothing_else_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    directory.replace(tmp_path / "model", OLD)
+    system(monkeypatch)
+    directory.replace(tmp_path / "model", NEW)
+    assert contents(tmp_path / "model") == NEW
+    assert names_in(tmp_path) == ["model"]
+
+
+def test_a_reader_that_is_no_owner_may_enter(tmp_path: Path) -> None:
+    (tmp_path / "usual").mkdir()
+    directory.replace(tmp_path / "model", NEW)
+    assert (tmp_path / "model").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_relative_directory_is_replaced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory.replace(Path("model"), OLD)
+    directory.replace(Path("model"), NEW)
+    assert contents(tmp_path / "model") == NEW
+    assert names_in(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("function", "calls_before"), [("mkdir", 1), ("mkdir", 2), ("fsync", 0), ("fsync", 1), ("fsync", 2)]
+)
+def test_a_full_disk_leaves_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, calls_before: int
+) -> None:
+    directory.replace(tmp_path / "model", OLD)
+    works, calls = getattr(os, function), iter(range(100))
+
+    def fails(*arguments: Any) -> Any:
+        if next(calls) == calls_before:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return works(*arguments)
+
+    monkeypatch.setattr(os, function, fails)
+    with pytest.raises(OSError, match="No space left on device"):
+        directory.replace(tmp_path / "model", NEW)
+    assert contents(tmp_path / "model") == OLD
+    assert names_in(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("system", ELSEWHERE)
+def test_a_second_rename_that_fails_takes_the_first_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    directory.replace(tmp_path / "model", OLD)
+    system(monkeypatch)
+    works = Path.rename
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(errno.EIO, "Input/output error")
+        return works(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        directory.replace(tmp_path / "model", NEW)
+    assert contents(tmp_path / "model") == OLD
+    assert names_in(tmp_path) == ["model"]
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (
+        ".model.baking-abc/new",
+        ".model.joblib.baking-def",
+        ".model-notes",
+        ".models.baking-x",
+        "model",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    directory.replace(tmp_path / "model", NEW)
+    directory.dump({"fitted": 1}, tmp_path / "model.joblib")
+    assert names_in(tmp_path) == [".model-notes", ".models.baking-x", "model", "model.joblib"]
+
+
+def test_a_pickle_is_replaced(tmp_path: Path) -> None:
+    for value in ("old", "new"):
+        directory.dump(value, tmp_path / "deep/model.joblib")
+        assert joblib.load(tmp_path / "deep/model.joblib") == value
+    assert names_in(tmp_path / "deep") == ["model.joblib"]
+
+
+# A parent that has everything imported forks children, and kills each of them at a random moment of its work.
+# It prints the version of the model that each one left.
+KILLER = """
+import os, random, signal, sys, time
+from pathlib import Path
+from app import contract
+
+kind, kills, out, *arguments = sys.argv[1:]
+paths = [Path(each) for each in arguments]
+
+def replacing():
+    from model_build import directory
+    wholes = [{file.name: file.read_bytes() for file in version.iterdir()} for version in paths]
+    def work(target):
+        for whole in wholes:
+            directory.replace(target, whole)
+    return work
+
+def baking():
+    from rich.console import Console
+    from model_build import pipeline, spec
+    from model_build.progress import Progress
+    loaded = spec.load(str(paths[0]))
+    return lambda target: pipeline.bake(loaded, "real", target, paths[1], Progress(Console(quiet=True)))
+
+work = {"replacing": replacing, "baking": baking}[kind]()
+
+def start(target, again):
+    child = os.fork()
+    if child == 0:
+        work(target)
+        while again:
+            work(target)
+        os._exit(0)
+    return child
+
+started = time.perf_counter()
+os.waitpid(start(Path(out).with_name("undisturbed"), False), 0)
+usual = time.perf_counter() - started
+random.seed(int(kills))
+for kill in range(int(kills)):
+    child = start(Path(out), True)
+    time.sleep(random.uniform(0, 2 * usual))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(contract.load(Path(out)).model_version)
+"""
+
+
+def versions_left_by_killed(kind: str, kills: int, out: Path, *paths: Path) -> list[str]:
+    command = [sys.executable, "-c", KILLER, kind, str(kills), str(out), *map(str, paths)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.fixture
+def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
+    """Two whole models, that differ in their versions and in a file that only the second has."""
+    old = {name: content for name, content in contents(tiny_model).items() if name != "metrics.json"}
+    document = contract.load(tiny_model).model_dump(mode="json")
+    del document["files"]["metrics.json"]
+    directory.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
+    document["files"]["padding"] = contract.sha256(b"0" * 1_000_000)
+    new = old | {"contract.json": document_as(document, "2.0.0"), "padding": b"0" * 1_000_000}
+    directory.replace(tmp_path / "versions/2", new)
+    return [tmp_path / "versions/1", tmp_path / "versions/2"]
+
+
+def document_as(document: dict[str, Any], version: str) -> bytes:
+    return export.to_json(document | {"model_version": version})
+
+
+def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out/model"
+    directory.replace(out, contents(versions[0]))
+    left = versions_left_by_killed("replacing", 60, out, *versions)
+    assert len(left) == 60
+    assert set(left) == {"1.0.0", "2.0.0"}
+
+    directory.replace(out, NEW)
+    assert contents(out) == NEW
+    assert names_in(out.parent) == ["model", "undisturbed"]
+
+
+def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out/model"
+    directory.replace(out, contents(versions[0]))
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    left = versions_left_by_killed("baking", 10, out, tmp_path / "tiny.yaml", tiny_data)
+    assert len(left) == 10
+    assert set(left) <= {"1.0.0", "1.2.3"}
+
+
+def test_the_check_of_a_whole_model_sees_a_mixture(versions: list[Path], tmp_path: Path) -> None:
+    mixture = contents(versions[1]) | {"model.onnx": b"of another model"}
+    directory.replace(tmp_path / "model", mixture)
+    with pytest.raises(StartupError):
+        contract.load(tmp_path / "model")

@@ -1,0 +1,374 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+from app.contract import load, sha256
+from app.features import Encoder
+from app.model import Model
+from model_build import data, export, pipeline, spec
+from model_build.errors import DataError, GateError
+from model_build.pipeline import LIBRARIES
+from model_build.progress import Progress
+from model_build.sources import sha256_of
+from model_build.spec import ModelSpec
+from model_build.split import split
+from tests.conftest import TINY
+
+REPOSITORY = Path(__file__).parents[2]
+FILES = ["contract.json", "metrics.json", "model.onnx", "reference.json"]
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in path.iterdir()}
+
+
+def names_in(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir())
+
+
+def gated(tmp_path: Path, *gates: str, text: str = TINY) -> ModelSpec:
+    path = tmp_path / "gated.yaml"
+    path.write_text(f"{text}gates: [{', '.join(gates)}]\n")
+    return spec.load(str(path))
+
+
+# What a bake writes
+
+
+def test_a_bake_writes_the_model_and_the_pipeline_beside_it(tiny_model: Path) -> None:
+    assert names_in(tiny_model) == FILES
+    assert names_in(tiny_model.parent) == ["model", "model.joblib"]
+
+
+def test_the_contract_says_all_that_the_service_needs(
+    tiny_model: Path, tiny_spec: ModelSpec, tiny_data: Path
+) -> None:
+    document = json.loads((tiny_model / "contract.json").read_text())
+    metrics = json.loads((tiny_model / "metrics.json").read_text())
+    trained_at = datetime.fromisoformat(document["provenance"].pop("trained_at"))
+    assert timedelta() <= datetime.now(UTC) - trained_at < timedelta(hours=1)
+    assert document == {
+        "schema_version": 1,
+        "name": "tiny",
+        "title": "Tiny loans",
+        "description": "Will it be paid back?",
+        "model_version": "1.2.3",
+        "features": [feature.model_dump(mode="json") for feature in tiny_spec.features],
+        "target": {"name": "paid", "labels": ["no", "yes"], "positive": "yes", "threshold": 0.6},
+        "metrics": metrics["metrics"],
+        "provenance": {
+            "data_source": "real",
+            "data_uri": "loans.csv",
+            "data_sha256": sha256_of(tiny_data / "loans.csv"),
+            "rows": 398,
+            "licence": "none",
+            "spec_sha256": sha256(TINY.encode()),
+            "git_commit": pipeline.git_commit(),
+            "libraries": {name: version(name) for name in LIBRARIES},
+        },
+        "files": {
+            name: sha256((tiny_model / name).read_bytes())
+            for name in ("model.onnx", "metrics.json", "reference.json")
+        },
+    }
+
+
+def test_the_metrics_are_those_of_the_test_split(
+    tiny_model: Path, tiny_spec: ModelSpec, tiny_data: Path
+) -> None:
+    document = json.loads((tiny_model / "metrics.json").read_text())
+    found = data.load(tiny_spec, "real", tiny_data, pytest.fail)
+    parts = split(found.labels, tiny_spec.split)
+    answers = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(
+        Encoder(tiny_spec.features)([found.rows[position] for position in parts.test])
+    )
+    right = tiny_spec.target.decide(answers) == found.labels[parts.test]
+    assert document["rows"] == len(parts.test) == 100
+    assert document["labels"] == ["no", "yes"]
+    assert document["metrics"]["accuracy"] == right.mean()
+    assert np.trace(document["confusion_matrix"]) == right.sum()
+    assert np.sum(document["confusion_matrix"]) == 100
+    assert json.loads((tiny_model / "reference.json").read_text())["rows"] == len(parts.train) == 298
+
+
+def test_the_pipeline_beside_the_model_answers_as_the_model_does(
+    tiny_model: Path, tiny_spec: ModelSpec, tiny_data: Path
+) -> None:
+    found = data.load(tiny_spec, "real", tiny_data, pytest.fail)
+    matrix = Encoder(tiny_spec.features)(found.rows)
+    expected = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(matrix)
+    assert export.parity(Model.load(tiny_model), found.rows, expected).labels_that_differ == 0
+
+
+def test_a_bake_replaces_the_whole_of_the_model_before(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "model.onnx").write_text("old")
+    (out / "only-in-the-old").write_text("old")
+    contract = pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
+    assert load(out) == contract
+    assert names_in(out) == FILES
+    assert names_in(tmp_path) == ["model", "model.joblib"]
+
+
+def test_a_target_of_three_labels_is_baked(tiny_data: Path, tmp_path: Path, quiet: Progress) -> None:
+    lines = (tiny_data / "loans.csv").read_text().splitlines()
+    late = [re.sub("yes$", "late", line) if number % 3 == 0 else line for number, line in enumerate(lines)]
+    (tmp_path / "loans.csv").write_text("\n".join(late))
+    text = TINY.replace(
+        'labels: ["no", "yes"], positive: "yes", threshold: 0.6', 'labels: ["no", late, "yes"]'
+    )
+    three = gated(tmp_path, "{metric: roc_auc, minimum: 0.6}", text=text)
+    contract = pipeline.bake(three, "real", tmp_path / "model", tmp_path, quiet)
+    model = Model.load(tmp_path / "model")
+    assert contract.target.labels == ("no", "late", "yes")
+    assert model.probabilities(model.encode([contract.example])).shape == (1, 3)
+
+
+# Provenance
+
+
+@pytest.mark.parametrize(("value", "commit"), [("abc123", "abc123"), ("", None)])
+def test_an_image_is_told_its_commit(monkeypatch: pytest.MonkeyPatch, value: str, commit: str | None) -> None:
+    monkeypatch.setenv("GIT_COMMIT", value)
+    assert pipeline.git_commit() == commit
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert pipeline.git_commit() is None
+
+
+# Gates
+
+
+@pytest.mark.parametrize(
+    ("gates", "sentence"),
+    [
+        (["{metric: roc_auc, minimum: 1}"], r"roc_auc is 0\.\d{4}, the gate wants at least 1"),
+        (["{metric: brier, maximum: 0.001}"], r"brier is 0\.\d{4}, the gate wants at most 0\.001"),
+        (
+            [
+                "{metric: f1, minimum: 0.99}",
+                "{metric: accuracy, minimum: 0.1}",
+                "{metric: log_loss, maximum: 0.01}",
+            ],
+            r"f1 is 0\.\d{4}, the gate wants at least 0\.99; "
+            r"log_loss is 0\.\d{4}, the gate wants at most 0\.01",
+        ),
+    ],
+)
+def test_a_gate_that_is_not_kept_leaves_the_model_before(
+    tiny_model: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    gates: list[str],
+    sentence: str,
+) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    for name, content in contents(tiny_model).items():
+        (out / name).write_bytes(content)
+    with pytest.raises(GateError, match=rf"^No model was baked: {sentence}\.$"):
+        pipeline.bake(gated(tmp_path, *gates), "real", out, tiny_data, Progress())
+    assert contents(out) == contents(tiny_model)
+    assert names_in(tmp_path) == ["gated.yaml", "model"]
+    printed = capsys.readouterr().out
+    assert "Test split, 100 rows" in printed
+    assert "Confusion matrix" in printed
+
+
+@pytest.mark.parametrize("gate", ["{metric: roc_auc, minimum: 0.6}", "{metric: log_loss, maximum: 2}"])
+def test_a_gate_that_is_kept_lets_the_model_be_baked(
+    tiny_data: Path, tmp_path: Path, quiet: Progress, gate: str
+) -> None:
+    pipeline.bake(gated(tmp_path, gate), "real", tmp_path / "model", tiny_data, quiet)
+    assert names_in(tmp_path / "model") == FILES
+
+
+def test_a_gate_for_the_other_data_source_is_ignored(
+    tiny_data: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    synthetic_only = gated(tmp_path, "{metric: roc_auc, minimum: 1, data_source: synthetic}")
+    pipeline.bake(synthetic_only, "real", tmp_path / "model", tiny_data, quiet)
+    assert names_in(tmp_path / "model") == FILES
+
+
+def test_a_served_model_that_differs_leaves_the_model_before(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probabilities = Model.probabilities
+    monkeypatch.setattr(Model, "probabilities", lambda *given: probabilities(*given)[:, ::-1])
+    with pytest.raises(
+        GateError, match=r"^The ONNX model does not answer as scikit-learn does: \d+ labels of 100"
+    ):
+        pipeline.bake(tiny_spec, "real", tmp_path / "model", tiny_data, quiet)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n",
+            "There is no row to train on with paid yes.",
+        ),
+        (
+            "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,yes\n",
+            "The rows can't be split into train and test: ",
+        ),
+    ],
+)
+def test_rows_that_cannot_train_leave_nothing(
+    tiny_spec: ModelSpec, tmp_path: Path, quiet: Progress, text: str, sentence: str
+) -> None:
+    (tmp_path / "loans.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        pipeline.bake(tiny_spec, "real", tmp_path / "model", tmp_path, quiet)
+    assert str(caught.value).startswith(sentence)
+    assert names_in(tmp_path) == ["loans.csv"]
+
+
+def test_a_disk_that_is_full_leaves_the_model_before(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    before = pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left on device"):
+        pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
+    assert load(out) == before
+    assert names_in(tmp_path) == ["model", "model.joblib"]
+
+
+# The same spec, data and seed give the same bytes
+
+BAKE = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from model_build import pipeline, spec
+from model_build.progress import Progress
+
+name, source, data, *outs = sys.argv[1:]
+for name, source, out in zip((name, "census"), (source, "synthetic"), outs):
+    pipeline.bake(spec.load(name), source, Path(out), Path(data), Progress(Console(quiet=True)))
+"""
+
+
+def start_a_bake(directory: Path, tiny_data: Path, threads: int) -> subprocess.Popen[bytes]:
+    """Bake the tiny model and the synthetic census model in a process of so many threads."""
+    outs = [directory / f"{name}-{threads}" for name in ("tiny", "census")]
+    arguments = [str(directory / "tiny.yaml"), "real", str(tiny_data), *map(str, outs)]
+    settings = {
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "passive",
+        "PYTHONHASHSEED": str(threads),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", BAKE, *arguments], cwd=REPOSITORY, env=os.environ | settings
+    )
+
+
+def test_the_same_spec_data_and_seed_give_the_same_bytes_however_many_threads(
+    tmp_path: Path, tiny_data: Path
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    with start_a_bake(tmp_path, tiny_data, 1) as one, start_a_bake(tmp_path, tiny_data, 2) as two:
+        pass
+    assert (one.returncode, two.returncode) == (0, 0)
+    for name in ("tiny", "census"):
+        ones, twos = contents(tmp_path / f"{name}-1"), contents(tmp_path / f"{name}-2")
+        assert {file: ones[file] for file in FILES[1:]} == {file: twos[file] for file in FILES[1:]}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("random_forest", "{n_estimators: 10}"), ("decision_tree", "{}"), ("logistic_regression", "{}")],
+)
+def test_every_estimator_gives_the_same_bytes_again(
+    tiny_data: Path, tmp_path: Path, quiet: Progress, name: str, parameters: str
+) -> None:
+    text = TINY.replace(
+        "name: hist_gradient_boosting, parameters: {max_iter: 5}", f"name: {name}, parameters: {parameters}"
+    )
+    again = gated(tmp_path, text=text)
+    for out in ("one", "two"):
+        pipeline.bake(again, "real", tmp_path / out, tiny_data, quiet)
+    one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
+    assert {file: one[file] for file in FILES[1:]} == {file: two[file] for file in FILES[1:]}
+
+
+def test_another_seed_gives_other_bytes(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    other = gated(tmp_path, text=TINY.replace("seed: 1", "seed: 2"))
+    pipeline.bake(other, "real", tmp_path / "model", tiny_data, quiet)
+    assert (tmp_path / "model/model.onnx").read_bytes() != (tiny_model / "model.onnx").read_bytes()
+
+
+# The census model
+
+
+def test_the_synthetic_census_model_says_that_it_is_synthetic(census_model: Path) -> None:
+    contract = load(census_model)
+    how = spec.load("census").data.synthetic
+    assert how is not None
+    assert contract.provenance.data_source == "synthetic"
+    assert contract.provenance.data_uri == f"synthetic:census?rows={how.rows}&seed={how.seed}"
+    assert contract.provenance.data_sha256 is None
+    assert contract.metrics["roc_auc"] >= 0.85
+
+
+@pytest.fixture(scope="module")
+def adult() -> Path:
+    """The directory of the real file."""
+    if "DATA_DIR" not in os.environ:
+        pytest.skip("DATA_DIR is not set: there is no directory with the real adult.data of UCI Adult")
+    directory = Path(os.environ["DATA_DIR"])
+    if not (directory / "adult.data").is_file():
+        pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
+    return directory
+
+
+def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_was_trained(
+    adult: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    census = spec.load("census")
+    contract = pipeline.bake(census, "real", tmp_path / "model", adult, quiet)
+    assert contract.metrics["roc_auc"] >= 0.922
+    provenance = contract.provenance.model_dump(include={"data_source", "data_uri", "data_sha256", "rows"})
+    assert provenance == {
+        "data_source": "real",
+        "data_uri": "adult.data",
+        "data_sha256": "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+        "rows": 32_537,
+    }
+
+    found = data.load(census, "real", adult, pytest.fail)
+    assert found.notes == [
+        "missing values: workclass 1,836, occupation 1,843, native_country 583",
+        "exact duplicates dropped: 24 of 32,561 rows",
+    ]
+    fitted = joblib.load(tmp_path / "model.joblib")
+    expected = fitted.predict_proba(Encoder(census.features)(found.rows))
+    parity = export.parity(Model.load(tmp_path / "model"), found.rows, expected)
+    assert (parity.rows, parity.labels_that_differ) == (32_537, 0)
+    assert 0 <= parity.largest_difference <= export.LARGEST_DIFFERENCE
