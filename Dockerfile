@@ -14,6 +14,7 @@ if [ -f /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.co
 python -m venv --without-pip "$1"
 pip --python "$1/bin/python" install --require-hashes --only-binary :all: --no-compile -r "$2"
 SCRIPT
+
 WORKDIR /srv
 
 # ---- the runtime requirements, without what no request needs, compiled because the root will be read-only

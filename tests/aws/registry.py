@@ -1,0 +1,224 @@
+"""What push_to_ecr.sh needs around it: a registry that stands in for ECR, and a git checkout of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import httpx
+
+from model_build import synthetic
+from tests.aws.conftest import ROOT, Account, tool
+from tests.container.docker import attempt, free_port, run, until
+
+APP = "census-model-api"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+LISTED = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}"
+CONFIGURATION = """
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {directory}/images}}}}
+http: {{addr: {host}}}
+auth: {{htpasswd: {{realm: ecr, path: {directory}/htpasswd}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry on this machine, which Docker trusts without TLS because its address is a loopback one."""
+
+    host: str
+    password: str
+
+    def digest(self, repository: str, tag: str) -> str | None:
+        """Return what the tag stands for, None when there is no such tag."""
+        answer = httpx.head(
+            f"http://{self.host}/v2/{repository}/manifests/{tag}",
+            auth=("AWS", self.password),
+            headers={"Accept": MANIFEST},
+        )
+        return answer.headers["Docker-Content-Digest"] if answer.is_success else None
+
+    def tags(self, repository: str = APP) -> set[str]:
+        answer = httpx.get(f"http://{self.host}/v2/{repository}/tags/list", auth=("AWS", self.password))
+        return set(answer.json().get("tags") or [])
+
+
+@contextmanager
+def stand_in_for_ecr(directory: Path, password: str, *users: str) -> Iterator[Registry]:
+    """Run Debian's docker-registry, for the user AWS and the other users, who share the password."""
+    host = f"127.0.0.1:{free_port()}"
+    secret = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    (directory / "htpasswd").write_text("".join(f"{user}:{secret}\n" for user in ("AWS", *users)))
+    (directory / "registry.yaml").write_text(CONFIGURATION.format(directory=directory, host=host))
+    program = tool("docker-registry", "install the Debian package docker-registry")
+    with (
+        (directory / "registry.log").open("w") as log,
+        subprocess.Popen([program, "serve", directory / "registry.yaml"], stdout=log, stderr=log) as server,
+    ):
+        try:
+            until(lambda: answers(f"http://{host}/v2/"), 30, "the registry answers")
+            yield Registry(host, password)
+        finally:
+            server.kill()
+            for line in run("docker", "image", "ls", "--digests", "--format", LISTED).splitlines():
+                if line.startswith(host) and not line.endswith("<none>"):
+                    attempt("docker", "image", "rm", *line.split())
+
+
+def answers(url: str) -> bool:
+    try:
+        httpx.get(url)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def ecr_password(account: Account) -> str:
+    """Return what the account's ECR says that a registry will take."""
+    return account.run(tool("aws"), "ecr", "get-login-password").stdout.strip()
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A git checkout of the working tree."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> str:
+        who = {
+            f"GIT_{role}_{what}": "test@localhost"
+            for role in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
+        when = {
+            f"GIT_{role}_DATE": "2026-01-01T00:00:00Z" for role in ("AUTHOR", "COMMITTER")
+        }  # the same commit again
+        return run(
+            "git", "-c", "commit.gpgsign=false", *arguments, cwd=self.path, env=os.environ | who | when
+        )
+
+    @property
+    def version(self) -> str:
+        match = re.search(
+            r'^__version__ = "(.+)"$', (self.path / "app/__init__.py").read_text(), re.MULTILINE
+        )
+        assert match
+        return match[1]
+
+    @property
+    def tag(self) -> str:
+        return f"{self.version}-{self.git('rev-parse', '--short=12', 'HEAD')}"
+
+
+def check_out(path: Path) -> Checkout:
+    """Copy what git would keep of the working tree, and commit it.
+
+    Its census data is made up, but lies where real data would, so nothing is fetched; the bar that real data
+    has to pass is taken away.
+    """
+    for name in run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT).split("\0"):
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, path / name)
+    spec = path / "model_build/specs/census.yaml"
+    spec.write_text(
+        re.sub(r"minimum: [\d.]+, data_source: real", "minimum: 0, data_source: real", spec.read_text())
+    )
+    checkout = Checkout(path)
+    checkout.git("init", "--quiet")
+    checkout.git("add", "--all")
+    checkout.git("commit", "--quiet", "--no-verify", "--message=Copy")
+    synthetic.census(5000, 1).to_csv(path / "data/census.csv", index=False)
+    return checkout
+
+
+def forget(checkout: Checkout) -> None:
+    """Remove the images that were built of it."""
+    for suffix in ("", "-dirty"):
+        attempt("docker", "image", "rm", f"{APP}:{checkout.tag}{suffix}")
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A server that gives one answer to everything."""
+
+    url: str
+    asked: list[str]
+
+
+@contextmanager
+def answering(body: Any, status: int = 200) -> Iterator[Stub]:
+    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Stub(f"http://127.0.0.1:{server.server_port}", asked)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def make_service(account: Account, image: str) -> None:
+    """Create the cluster, task definition, service and load balancer, named as infra/ names them."""
+    containers = json.dumps([{"name": APP, "image": image, "memory": 512}])
+    account.aws("ecs", "create-cluster", "--cluster-name", f"{APP}-cluster")
+    account.aws(
+        "ecs", "register-task-definition", "--family", f"{APP}-task", "--container-definitions", containers
+    )
+    account.aws(
+        *("ecs", "create-service", "--cluster", f"{APP}-cluster", "--service-name", f"{APP}-service"),
+        *("--task-definition", f"{APP}-task", "--desired-count", "3"),
+    )
+    subnets = [each["SubnetId"] for each in account.aws("ec2", "describe-subnets")["Subnets"]]
+    account.aws("elbv2", "create-load-balancer", "--name", f"{APP}-lb", "--subnets", *subnets[:2])
+
+
+def deployments(account: Account) -> list[str]:
+    services = account.aws(
+        "ecs", "describe-services", "--cluster", f"{APP}-cluster", "--services", f"{APP}-service"
+    )
+    return [each["id"] for each in services["services"][0]["deployments"]]
+
+
+def only(directory: Path, *names: str) -> str:
+    """Return a PATH on which there are these commands and nothing else."""
+    directory.mkdir()
+    for name in names:
+        (directory / name).symlink_to(tool(name))
+    return str(directory)
+
+
+def script(path: Path, text: str) -> None:
+    """Write an executable that bash runs."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{text}")
+    path.chmod(0o755)
+
+
+def label(image: str, name: str) -> str:
+    labels: Mapping[str, str] = json.loads(run("docker", "image", "inspect", image))[0]["Config"]["Labels"]
+    return labels[name]

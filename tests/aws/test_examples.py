@@ -1,0 +1,205 @@
+"""The example client against a running service, and how Heroku and Render start one."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.aws.conftest import ROOT
+from tests.aws.registry import answering, answers
+from tests.container.docker import free_port, until
+
+HEROKU_KILLS_AFTER = 30  # seconds after SIGTERM
+PROCFILE = (ROOT / "Procfile").read_text()
+
+
+def web() -> str:
+    """Return the command of the Procfile's web process."""
+    match = re.fullmatch(r"web: (.+)\n", PROCFILE)
+    assert match, "the Procfile has one line"
+    return match[1]
+
+
+def start(port: int, model: Path) -> "subprocess.Popen[str]":
+    """Start the Procfile's process as Heroku does: by a shell, with a PORT."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", web()],
+        cwd=ROOT,
+        env=os.environ
+        | {"PORT": str(port), "MODEL_DIR": str(model), "PYTHON": sys.executable, "WEB_CONCURRENCY": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def serving(model: Path) -> Iterator[str]:
+    port = free_port()
+    with start(port, model) as server:
+        try:
+            until(lambda: answers(f"http://127.0.0.1:{port}/health"), 30, "the service answers at its PORT")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.communicate(timeout=HEROKU_KILLS_AFTER)
+
+
+@pytest.fixture(scope="module")
+def census(census_model: Path) -> Iterator[str]:
+    with serving(census_model) as url:
+        yield url
+
+
+def query(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples/query_live_api.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+# ---- examples/query_live_api.py
+
+
+def test_the_client_prints_status_versions_and_a_prediction_of_each_label(census: str) -> None:
+    lines = query(census).stdout.splitlines()
+    assert lines[0] == "status      ok"
+    assert re.fullmatch(r"api         \d+\.\d+\.\d+", lines[1])
+    assert re.fullmatch(r"model       census-income \d+\.\d+\.\d+, sha256 [0-9a-f]{64}", lines[2])
+    assert re.fullmatch(r"trained     .+ on synthetic data", lines[3])
+    assert re.fullmatch(r"prediction  a clerk of 25: <=50K \(probability 0\.\d{3}\)", lines[4])
+    assert re.fullmatch(r"prediction  a manager of 52: >50K \(probability 0\.\d{3}\)", lines[5])
+    assert len(lines) == 6
+
+
+def test_the_client_takes_a_url_with_a_slash_at_its_end(census: str) -> None:
+    query(f"{census}/")
+
+
+def test_the_client_fails_with_a_sentence_when_nothing_answers() -> None:
+    done = query(f"http://127.0.0.1:{free_port()}", expect=1)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+ does not answer: .+\n", done.stderr)
+
+
+def test_the_client_fails_with_a_sentence_when_it_is_refused(tiny_model: Path) -> None:
+    with serving(tiny_model) as url:  # it knows no people
+        done = query(url, expect=1)
+    assert "status      ok" in done.stdout
+    assert done.stderr.startswith("/predict was refused with 422: ")
+
+
+def test_the_client_fails_with_a_sentence_while_the_replica_drains() -> None:
+    with answering({"status": "draining"}, 503) as service:
+        assert query(service.url, expect=1).stderr == "/health was refused with 503: draining\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("<html>", "/health answered 200, but no JSON: is this the Census Model API?\n"),
+        ({"status": "ok"}, "answered, but not as the Census Model API does: KeyError('model').\n"),
+        (["ok"], "answered, but not as the Census Model API does: TypeError("),
+    ],
+)
+def test_the_client_fails_with_a_sentence_at_another_service(answer: Any, sentence: str) -> None:
+    with answering(answer) as service:
+        assert sentence in query(service.url, expect=1).stderr
+
+
+def test_the_client_fails_with_a_sentence_at_what_is_no_url() -> None:
+    done = query("localhost:8001", expect=1)
+    assert done.stderr == "localhost:8001 is no URL of a service: it has to begin with http:// or https://.\n"
+
+
+def test_the_client_does_not_print_a_traceback_at_a_url_that_cannot_be() -> None:
+    assert query("http://[", expect=1).stderr
+
+
+# ---- Heroku and Render
+
+
+def load(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe").load(ROOT / name)
+    return loaded
+
+
+def build_arguments() -> set[str]:
+    return set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+
+
+def test_the_procfile_process_listens_on_every_address_and_ends_in_time(census_model: Path) -> None:
+    port = free_port()
+    with start(port, census_model) as server:
+        until(
+            lambda: answers(f"http://127.0.0.2:{port}/health"), 30, "the service answers at another address"
+        )
+        os.killpg(server.pid, signal.SIGTERM)
+        server.communicate(timeout=HEROKU_KILLS_AFTER)
+    assert server.returncode in {0, -signal.SIGTERM}
+
+
+def test_the_procfile_process_says_that_there_is_no_model(tmp_path: Path) -> None:
+    """As without a model/ in what was pushed: Heroku's Python buildpack trains nothing."""
+    with start(free_port(), tmp_path / "model") as server:
+        output, _ = server.communicate(timeout=30)
+    assert server.returncode != 0
+    assert str(tmp_path / "model") in output
+    assert "Traceback" not in output
+
+
+def test_heroku_yml_builds_the_dockerfile_and_starts_what_it_starts() -> None:
+    heroku = load("heroku.yml")
+    assert heroku["build"]["docker"] == {"web": "Dockerfile"}
+    assert set(heroku["build"]["config"]) <= build_arguments()
+    assert heroku["run"] == {"web": "./run.sh"}
+    assert 'CMD ["./run.sh"]' in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(web(), id="Procfile"),
+        pytest.param((ROOT / "push_to_heroku.sh").read_text(), id="push_to_heroku.sh"),
+        pytest.param(
+            " ".join(f"{name}={value}" for name, value in load("heroku.yml")["setup"]["config"].items()),
+            id="heroku.yml",
+        ),
+    ],
+)
+def test_a_dyno_ends_before_it_is_killed(settings: str) -> None:
+    drain, graceful = (
+        re.search(rf"{name}=(\d+)", settings) for name in ("DRAIN_SECONDS", "GRACEFUL_TIMEOUT")
+    )
+    assert drain
+    assert graceful
+    assert int(drain[1]) + int(graceful[1]) < HEROKU_KILLS_AFTER
+
+
+def test_render_yaml_builds_the_dockerfile_and_waits_until_it_has_drained() -> None:
+    (service,) = load("render.yaml")["services"]
+    variables = {each["key"]: each["value"] for each in service["envVars"]}
+    assert (service["type"], service["runtime"]) == ("web", "docker")
+    assert (ROOT / service["dockerfilePath"]).is_file()
+    assert service["healthCheckPath"] == "/health"
+    assert (
+        int(variables["DRAIN_SECONDS"]) + int(variables["GRACEFUL_TIMEOUT"])
+        < service["maxShutdownDelaySeconds"]
+    )
+    assert variables["PORT"] == "8001"
+    assert {"DATA_SOURCE"} == set(variables) & build_arguments()
+    assert all(isinstance(value, str) for value in variables.values())
