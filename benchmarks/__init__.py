@@ -1,0 +1,1 @@
+"""What the service costs, side by side with floors, a baseline and peers."""

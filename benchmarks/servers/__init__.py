@@ -1,0 +1,1 @@
+"""What runs in the processes that are measured. Nothing here imports the rest of the benchmark."""
