@@ -168,6 +168,7 @@ class Encoder:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._code_of = [_coder(feature) for feature in features]
+        self._widths = frozenset([len(features)])
 
     def __call__(self, rows: Sequence[Row]) -> Matrix:
         """Return float32 [N, features]; the values of every row stand in the order of the features.
@@ -175,6 +176,8 @@ class Encoder:
         Every step of the iteration is C: a comprehension takes half as long again.
         """
         width = len(self._code_of)
+        if not self._widths.issuperset(map(len, rows)):  # or the rows that follow would be shifted
+            raise ValueError(f"every row must have {width} values")
         values = chain.from_iterable([row.values() for row in rows])
         codes = map(call, cycle(self._code_of), values)
         return np.fromiter(codes, np.float32, len(rows) * width).reshape(-1, width)

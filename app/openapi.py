@@ -39,7 +39,10 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
     openapi = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    predictions = {"/predict": {"post": _predict()}, "/predict/file": {"post": _predict_file()}}
+    predictions = {
+        "/predict": {"post": _predict(contract.example)},
+        "/predict/file": {"post": _predict_file()},
+    }
     openapi["paths"] = predictions | openapi["paths"]
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas["Row"] = row_schema(contract.features)
@@ -59,8 +62,9 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": SCHEMAS.format(model=name)}
 
 
-def _predict() -> dict[str, Any]:
-    json = {"schema": {"oneOf": [_ref("Batch"), _ref("Row")]}}
+def _predict(example: dict[str, Any]) -> dict[str, Any]:
+    examples = {"rows": {"value": {"inputs": [example]}}, "one row": {"value": example}}
+    json = {"schema": {"oneOf": [_ref("Batch"), _ref("Row")]}, "examples": examples}
     return _operation(
         "predict",
         "Label rows, with the probability of every label",

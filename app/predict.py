@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.answers import AnswerWriter
 from app.errors import Problem, unexpected
 from app.features import Matrix, Row
-from app.metrics import Metrics
+from app.metrics import CLIENT_LEFT, Metrics
 from app.model import Model
 from app.schemas import RowValidator
 from app.scores import scores
@@ -27,10 +27,7 @@ from app.tables import TableReader
 PATH = "/predict"
 JSON = b"application/json"
 CSV = b"text/csv"
-LARGE_BODY = (
-    128 * 1024
-)  # bytes; a larger one is some milliseconds of work, which other requests don't wait for
-CLIENT_LEFT = 499
+LARGE_BODY = 128 * 1024  # bytes; from here on it is milliseconds of work, for which small requests don't wait
 
 Headers = dict[bytes, bytes]
 
@@ -64,7 +61,7 @@ class Predictor:
     def answer_file(self, body: bytes) -> bytes:
         """Return predictions for a CSV file and, if it has the target's column, how right they are."""
         try:
-            table = self._tables.read(body)
+            table = self._tables.read(body, with_truth=True)
             rows = self._validator.check(table.rows, table.lines)
         except Problem as problem:
             self._metrics.invalid(problem.errors)
@@ -83,7 +80,7 @@ class Predictor:
         return positions, probabilities
 
     def _read_csv(self, body: bytes) -> Sequence[Row]:
-        table = self._tables.read(body)
+        table = self._tables.read(body, with_truth=False)
         return self._validator.check(table.rows, table.lines)
 
 

@@ -1,5 +1,6 @@
 """The features of a contract as request types: validation by pydantic-core, and JSON Schema for the docs."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ class RowValidator:
         )
         self._allowed = {name: allowed(feature) for feature in features for name in feature.names}
         # pydantic-core takes many seconds over a million fields that it does not know.
-        self._most_colons = (max_rows or 0) * sum(map(_colons, features)) + 1
+        self._most_colons = math.inf if max_rows is None else max_rows * sum(map(_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
@@ -86,7 +87,7 @@ class RowValidator:
     def _refusal(self, found: Sequence[tuple[Loc, str]], lines: Sequence[int] | None = None) -> Problem:
         """Describe the first of the mistakes found, and count the others."""
         errors = [self._entry(loc, kind, lines) for loc, kind in found[:LISTED_ERRORS]]
-        where = ".".join(map(str, errors[0]["loc"])) or "body"
+        where = ("." if lines is None else " ").join(map(str, errors[0]["loc"])) or "body"
         at = f"{len(found)} errors, the first at" if len(found) > 1 else "At"
         return Problem(
             422,

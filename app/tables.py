@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from app.contract import Contract
 from app.errors import Problem
@@ -18,7 +19,7 @@ class Table:
     lines: list[int]
     """Where each row ends in the file; the header is line 1."""
     truth: list[int] | None
-    """The position of each row's true label, when the file has the target's column."""
+    """The position of each row's true label, if it was asked for and the file has the target's column."""
 
 
 class TableReader:
@@ -30,8 +31,11 @@ class TableReader:
         self._target = contract.target
         self._max_rows = max_rows
 
-    def read(self, body: bytes) -> Table:
-        """Raise Problem 400 for what is not CSV in UTF-8, 422 for columns that don't fit or too many rows."""
+    def read(self, body: bytes, *, with_truth: bool) -> Table:
+        """Return the rows, and the target's column if `with_truth`; else its cells may hold anything.
+
+        Raise Problem 400 for what is not CSV in UTF-8, 422 for columns that don't fit or too many rows.
+        """
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -40,36 +44,39 @@ class TableReader:
         try:
             header = [name.strip() for name in next(lines, [])]
             self._check(header)
-            numbered = [(lines.line_num, cells) for cells in lines if cells]
+            numbered = list(islice(((lines.line_num, cells) for cells in lines if cells), self._max_rows + 1))
         except csv.Error as error:
             raise Problem(400, "invalid-csv", f"Line {lines.line_num} is not CSV: {error}.") from error
         if len(numbered) > self._max_rows:
             raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
-        return self._table(header, numbered)
+        return self._table(header, numbered, with_truth)
 
     def _check(self, header: Sequence[str]) -> None:
-        """Every feature needs one column, and every column must be a feature or the target."""
+        """Every feature needs one column, the target may have one, and there may be no other."""
         known = ", ".join([feature.name for feature in self._features])
         for name in header:
             if name not in self._readers and name != self._target.name:
                 raise _invalid("extra_forbidden", ["line", 1], f"Unknown column. The features are: {known}.")
-        for feature in self._features:
-            columns = sum(name in feature.names for name in header)
-            if columns != 1:
-                wrong = "is missing" if columns == 0 else "stands twice"
-                kind = "missing" if columns == 0 else "extra_forbidden"
-                raise _invalid(kind, ["line", 1, feature.name], f"The column {feature.name} {wrong}.")
+        for name, *aliases in [*(feature.names for feature in self._features), (self._target.name,)]:
+            columns = sum(map(header.count, [name, *aliases]))
+            if columns > 1:
+                raise _invalid("extra_forbidden", ["line", 1, name], f"The column {name} stands twice.")
+            if not columns and name != self._target.name:
+                raise _invalid("missing", ["line", 1, name], f"The column {name} is missing.")
 
-    def _table(self, header: Sequence[str], numbered: Iterable[tuple[int, list[str]]]) -> Table:
+    def _table(
+        self, header: Sequence[str], numbered: Iterable[tuple[int, list[str]]], with_truth: bool
+    ) -> Table:
         columns = [(name, self._readers[name]) for name in header if name != self._target.name]
         target = header.index(self._target.name) if self._target.name in header else None
-        table = Table([], [], None if target is None else [])
+        table = Table([], [], None if target is None or not with_truth else [])
         for line, cells in numbered:
             if len(cells) != len(header):
                 message = f"Has {len(cells)} cells where the header has {len(header)}."
                 raise _invalid("cells", ["line", line], message)
-            if target is not None and table.truth is not None:
-                table.truth.append(self._position(cells.pop(target).strip(), line))
+            label = cells.pop(target) if target is not None else ""
+            if table.truth is not None:
+                table.truth.append(self._position(label.strip(), line))
             values = zip(columns, cells, strict=True)
             table.rows.append({name: read(cell) for (name, read), cell in values})
             table.lines.append(line)

@@ -50,7 +50,7 @@ async def read_file(request: Request) -> bytes:
             if not isinstance(file, UploadFile):
                 raise Problem(400, "invalid-form", detail)
             return await file.read()
-    except (HTTPException, MultiPartException) as error:
+    except (HTTPException, MultiPartException, ValueError) as error:  # ValueError: of an odd charset
         raise Problem(400, "invalid-form", detail) from error
 
 

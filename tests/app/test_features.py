@@ -95,15 +95,64 @@ def test_encoder_of_no_rows_keeps_the_width() -> None:
     assert Encoder([years(), rate()])([]).shape == (0, 2)
 
 
-@pytest.mark.parametrize("values", [{"years": 5.0}, {"years": 5.0, "rate": 2.5, "grade": "A"}])
-def test_encoder_refuses_a_row_of_another_width(values: dict[str, Value]) -> None:
-    with pytest.raises(ValueError, match=r"zip\(\) argument"):
-        Encoder([years(), rate()])([values])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{}],
+        [{"years": 5.0}],
+        [{"years": 5.0, "rate": 2.5, "grade": 1.0}],
+        [{"years": 5.0, "rate": 2.5}, {"years": 5.0}],
+        [{"years": 5.0, "rate": 2.5, "grade": 1.0}, {"years": 5.0}],
+        [{"years": 5.0}, {"years": 5.0, "rate": 2.5, "grade": 1.0}],
+        [{}, {"years": 5.0, "rate": 2.5, "grade": 1.0, "secured": 1.0}],
+    ],
+    ids=["empty", "short", "long", "then short", "long, short", "short, long", "empty, twice"],
+)
+def test_encoder_refuses_a_row_of_another_width(rows: list[dict[str, Value]]) -> None:
+    with pytest.raises(ValueError, match=r"^every row must have 2 values$"):
+        Encoder([years(), rate()])(rows)
 
 
 def test_every_allowed_integer_survives_float32() -> None:
     matrix = Encoder([years()])([{"years": value} for value in (LARGEST_INTEGER - 1, LARGEST_INTEGER)])
     assert matrix.astype(int).tolist() == [[LARGEST_INTEGER - 1], [LARGEST_INTEGER]]
+
+
+@pytest.mark.parametrize(
+    ("feature", "text", "value"),
+    [
+        (years(), "5", 5.0),
+        (years(), " 5.0 ", 5.0),
+        (years(), "-5e1", -50.0),
+        (years(), "five", "five"),
+        (years(), "", ""),
+        (years(), "?", "?"),
+        (years(MISSING), "", None),
+        (years(MISSING), " ", None),
+        (years(MISSING), " n/a", None),
+        (years(MISSING), "N/A", "N/A"),
+        (rate(Missing()), "", None),
+        (rate(Missing()), "?", "?"),
+        (rate(), "1e400", math.inf),
+        (grade(), " A\t", "A"),
+        (grade(), "a", "a"),
+        (grade(), "", ""),
+        (grade(MISSING), "", None),
+        (grade(MISSING), "?", None),
+        (secured(), "true", True),
+        (secured(), "FALSE", False),
+        (secured(), "Yes", True),
+        (secured(), "no", False),
+        (secured(), "1", True),
+        (secured(), "0", False),
+        (secured(), "1.0", "1.0"),
+        (secured(), "", ""),
+        (secured(MISSING), "n/a", None),
+    ],
+)
+def test_text_becomes_the_value_or_stays_to_be_refused(feature: Feature, text: str, value: Value) -> None:
+    found = feature.from_text(text)
+    assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize(

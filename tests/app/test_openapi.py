@@ -10,6 +10,9 @@ ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 
 
+CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
+
+
 @pytest.fixture
 async def document(client: httpx.AsyncClient) -> dict[str, Any]:
     response = await client.get("/openapi.json")
@@ -27,7 +30,7 @@ async def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1.")
     assert document["info"]["title"] == "Tiny loans"
-    assert list(document["paths"]) == ["/predict", "/health", "/ready"]
+    assert list(document["paths"]) == ["/predict", "/predict/file", "/health", "/ready", "/metrics"]
 
 
 async def test_row_is_described_as_the_contract_declares_it(document: dict[str, Any]) -> None:
@@ -102,7 +105,7 @@ async def test_batch_and_answer_are_described_with_the_limits_and_the_labels(
     }
 
 
-async def test_every_problem_of_predict_is_documented(document: dict[str, Any]) -> None:
+async def test_predict_takes_and_gives_json_and_csv(document: dict[str, Any]) -> None:
     predict = document["paths"]["/predict"]["post"]
     assert predict["requestBody"] == {
         "required": True,
@@ -110,15 +113,39 @@ async def test_every_problem_of_predict_is_documented(document: dict[str, Any]) 
             "application/json": {
                 "schema": {
                     "oneOf": [{"$ref": "#/components/schemas/Batch"}, {"$ref": "#/components/schemas/Row"}]
-                }
+                },
+                "examples": {"rows": {"value": {"inputs": [ROW]}}, "one row": {"value": ROW}},
+            },
+            "text/csv": CSV,
+        },
+    }
+    assert predict["responses"]["200"]["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}},
+        "text/csv": CSV,
+    }
+
+
+async def test_predict_file_takes_a_form_and_gives_figures_too(document: dict[str, Any]) -> None:
+    predict = document["paths"]["/predict/file"]["post"]
+    file = {"type": "string", "contentMediaType": "text/csv", "format": "binary"}
+    assert predict["requestBody"] == {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}
             }
         },
     }
-    responses = predict["responses"]
-    assert list(responses) == ["200", "400", "413", "415", "422"]
-    assert responses.pop("200")["content"] == {
-        "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
+    assert predict["responses"]["200"]["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/FileAnswer"}}
     }
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/file"])
+async def test_every_problem_of_a_prediction_is_documented(document: dict[str, Any], path: str) -> None:
+    responses = document["paths"][path]["post"]["responses"]
+    assert list(responses) == ["200", "400", "413", "415", "422"]
+    assert responses.pop("200")["description"] == "One prediction for each row, in their order."
     assert [response["content"] for response in responses.values()] == [PROBLEM] * 4
     assert all(response["description"].endswith(".") for response in responses.values())
 
@@ -152,6 +179,22 @@ async def test_answer_is_as_documented(client: httpx.AsyncClient, document: dict
     response = await client.post("/predict", json=ROW)
     schema(document, "Answer").validate(response.json())
     assert list(response.json()) == list(document["components"]["schemas"]["Answer"]["properties"])
+
+
+async def test_answer_to_a_file_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    content = b"paid,years,rate,grade,secured\nyes,5,2.5,B,true\n"
+    response = await client.post("/predict/file", files={"file": content})
+    assert response.status_code == 200
+    schema(document, "FileAnswer").validate(response.json())
+    documented = document["components"]["schemas"]["FileAnswer"]["allOf"][1]["properties"]
+    assert set(response.json()) == {*document["components"]["schemas"]["Answer"]["properties"], *documented}
+
+
+async def test_answer_as_csv_is_as_documented(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict", json=ROW, headers={"Accept": "text/csv"})
+    header, line = response.text.splitlines()
+    assert header == "prediction,probability no,probability yes"
+    assert re.fullmatch(r"(no|yes),0\.\d+,0\.\d+", line)
 
 
 @pytest.mark.parametrize(

@@ -4,22 +4,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from app import __version__
 from app.contract import Contract, load
-from app.main import create_app
+from app.main import Service, create_app
 from app.ops import Readiness, welcome
 from app.settings import Settings
 
 
 @pytest.fixture
-def service(tiny_model: Path) -> FastAPI:
+def service(tiny_model: Path) -> Service:
     return create_app(Settings(model_dir=tiny_model))
 
 
 @pytest.fixture
-async def probe(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def probe(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service whose lifespan has not begun."""
     transport = httpx.ASGITransport(service)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as probe:
@@ -112,7 +111,7 @@ async def test_health_names_what_answers(client: httpx.AsyncClient, contract: Co
 
 
 async def test_ready_is_503_before_the_service_starts_and_200_after(
-    service: FastAPI, probe: httpx.AsyncClient
+    service: Service, probe: httpx.AsyncClient
 ) -> None:
     before = await probe.get("/ready")
     assert (before.status_code, before.json()) == (503, not_ready("The replica is starting."))
@@ -123,15 +122,27 @@ async def test_ready_is_503_before_the_service_starts_and_200_after(
 
 
 async def test_replica_that_drains_wants_no_traffic_and_answers_all_the_same(
-    service: FastAPI, probe: httpx.AsyncClient, contract: Contract
+    service: Service, probe: httpx.AsyncClient, contract: Contract
 ) -> None:
     async with service.router.lifespan_context(service):
-        service.state.readiness.drain()
+        service.readiness.drain()
         ready, alive = await probe.get("/ready"), await probe.get("/health")
         answer = await probe.post("/predict", json=contract.example)
     assert (ready.status_code, ready.json()) == (503, not_ready("The replica is draining."))
     assert (alive.status_code, alive.json()) == (503, health(contract, "draining"))
     assert answer.status_code == 200
+
+
+async def test_metrics_are_text_as_prometheus_reads_it(service: Service, probe: httpx.AsyncClient) -> None:
+    before = service.metrics.text().decode()
+    response = await probe.get("/metrics")
+    assert response.status_code == 200
+    assert dict(response.headers) == {
+        "content-type": "text/plain; version=0.0.4; charset=utf-8",
+        "content-length": str(len(response.content)),
+    }
+    itself = ("http_requests_in_flight 0.0", "http_requests_in_flight 1.0")
+    assert response.text == before.replace(*itself)
 
 
 def test_draining_outlasts_the_start_of_a_worker() -> None:

@@ -1,8 +1,10 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
+from threading import Event, current_thread
 from typing import Any
 from unittest.mock import ANY
 
@@ -11,19 +13,23 @@ import numpy as np
 import pytest
 from starlette.types import Message
 
-from app.contract import Contract, Target
-from app.main import create_app
+from app.features import Matrix
+from app.main import Service, create_app
+from app.metrics import Metrics
 from app.model import Model
-from app.predict import AnswerWriter, Predict
+from app.predict import LARGE_BODY, Predictor
 from app.settings import Settings
 
+SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
 Error = tuple[list[str | int], str, str]  # loc, msg, type
 JSON = {"Content-Type": "application/json"}
+AS_CSV = {"Content-Type": "text/csv"}
 ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
-POOR = {"years": 30, "rate": "n/a", "grade": None, "secured": False}
+POOR: dict[str, Any] = {"years": 30, "rate": "n/a", "grade": None, "secured": False}
 YEARS = "a whole number from 1 to 30"
 RATE = "a number from 0 to 20; or, when missing, null or n/a"
 GRADE = "one of A, B, C; or, when missing, null or ?"
+COLUMNS = "The features are: years, rate, grade, secured."
 A_ROW_HAS = "A row has: years, rate, grade, secured."
 UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
 
@@ -31,6 +37,14 @@ UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
 @pytest.fixture(scope="module")
 def model(tiny_model: Path) -> Model:
     return Model.load(tiny_model)
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service, to which the service's exceptions are answers too."""
+    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        yield client
 
 
 def expected(model: Model, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -86,20 +100,11 @@ async def test_rows_are_answered_as_the_model_answers(
     assert response.json() == expected(model, rows)
 
 
-async def test_answer_is_stamped_with_the_time_in_utc(client: httpx.AsyncClient) -> None:
-    before = datetime.now(UTC)
-    response = await client.post("/predict", json=ROW)
-    stamp = datetime.fromisoformat(response.json()["timestamp"])
-    assert stamp.utcoffset() == timedelta(0)
-    assert before <= stamp <= datetime.now(UTC)
-
-
-def test_probabilities_sum_to_one_and_the_label_follows_the_threshold(tiny_model: Path, model: Model) -> None:
+def test_probabilities_sum_to_one_and_the_label_follows_the_threshold(model: Model) -> None:
     grid = product([1, 8, 15, 22, 30], np.linspace(0, 20, 21).tolist(), ["A", "B", "C", None], [True, False])
     rows = [dict(zip(ROW, values, strict=True)) for values in grid]
-    answer = json.loads(
-        Predict(model, Settings(model_dir=tiny_model)).answer(json.dumps({"inputs": rows}).encode())
-    )
+    predictor = Predictor(model, Metrics(model.contract), max_rows=len(rows))
+    answer = json.loads(predictor.answer(json.dumps({"inputs": rows}).encode()))
     yes = [each["yes"] for each in answer["probabilities"]]
     assert [each["no"] + each["yes"] for each in answer["probabilities"]] == pytest.approx(
         [1] * len(rows), abs=1e-6
@@ -108,43 +113,6 @@ def test_probabilities_sum_to_one_and_the_label_follows_the_threshold(tiny_model
     assert min(yes) < 0.5
     assert any(0.5 < each < 0.6 for each in yes)
     assert max(yes) > 0.6
-
-
-def with_target(contract: Contract, target: Target) -> Contract:
-    return contract.model_copy(update={"target": target})
-
-
-def test_writer_escapes_labels_and_keeps_seven_digits(model: Model) -> None:
-    labels = ('100% "sure"', "<=50K", "größer\n")
-    contract = with_target(model.contract, Target(name="sum", labels=labels))
-    probabilities = np.array(
-        [[0.25, 0.125, 0.625], [1, 0, 0], [1e-9, 0.1234567, 0.8765433]], dtype=np.float32
-    )
-    assert json.loads(AnswerWriter(contract).write(probabilities)) == {
-        "model_lib_version": "1.2.3",
-        "timestamp": ANY,
-        "predictions": ["größer\n", '100% "sure"', "größer\n"],
-        "probabilities": [
-            {'100% "sure"': 0.25, "<=50K": 0.125, "größer\n": 0.625},
-            {'100% "sure"': 1, "<=50K": 0, "größer\n": 0},
-            {'100% "sure"': 1e-9, "<=50K": 0.1234567, "größer\n": 0.8765433},
-        ],
-    }
-
-
-@pytest.mark.parametrize("labels", [("no", "yes"), ("yes", "no")])
-def test_writer_labels_as_positive_from_exactly_the_threshold_on(
-    model: Model, labels: tuple[str, str]
-) -> None:
-    target = Target(name="paid", labels=labels, positive="yes", threshold=0.6)
-    columns = {"yes": [0.6, 0.59, 1], "no": [0.4, 0.41, 0]}
-    probabilities = np.array([columns[label] for label in labels], dtype=np.float32).T
-    assert json.loads(AnswerWriter(with_target(model.contract, target)).write(probabilities)) == {
-        "model_lib_version": "1.2.3",
-        "timestamp": ANY,
-        "predictions": ["yes", "no", "yes"],
-        "probabilities": [{"yes": 0.6, "no": 0.4}, {"yes": 0.59, "no": 0.41}, {"yes": 1, "no": 0}],
-    }
 
 
 @pytest.mark.parametrize(
@@ -248,27 +216,31 @@ async def test_bad_body_is_a_problem_that_says_what_is_allowed(
     assert response.json() == document
 
 
-NOT_JSON = {"accept-post": "application/json"}
+ACCEPTED = {"accept-post": "application/json, text/csv"}
 NOT_PLAIN = {"accept-encoding": "identity"}
-MUST_BE_JSON = "The Content-Type must be application/json, in UTF-8."
+MUST_BE_TEXT = "The Content-Type must be application/json or text/csv, in UTF-8."
 MUST_BE_PLAIN = "Compressed bodies are not accepted; send the body without Content-Encoding."
 
 
 @pytest.mark.parametrize(
     ("headers", "detail", "advice"),
     [
-        ({}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": ""}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": "text/plain"}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": "application/x-www-form-urlencoded"}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": "application/jsonl"}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": "application/json; charset=latin-1"}, MUST_BE_JSON, NOT_JSON),
-        ({"Content-Type": "application/json; charset=utf-16"}, MUST_BE_JSON, NOT_JSON),
+        ({}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": ""}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "text/plain"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "application/jsonl"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "application/json; charset=latin-1"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "application/json; charset=utf-16"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "text/csv; charset=latin-1"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "text/csvs"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, MUST_BE_TEXT, ACCEPTED),
         (JSON | {"Content-Encoding": "gzip"}, MUST_BE_PLAIN, NOT_PLAIN),
+        ({"Content-Type": "text/csv", "Content-Encoding": "gzip"}, MUST_BE_PLAIN, NOT_PLAIN),
         (JSON | {"Content-Encoding": "identity, br"}, MUST_BE_PLAIN, NOT_PLAIN),
     ],
 )
-async def test_body_not_declared_as_plain_json_is_415_and_says_what_is_accepted(
+async def test_body_not_declared_as_plain_text_of_a_known_kind_is_415_and_says_what_is_accepted(
     client: httpx.AsyncClient, headers: dict[str, str], detail: str, advice: dict[str, str]
 ) -> None:
     response = await client.post("/predict", content=json.dumps(ROW).encode(), headers=headers)
@@ -295,6 +267,169 @@ async def test_json_declared_in_other_words_is_accepted(
 ) -> None:
     response = await client.post("/predict", content=json.dumps(ROW).encode(), headers=headers)
     assert (response.status_code, response.json()) == (200, expected(model, [ROW]))
+
+
+def as_csv(*lines: str, header: str = "years,rate,grade,secured") -> bytes:
+    return "\n".join([header, *lines, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (as_csv("5,2.5,B,true"), [ROW]),
+        (
+            as_csv("5,2.5,B,true", "30,n/a,?,false", "5,,,true"),
+            [ROW, POOR, ROW | {"rate": None, "grade": None}],
+        ),
+        (as_csv("true,B,2.5,5.0", header="secured,grade,rate,duration-years"), [ROW]),
+        (as_csv("yes,5,2.5,B,true", ",30,,,0", header="paid,years,rate,grade,secured"), [ROW, POOR]),
+        (
+            b"\xef\xbb\xbf" + as_csv("5,2.5,B,true", "", '"5","2.5","B","1"').replace(b"\n", b"\r\n"),
+            [ROW, ROW],
+        ),
+        (as_csv(*["5,2.5,B,true"] * 5), [ROW] * 5),
+    ],
+    ids=[
+        "one row",
+        "missing values",
+        "alias",
+        "target",
+        "as a spreadsheet writes it",
+        "as many rows as allowed",
+    ],
+)
+@pytest.mark.parametrize("content_type", ["text/csv", 'Text/CSV; charset="UTF-8"'])
+async def test_rows_as_csv_are_answered_as_the_same_rows_as_json(
+    client: httpx.AsyncClient, model: Model, content: bytes, rows: list[dict[str, Any]], content_type: str
+) -> None:
+    response = await client.post("/predict", content=content, headers={"Content-Type": content_type})
+    assert response.status_code == 200
+    assert dict(response.headers) == {
+        "content-type": "application/json",
+        "content-length": str(len(response.content)),
+    }
+    assert response.json() == expected(model, rows)
+    as_json = await client.post("/predict", json={"inputs": rows})
+    assert response.json() == as_json.json() | {"timestamp": ANY}
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "application/xml, text/csv;q=0.9"])
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (json.dumps({"inputs": [ROW, POOR]}).encode(), "application/json"),
+        (as_csv("5,2.5,B,true", "30,n/a,?,false"), "text/csv"),
+    ],
+    ids=["from JSON", "from CSV"],
+)
+async def test_client_that_accepts_csv_gets_a_line_for_each_row(
+    client: httpx.AsyncClient, model: Model, content: bytes, content_type: str, accept: str
+) -> None:
+    headers = {"Content-Type": content_type, "Accept": accept}
+    response = await client.post("/predict", content=content, headers=headers)
+    assert response.status_code == 200
+    assert dict(response.headers) == {
+        "content-type": "text/csv",
+        "content-length": str(len(response.content)),
+    }
+    lines = [
+        f"{'yes' if yes >= 0.6 else 'no'},{no:.9g},{yes:.9g}"
+        for no, yes in model.probabilities(model.encode([ROW, POOR])).tolist()
+    ]
+    assert response.text == "\n".join(["prediction,probability no,probability yes", *lines, ""])
+
+
+@pytest.mark.parametrize("accept", ["*/*", "", "application/json", "text/*", "text/plain"])
+async def test_other_client_gets_json(client: httpx.AsyncClient, model: Model, accept: str) -> None:
+    response = await client.post("/predict", json=ROW, headers={"Accept": accept})
+    assert (response.headers["content-type"], response.json()) == ("application/json", expected(model, [ROW]))
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/csv"])
+@pytest.mark.parametrize(
+    ("content", "document"),
+    [
+        (b"", invalid("line 1 years", "The column years is missing.", ["line", 1, "years"], "missing")),
+        (b"{}", invalid("line 1", f"Unknown column. {COLUMNS}", ["line", 1], "extra_forbidden")),
+        (as_csv(), invalid("body", "At least one row is needed.", [], "too_short")),
+        (
+            as_csv(*["5,2.5,B,true"] * 6),
+            invalid("body", "At most 5 rows are allowed in one request.", [], "too_long"),
+        ),
+        (b"\xff", problem(400, "invalid-csv", "The body is not text in UTF-8.")),
+        (as_csv('"'), problem(400, "invalid-csv", "Line 2 is not CSV: unexpected end of data.")),
+        (
+            as_csv("5,2.5,B,true", "5,2.5,B"),
+            invalid("line 3", "Has 3 cells where the header has 4.", ["line", 3], "cells"),
+        ),
+        (
+            as_csv("5,2.5,B,true", "", "31,2.5,B,true"),
+            invalid("line 4 years", f"Must be {YEARS}.", ["line", 4, "years"], "less_than_equal"),
+        ),
+        (
+            as_csv("5.5,2.5,B,true", header="duration-years,rate,grade,secured"),
+            invalid(
+                "line 2 duration-years", f"Must be {YEARS}.", ["line", 2, "duration-years"], "multiple_of"
+            ),
+        ),
+        (
+            as_csv(",2.5,B,true"),
+            invalid("line 2 years", f"Must be {YEARS}.", ["line", 2, "years"], "float_type"),
+        ),
+        (
+            as_csv("5,nan,B,true"),
+            invalid("line 2 rate", f"Must be {RATE}.", ["line", 2, "rate"], "finite_number"),
+        ),
+        (
+            as_csv(f"5,{'9' * 400},B,true"),
+            invalid("line 2 rate", f"Must be {RATE}.", ["line", 2, "rate"], "finite_number"),
+        ),
+        (
+            as_csv("5,2.5,B\0,true"),
+            invalid("line 2 grade", f"Must be {GRADE}.", ["line", 2, "grade"], "literal_error"),
+        ),
+        (
+            as_csv("5,2.5,B,"),
+            invalid("line 2 secured", "Must be true or false.", ["line", 2, "secured"], "bool_type"),
+        ),
+        (
+            as_csv("5,2.5,B,true", "99,2.5,D,true"),
+            problem(
+                422,
+                "invalid-rows",
+                f"2 errors, the first at line 3 years: Must be {YEARS}.",
+                (["line", 3, "years"], f"Must be {YEARS}.", "less_than_equal"),
+                (["line", 3, "grade"], f"Must be {GRADE}.", "literal_error"),
+            ),
+        ),
+    ],
+)
+async def test_bad_csv_is_a_problem_that_names_the_line(
+    client: httpx.AsyncClient, content: bytes, document: dict[str, Any], accept: str
+) -> None:
+    headers = {"Content-Type": "text/csv", "Accept": accept}
+    response = await client.post("/predict", content=content, headers=headers)
+    assert response.status_code == document["status"]
+    assert dict(response.headers) == {
+        "content-type": "application/problem+json",
+        "content-length": str(len(response.content)),
+    }
+    assert response.json() == document
+
+
+async def test_huge_cell_is_the_fault_of_the_request(tiny_model: Path) -> None:
+    cells = [(131_072, 422), (131_073, 400)]
+    async with serving(create_app(Settings(model_dir=tiny_model))) as client:
+        responses = [
+            await client.post("/predict", content=as_csv(f"{'5' * size},2.5,B,true"), headers=AS_CSV)
+            for size, _ in cells
+        ]
+    assert [response.status_code for response in responses] == [status for _, status in cells]
+    assert responses[0].json() == invalid(
+        "line 2 years", f"Must be {YEARS}.", ["line", 2, "years"], "finite_number"
+    )
+    detail = "Line 2 is not CSV: field larger than field limit (131072)."
+    assert responses[1].json() == problem(400, "invalid-csv", detail)
 
 
 class Chunks:
@@ -401,3 +536,76 @@ async def test_client_that_leaves_while_sending_gets_no_answer(tiny_model: Path,
     }
     await create_app(Settings(model_dir=tiny_model))(scope, receive, send)
     assert (sent, messages) == ([], [])
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError(SECRET)
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BODY], ids=["small body", "large body"])
+async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_traceback(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    service = create_app(Settings(model_dir=tiny_model))
+    monkeypatch.setattr(Model, "probabilities", fail)
+    async with serving(service) as client:
+        response = await client.post("/predict", content=json.dumps(ROW).encode().ljust(size), headers=JSON)
+    assert response.status_code == 500
+    assert dict(response.headers) == {
+        "content-type": "application/problem+json",
+        "content-length": str(len(response.content)),
+    }
+    assert response.json() == problem(
+        500, "internal-server-error", "The service failed. It is not the request's fault."
+    )
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (record.name, record.getMessage()) == ("app.predict", "unhandled error at /predict")
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == SECRET
+
+
+@pytest.mark.parametrize(("size", "thread"), [(LARGE_BODY - 1, "MainThread"), (LARGE_BODY, "large-body_0")])
+async def test_only_a_large_body_is_answered_in_the_side_thread(
+    tiny_model: Path, model: Model, monkeypatch: pytest.MonkeyPatch, size: int, thread: str
+) -> None:
+    threads: list[str] = []
+    probabilities = Model.probabilities
+
+    def note_thread(model: Model, matrix: Matrix) -> Matrix:
+        threads.append(current_thread().name)
+        return probabilities(model, matrix)
+
+    service = create_app(Settings(model_dir=tiny_model))
+    monkeypatch.setattr(Model, "probabilities", note_thread)
+    async with serving(service) as client:
+        content = json.dumps(ROW).encode().ljust(size)
+        response = await client.post("/predict", content=content, headers=JSON)
+    assert (response.status_code, threads) == (200, [thread])
+    assert response.json() == expected(model, [ROW])
+
+
+async def test_small_requests_are_answered_while_a_large_one_is(
+    tiny_model: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = Event(), Event()
+    answer = Predictor.answer
+
+    def wait_if_large(predictor: Predictor, body: bytes, takes: bytes, gives: bytes) -> bytes:
+        if len(body) >= LARGE_BODY:
+            begun.set()
+            assert release.wait(60)
+        return answer(predictor, body, takes, gives)
+
+    monkeypatch.setattr(Predictor, "answer", wait_if_large)
+    large_body = json.dumps({"inputs": [POOR]}).encode().ljust(LARGE_BODY)
+    async with serving(create_app(Settings(model_dir=tiny_model))) as client:
+        large = asyncio.create_task(client.post("/predict", content=large_body, headers=JSON))
+        assert await asyncio.to_thread(begun.wait, 60)
+        small = [await client.post("/predict", json=ROW) for _ in range(3)]
+        health = await client.get("/health")
+        assert not large.done()
+        release.set()
+        answered = await large
+    assert [response.json() for response in small] == [expected(model, [ROW])] * 3
+    assert health.status_code == 200
+    assert (answered.status_code, answered.json()) == (200, expected(model, [POOR]))

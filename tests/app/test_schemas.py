@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import Problem
 from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
-from app.schemas import RowValidator, row_schema
+from app.schemas import SMALL_BODY, RowValidator, row_schema
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 NULL_ONLY = Missing()
@@ -366,6 +366,87 @@ def test_rows_that_are_python_values_are_checked_alike() -> None:
     assert refused.value.document() == invalid(
         f"At 1.rate: {message}", ([1, "rate"], message, "finite_number")
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "where", "loc"),
+    [(None, "1.use", [1, "use"]), ([2, 4], "line 4 use", ["line", 4, "use"])],
+)
+def test_row_of_a_file_is_blamed_by_its_line(
+    lines: list[int] | None, where: str, loc: list[str | int]
+) -> None:
+    message = f"Must be {ALLOWED['use']}."
+    with pytest.raises(Problem) as refused:
+        validator.check([ROW, ROW | {"use": SECRET}], lines)
+    assert refused.value.document() == invalid(f"At {where}: {message}", (loc, message, "literal_error"))
+
+
+class Unreachable:
+    """Stands for a validator that must not be asked."""
+
+    def validate_json(self, _body: bytes) -> None:
+        raise AssertionError("pydantic-core was asked")
+
+
+@pytest.mark.parametrize("start", [b'{"inputs":[{', b"{"], ids=["batch", "bare row"])
+def test_million_unknown_fields_are_refused_before_they_are_parsed(
+    monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    validator = RowValidator(FEATURES, max_rows=10_000)
+    for each in ("_batch", "_row", "_rows"):
+        monkeypatch.setattr(validator, each, Unreachable())
+    fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
+    body = start + fields + (b"}]}" if b"[" in start else b"}")
+    assert len(body) > 9_000_000
+    message = "At most 10000 rows are allowed in one request."
+    assert refusal(body, validator) == invalid(f"At inputs: {message}", (["inputs"], message, "too_long"))
+
+
+COLONS: list[Feature] = [
+    CategoryFeature(
+        name="urn:of:kind",
+        aliases=("kind::",),
+        type="category",
+        categories=("a", "urn:a:b:c", "::::"),
+        title="Kind",
+        example="a",
+        missing=Missing(markers=(":::::",)),
+    ),
+    NumberFeature(
+        name="rate",
+        type="number",
+        minimum=0,
+        maximum=20,
+        title="Rate",
+        example=1,
+        missing=Missing(markers=("n::a",)),
+    ),
+    BooleanFeature(name="s:t", type="boolean", title="S", example=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ({"urn:of:kind": "a", "rate": 1, "s:t": True}, {"urn:of:kind": "a", "rate": 1, "s:t": True}),
+        (
+            {"urn:of:kind": ":::::", "rate": "n::a", "s:t": True},
+            {"urn:of:kind": ":::::", "rate": None, "s:t": True},
+        ),
+        (
+            {"kind::": "::::", "rate": "n::a", "s:t": False},
+            {"urn:of:kind": "::::", "rate": None, "s:t": False},
+        ),
+    ],
+    ids=["few colons", "most colons", "alias"],
+)
+@pytest.mark.parametrize("max_rows", [5000, None])
+def test_as_many_rows_as_allowed_are_accepted_whatever_colons_they_hold(
+    max_rows: int | None, sent: dict[str, Any], read: dict[str, Any]
+) -> None:
+    body = json.dumps({"inputs": [sent] * 5000}, indent=1).encode()
+    assert len(body) > SMALL_BODY
+    assert RowValidator(COLONS, max_rows).parse(body) == [read] * 5000
 
 
 def test_schema_of_a_row_describes_every_feature() -> None:

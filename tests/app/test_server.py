@@ -9,14 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.contract import CONTRACT_FILE, MODEL_FILE, sha256
+from app.server import Master
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
@@ -160,6 +166,116 @@ def test_connection_serves_many_requests_until_the_body_is_too_large(start: Star
         "detail": "The body may have at most 1000 bytes.",
     }
     assert [response.status_code for response in [*kept, again]] == [200] * 4
+
+
+def scrape(service: Service) -> dict[str, float]:
+    """Return every number of /metrics, over a connection of its own."""
+    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
+    return {
+        f"{sample.name} {' '.join(sample.labels.values())}".strip(): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def predict(service: Service, requests: int, rows: int) -> None:
+    """Send requests, each over a connection of its own, for any worker to take."""
+    body = json.dumps({"inputs": [ROW] * rows})
+    for _ in range(requests):
+        with closing(HTTPConnection("127.0.0.1", service.port, timeout=DEADLINE)) as connection:
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            assert connection.getresponse().status == 200
+
+
+def workers(service: Service) -> list[int]:
+    """Return the process ids of the workers that were started so far, in their order."""
+    messages = [record["message"] for record in service.records]
+    return [int(each.rpartition(" ")[2]) for each in messages if each.startswith("Booting worker with pid")]
+
+
+def wait_for(met: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + DEADLINE
+    while not met():
+        assert time.monotonic() < end, f"not in {DEADLINE} s: {what}"
+        time.sleep(0.05)
+
+
+def settled(service: Service, answered: int) -> dict[str, float]:
+    """Return every number once that many predictions are counted: each is so right after it is sent."""
+    name = "http_requests_total /predict 200"
+    wait_for(lambda: scrape(service).get(name, 0) >= answered, f"{answered} requests are counted")
+    return scrape(service)
+
+
+def test_every_request_is_counted_once_whichever_worker_answers(start: Start, tiny_model: Path) -> None:
+    service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2", MAX_ROWS="5")
+    service.wait_until_ready()
+    assert httpx.post(f"{service.url}/predict", json={"inputs": [ROW] * 6}).status_code == 422
+    predict(service, 40, rows=3)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: predict(service, 50, rows=1), range(8)))
+    settled(service, 440)
+    for _ in range(10):  # whichever worker answers
+        found = scrape(service)
+        assert found["http_requests_total /predict 200"] == 440
+        assert found["http_requests_total /predict 422"] == 1
+        assert found["http_request_duration_seconds_count /predict"] == 441
+        assert found["predict_rows_total"] == 520
+        assert found["predictions_total no"] + found["predictions_total yes"] == 520
+        assert found["validation_errors_total  too_long"] == 1
+
+
+def test_counts_outlive_the_worker_that_made_them(start: Start, tiny_model: Path) -> None:
+    service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
+    service.wait_until_ready()
+    for killed in range(3):
+        wait_for(lambda: len(workers(service)) == killed + 2, "two workers are there")  # noqa: B023
+        predict(service, 40, rows=2)
+        settled(service, 40 * (killed + 1))
+        os.kill(workers(service)[-1], signal.SIGKILL)
+    wait_for(lambda: len(workers(service)) == 5, "the last one was replaced too")
+    predict(service, 40, rows=2)
+    found = settled(service, 160)
+    assert found["http_requests_total /predict 200"] == 160
+    assert found["http_request_duration_seconds_count /predict"] == 160
+    assert found["predict_rows_total"] == 320
+
+
+def test_what_a_dead_worker_had_in_flight_is_not_in_flight(start: Start, tiny_model: Path) -> None:
+    service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
+    service.wait_until_ready()
+    wait_for(lambda: len(workers(service)) == 2, "both workers are there")
+    predict(service, 10, rows=1)
+    settled(service, 10)
+    with socket.create_connection(("127.0.0.1", service.port)) as slow:
+        head = "POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+        slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 2, "the slow request is seen")
+        for pid in workers(service):
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: len(workers(service)) == 4, "two workers took their places")
+        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 1, "the scrape is alone")
+    assert settled(service, 10)["http_requests_total /predict 200"] == 10
+
+
+def test_new_worker_counts_where_no_living_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    master = Master.__new__(Master)
+    master.WORKERS = {}
+    used: list[int] = []
+    master.app = SimpleNamespace(service=SimpleNamespace(metrics=SimpleNamespace(use=used.append)))
+    pids = count(1)
+
+    def fork(_master: Master) -> int:
+        pid = next(pids)
+        master.WORKERS[pid] = SimpleNamespace()
+        return pid
+
+    monkeypatch.setattr("gunicorn.arbiter.Arbiter.spawn_worker", fork)
+    assert [master.spawn_worker() for _ in range(4)] == [1, 2, 3, 4]
+    del master.WORKERS[1], master.WORKERS[3]
+    assert [master.spawn_worker() for _ in range(3)] == [5, 6, 7]
+    assert used == [0, 1, 2, 3, 0, 2, 4]
+    assert {pid: worker.slot for pid, worker in master.WORKERS.items()} == {2: 1, 4: 3, 5: 0, 6: 2, 7: 4}
 
 
 def no_model(_directory: Path) -> None:

@@ -1,6 +1,8 @@
 """What must hold for any request at all, tried on the census model with requests that Hypothesis makes up."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +54,8 @@ class Census:
         self._pipeline = joblib.load(directory.with_name("model.joblib"))
         self._app = create_app(Settings(model_dir=directory))
 
-    def post(self, body: bytes) -> Answer:
-        """Send a body to /predict; an exception of the service is raised here."""
+    def post(self, body: bytes, content_type: str = "application/json", path: str = "/predict") -> Answer:
+        """Send a body; an exception of the service is raised here."""
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -67,12 +69,12 @@ class Census:
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": "POST",
-            "path": "/predict",
-            "raw_path": b"/predict",
+            "path": path,
+            "raw_path": path.encode(),
             "root_path": "",
             "scheme": "http",
             "query_string": b"",
-            "headers": [(b"content-type", b"application/json")],
+            "headers": [(b"content-type", content_type.encode("latin-1"))],
         }
         asyncio.run(self._app(scope, receive, send))
         start, end = sent
@@ -286,3 +288,142 @@ def test_any_json_is_answered_or_refused(census: Census, draw: DataObject) -> No
     )
     assert_answered(census.post(json.dumps(value).encode()))
     assert_answered(census.post(json.dumps({"inputs": value}).encode()))
+
+
+def cell(draw: DataObject, feature: Feature, value: Any) -> str:
+    """Return the value as it may stand in a text file."""
+    if value is None:
+        markers = feature.missing.markers if feature.missing else ()
+        text = draw.draw(st.sampled_from(["", *markers]))
+    elif isinstance(value, bool):
+        text = draw.draw(st.sampled_from(["true", "yes", "1"] if value else ["false", "no", "0"]))
+    else:
+        text = str(value)
+    return draw.draw(st.sampled_from(["", " "])) + text
+
+
+def as_csv(draw: DataObject, census: Census, drawn: list[Row], *, with_target: bool) -> str:
+    """Return rows as CSV, with their columns in any order and under any of their names."""
+    features: list[Feature | None] = [*census.features, *([None] if with_target else [])]
+    columns = draw.draw(st.permutations(features))
+    target = census.contract.target
+    text = io.StringIO(newline="")
+    writer = csv.writer(
+        text,
+        quoting=draw.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        lineterminator=draw.draw(st.sampled_from(["\n", "\r\n"])),
+    )
+    writer.writerow(
+        [draw.draw(st.sampled_from(column.names)) if column else target.name for column in columns]
+    )
+    for row in drawn:
+        writer.writerow(
+            [
+                cell(draw, column, row[column.name]) if column else draw.draw(st.sampled_from(target.labels))
+                for column in columns
+            ]
+        )
+    return draw.draw(st.sampled_from(["", "\ufeff"])) + text.getvalue()
+
+
+def without_time(answer: Answer) -> dict[str, Any]:
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    document: dict[str, Any] = json.loads(answer.body)
+    del document["timestamp"]
+    return document
+
+
+FORM = "multipart/form-data; boundary=frontier"
+
+
+def form(content: bytes, name: bytes = b"file", filename: bytes = b"people.csv") -> bytes:
+    """Return a multipart form that holds one file."""
+    disposition = b'form-data; name="' + name + b'"; filename="' + filename + b'"'
+    return (
+        b"--frontier\r\nContent-Disposition: " + disposition + b"\r\n\r\n" + content + b"\r\n--frontier--\r\n"
+    )
+
+
+@settings(often, max_examples=60)
+@given(draw=st.data())
+def test_any_rows_as_csv_are_answered_as_the_same_rows_as_json(census: Census, draw: DataObject) -> None:
+    drawn = draw.draw(st.lists(rows(census.features), min_size=1, max_size=3))
+    with_target = draw.draw(st.booleans())
+    text = as_csv(draw, census, drawn, with_target=with_target).encode()
+    expected = without_time(census.post(json.dumps({"inputs": drawn}).encode()))
+    assert without_time(census.post(text, "text/csv")) == expected
+    of_file = without_time(census.post(form(text), FORM, "/predict/file"))
+    assert of_file.pop("metrics", {"rows": len(drawn)})["rows"] == len(drawn)
+    assert of_file == expected
+
+
+@often
+@given(body=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_bytes_as_csv_are_refused(census: Census, body: bytes) -> None:
+    assert_problem(census.post(body, "text/csv"))
+
+
+SIGNS = [
+    b",",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b" ",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"39",
+    b"?",
+    b"nan",
+    b"1e999",
+]
+
+
+@often
+@given(
+    signs=st.lists(st.sampled_from(SIGNS) | st.binary(max_size=3), max_size=60).map(b"".join),
+    path=st.sampled_from(["/predict", "/predict/file"]),
+    lines=st.integers(0, 2),
+)
+def test_any_bytes_after_a_good_header_are_answered_or_refused(
+    census: Census, signs: bytes, path: str, lines: int
+) -> None:
+    example = census.contract.example
+    good = [",".join(example), *[",".join(map(str, example.values()))] * lines]
+    body = "\n".join([*good, ""]).encode() + signs
+    if path == "/predict":
+        assert_answered(census.post(body, "text/csv"))
+    else:
+        assert_answered(census.post(form(body), FORM, path))
+
+
+@often
+@given(body=st.binary(max_size=300), start=st.sampled_from([b"", b"--frontier\r\n", form(b"")[:-20]]))
+def test_any_bytes_as_a_form_are_refused(census: Census, start: bytes, body: bytes) -> None:
+    assert_problem(census.post(start + body, FORM, "/predict/file"))
+
+
+@often
+@given(
+    name=st.binary(max_size=20) | st.just(b"file"),
+    filename=st.binary(max_size=40) | st.text(max_size=20).map(str.encode),
+    content_type=st.text(st.characters(max_codepoint=255), max_size=40)
+    | st.text(st.characters(max_codepoint=255), max_size=20).map(f"{FORM}; charset=".__add__)
+    | st.sampled_from(
+        [f"{FORM}; charset={each}" for each in ("undefined", "punycode", "hex", "utf-16", "\0")]
+    )
+    | st.just(FORM),
+)
+def test_any_names_in_a_form_are_answered_or_refused(
+    census: Census, name: bytes, filename: bytes, content_type: str
+) -> None:
+    example = census.contract.example
+    content = "\n".join([",".join(example), ",".join(map(str, example.values()))]).encode()
+    assert_answered(census.post(form(content, name, filename), content_type, "/predict/file"))
+
+
+@often
+@given(content_type=st.text(st.characters(max_codepoint=255), max_size=40))
+def test_any_media_type_is_answered_or_refused(census: Census, content_type: str) -> None:
+    assert_answered(census.post(json.dumps(census.contract.example).encode(), content_type))

@@ -1,0 +1,129 @@
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
+
+import numpy as np
+import pytest
+
+from app.answers import AnswerWriter
+from app.contract import Contract, Target, load
+from app.features import Matrix
+
+ODD = ('100% "sure"', "<=50K, or so", "größer\n")
+
+
+@pytest.fixture(scope="module")
+def contract(tiny_model: Path) -> Contract:
+    return load(tiny_model)
+
+
+def writer(contract: Contract, target: Target) -> AnswerWriter:
+    return AnswerWriter(contract.model_copy(update={"target": target}))
+
+
+def matrix(*rows: list[float]) -> Matrix:
+    return np.array(rows, dtype=np.float32)
+
+
+def table(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+
+
+def test_json_has_a_label_and_every_probability_for_each_row(contract: Contract) -> None:
+    answer = AnswerWriter(contract).json([1, 0], matrix([0.25, 0.75], [1, 0]))
+    assert json.loads(answer) == {
+        "model_lib_version": "1.2.3",
+        "timestamp": ANY,
+        "predictions": ["yes", "no"],
+        "probabilities": [{"no": 0.25, "yes": 0.75}, {"no": 1, "yes": 0}],
+    }
+
+
+def test_json_is_stamped_with_the_time_in_utc(contract: Contract) -> None:
+    before = datetime.now(UTC)
+    answer = json.loads(AnswerWriter(contract).json([1], matrix([0.25, 0.75])))
+    stamp = datetime.fromisoformat(answer["timestamp"])
+    assert stamp.utcoffset() == timedelta(0)
+    assert before <= stamp <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("figures", [{}, {"accuracy": 0.5, "roc_auc": None, "labels": list(ODD)}])
+def test_json_ends_with_the_figures_if_there_are_any(contract: Contract, figures: dict[str, Any]) -> None:
+    answer = AnswerWriter(contract).json([1], matrix([0.25, 0.75]), figures)
+    assert json.loads(answer) == {
+        "model_lib_version": "1.2.3",
+        "timestamp": ANY,
+        "predictions": ["yes"],
+        "probabilities": [{"no": 0.25, "yes": 0.75}],
+        "metrics": figures,
+    }
+
+
+def test_json_escapes_labels(contract: Contract) -> None:
+    answer = writer(contract, Target(name="sum", labels=ODD)).json(
+        [2, 0], matrix([0.25, 0.125, 0.625], [1, 0, 0])
+    )
+    assert json.loads(answer) == {
+        "model_lib_version": "1.2.3",
+        "timestamp": ANY,
+        "predictions": ["größer\n", '100% "sure"'],
+        "probabilities": [
+            {'100% "sure"': 0.25, "<=50K, or so": 0.125, "größer\n": 0.625},
+            {'100% "sure"': 1, "<=50K, or so": 0, "größer\n": 0},
+        ],
+    }
+
+
+def test_csv_has_a_header_and_a_line_for_each_row(contract: Contract) -> None:
+    answer = AnswerWriter(contract).csv([1, 0], matrix([0.25, 0.75], [1, 0]))
+    assert answer == b"prediction,probability no,probability yes\nyes,0.25,0.75\nno,1,0\n"
+
+
+def test_csv_quotes_labels(contract: Contract) -> None:
+    answer = writer(contract, Target(name="sum", labels=ODD)).csv(
+        [0, 1, 2], matrix([0.25, 0.125, 0.625], [1, 0, 0], [0, 0, 1])
+    )
+    assert table(answer) == [
+        ["prediction", 'probability 100% "sure"', "probability <=50K, or so", "probability größer\n"],
+        ['100% "sure"', "0.25", "0.125", "0.625"],
+        ["<=50K, or so", "1", "0", "0"],
+        ["größer\n", "0", "0", "1"],
+    ]
+
+
+def test_every_float32_survives_both_ways(contract: Contract) -> None:
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, np.float32(1).view(np.uint32), 20_000, dtype=np.uint32)
+    edges = matrix([0, 1e-45, 1.1754944e-38, 1e-9, 0.1234567, 0.6, np.nextafter(np.float32(1), 0), 1])
+    column = np.concatenate([edges[0], bits.view(np.float32)])
+    numbers = np.stack([column, column[::-1]], axis=1)
+    writer, positions = AnswerWriter(contract), [0] * len(numbers)
+
+    answered = json.loads(writer.json(positions, numbers))["probabilities"]
+    lines = table(writer.csv(positions, numbers))[1:]
+    as_json = matrix(*[[each["no"], each["yes"]] for each in answered])
+    as_csv = matrix(*[[float(no), float(yes)] for _, no, yes in lines])
+    np.testing.assert_array_equal(as_json, numbers)
+    np.testing.assert_array_equal(as_csv, numbers)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.6, 0.7, 0.9])
+@pytest.mark.parametrize("labels", [("no", "yes"), ("yes", "no")])
+def test_label_and_the_shown_probability_agree_around_the_threshold(
+    contract: Contract, labels: tuple[str, str], threshold: float
+) -> None:
+    target = Target(name="paid", labels=labels, positive="yes", threshold=threshold)
+    at = np.float32(threshold)
+    columns = {"yes": np.array([np.nextafter(at, np.float32(0)), at, np.nextafter(at, np.float32(1))])}
+    columns["no"] = 1 - columns["yes"]
+    probabilities = np.stack([columns[label] for label in labels], axis=1)
+    positions = target.decide(probabilities).tolist()
+    answer = json.loads(writer(contract, target).json(positions, probabilities))
+    shown = [np.float32(each["yes"]) for each in answer["probabilities"]]
+    assert answer["predictions"] == ["no", "yes", "yes"]
+    assert [yes >= at for yes in shown] == [False, True, True]
+    assert len({each["yes"] for each in answer["probabilities"]}) == 3
