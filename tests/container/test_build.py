@@ -1,0 +1,81 @@
+"""What a change costs, and what docker-compose.yaml makes of the image."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.container.conftest import Build, Record, commit
+from tests.container.docker import ROOT, Container, free_port, inspect, run, running, token
+
+COMPOSE = ("docker", "compose", "--file", str(ROOT / "docker-compose.yaml"))
+MODEL_LABELS = ("model.version", "model.sha256", "model.data-source")
+
+
+def test_a_change_of_the_service_alone_trains_and_installs_nothing(
+    built: Build, build: Callable[[], Build], replica: Container, record: Record
+) -> None:
+    with (built.context / "app" / "main.py").open("a") as source:
+        source.write("# changed\n")
+    revision = commit(built.context)
+    again = build()
+    record("build after a change of app/main.py", f"{again.seconds:.1f} s")
+
+    ran = [step for step, had_to in again.steps.items() if had_to and ": RUN" in step]
+    assert ran == ["service: RUN python -m compileall -q --invalidation-mode unchecked-hash app"]
+    assert labels(again) == labels(built)
+    assert again.revision == revision != built.revision
+    with running(again.tag) as container:
+        assert container.contract == replica.contract
+
+
+def labels(build: Build) -> dict[str, str]:
+    """Return the labels that name the model."""
+    found = inspect("image", build.tag)["Config"]["Labels"]
+    return {name: found[name] for name in MODEL_LABELS}
+
+
+def test_the_compose_file_is_valid() -> None:
+    plain: dict[str, Any] = json.loads(run(*COMPOSE, "config", "--format", "json"))
+    scaled = json.loads(run(*COMPOSE, "--profile", "scale", "config", "--format", "json"))
+
+    assert set(plain["services"]) == {"api"}
+    assert set(scaled["services"]) == {"api", "replica", "load-balancer"}
+    assert scaled["services"]["replica"]["scale"] == 3
+
+
+def test_compose_runs_the_service_hardened_and_as_large_as_a_task(override: Path, image: str) -> None:
+    port = free_port()
+    command = (*COMPOSE, "--file", str(override), "--project-name", token())
+    environment = os.environ | {"API_PORT": f"127.0.0.1:{port}"}
+    try:
+        run(*command, "up", "--detach", "--no-build", "api", env=environment)
+        container = Container(run(*command, "ps", "--quiet", "api", env=environment))
+        container.wait_ready()
+        found = inspect("container", container.id)
+    finally:
+        run(*command, "down", "--timeout", "0", "--volumes", env=environment)
+    host = found["HostConfig"]
+
+    assert {
+        "image": found["Config"]["Image"],
+        "user": found["Config"]["User"],
+        "read_only": host["ReadonlyRootfs"],
+        "tmpfs": list(host["Tmpfs"]),
+        "cap_drop": host["CapDrop"],
+        "security_opt": host["SecurityOpt"],
+        "cpus": host["NanoCpus"],
+        "memory": host["Memory"],
+        "stop_timeout": found["Config"]["StopTimeout"],
+    } == {
+        "image": image,
+        "user": "10001:10001",
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "cpus": 1e9,
+        "memory": 2 * 2**30,
+        "stop_timeout": 60,
+    }

@@ -1,0 +1,242 @@
+"""Three replicas behind the load balancer are replaced, and one is killed, while 64 clients ask on and on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.container.conftest import Record
+from tests.container.docker import PORT, ROOT, Container, free_port, inspect, run, token, until
+
+REPLICAS = 3
+CLIENTS = 64
+REQUESTS = 50_000
+SCRIPT = Path(__file__).with_name("predict.lua")
+LOSSES = ("connect", "read", "write", "timeout", "status")
+
+# The load balancer's image has no socat, but the perl of every Debian.
+ASK_LOAD_BALANCER = """
+use IO::Socket::UNIX;
+my $admin = IO::Socket::UNIX->new(Peer => "/tmp/haproxy.sock") or die "no socket: $!";
+print $admin "$ARGV[0]\\n";
+print while <$admin>;
+"""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The `scale` profile of docker-compose.yaml, as a project of its own."""
+
+    project: str
+    override: Path
+    port: int
+
+    def compose(self, *arguments: str) -> str:
+        files = ("--file", str(ROOT / "docker-compose.yaml"), "--file", str(self.override))
+        return run(
+            *("docker", "compose", "--ansi=never", *files, "--project-name", self.project, "--profile=scale"),
+            *arguments,
+            env=os.environ | {"LOAD_BALANCER_PORT": f"127.0.0.1:{self.port}"},
+        )
+
+    def scale(self, replicas: int) -> None:
+        """Have so many replicas; those that run are left alone."""
+        scale = ("--no-build", "--no-recreate", "--scale", f"replica={replicas}")
+        self.compose("up", "--detach", *scale, "load-balancer", "replica")
+
+    def replicas(self) -> list[Container]:
+        """Return the running replicas, the oldest first."""
+        ids = self.compose("ps", "--quiet", "replica").split()
+        return sorted(map(Container, ids), key=lambda each: each.state["StartedAt"])
+
+    def load_balancer(self, command: str) -> str:
+        """Ask the load balancer's runtime API."""
+        perl = ("perl", "-e", ASK_LOAD_BALANCER, command)
+        return self.compose("exec", "--no-TTY", "load-balancer", *perl)
+
+    def up(self) -> list[str]:
+        """Return the addresses that the load balancer has checked and sends to."""
+        return [
+            server["addr"]
+            for server in self.servers()
+            if server["status"] == "UP" and server["check_status"] == "L7OK"
+        ]
+
+    def servers(self) -> list[dict[str, str]]:
+        """Return what the load balancer knows of each replica, and of slots for more."""
+        return self._statistics("replicas", 4)
+
+    def requests(self) -> int:
+        """Return how many requests the load balancer has got."""
+        (public,) = self._statistics("public", 1)
+        return int(public["req_tot"])
+
+    def _statistics(self, proxy: str, kind: int) -> list[dict[str, str]]:
+        table = self.load_balancer(f"show stat {proxy} {kind} -1").removeprefix("# ")
+        return list(csv.DictReader(table.splitlines()))
+
+    def slot(self, address: str) -> str:
+        """Return the load balancer's name for the replica at this address."""
+        return next(server["svname"] for server in self.servers() if server["addr"] == address)
+
+    def count(self, slot: str, *columns: str) -> int:
+        """Return the sum of what the load balancer counted for a replica."""
+        server = next(server for server in self.servers() if server["svname"] == slot)
+        return sum(int(server[column]) for column in columns)
+
+
+@pytest.fixture(scope="module")
+def project(override: Path) -> Iterator[Stack]:
+    stack = Stack(token(), override, free_port())
+    try:
+        yield stack
+    finally:
+        stack.compose("down", "--timeout", "0", "--volumes", "--remove-orphans")
+
+
+@pytest.fixture
+def stack(project: Stack) -> Iterator[Stack]:
+    """The load balancer, with all replicas up."""
+    project.scale(REPLICAS)
+    until(lambda: len(project.up()) == REPLICAS, 60, "every replica is up", every=0.5)
+    yield project
+    print(project.compose("logs", "--no-log-prefix", "load-balancer"))  # noqa: T201 - shown when the test fails
+
+
+def address(replica: Container) -> str:
+    """Return where the load balancer reaches it."""
+    (network,) = inspect("container", replica.id)["NetworkSettings"]["Networks"].values()
+    return f"{network['IPAddress']}:{PORT}"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk counted."""
+
+    figures: dict[str, Any]
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """Return the requests that were lost, by kind: socket errors, no answer within 10 s, not 2xx."""
+        return {kind: self.figures[kind] for kind in LOSSES if self.figures[kind]}
+
+    def __str__(self) -> str:
+        found = self.figures
+        p50, p99, slowest = (f"{found[name] * 1e3:.0f}" for name in ("p50", "p99", "slowest"))
+        lost = ", ".join(f"{count} {kind}" for kind, count in self.losses.items()) or "none"
+        return (
+            f"{found['requests']:,} requests in {found['seconds']:.0f} s"
+            f" ({found['requests'] / found['seconds']:,.0f}/s); lost: {lost}\n"
+            f"latency: p50 {p50} ms, p99 {p99} ms, slowest {slowest} ms"
+        )
+
+
+@contextmanager
+def load(stack: Stack, body: Path, seconds: float) -> Iterator[Callable[[], Load]]:
+    """Make load until the given function is called, which waits until it took so many seconds."""
+    url = f"http://127.0.0.1:{stack.port}/predict"
+    command = [
+        "wrk",
+        "-t2",
+        f"-c{CLIENTS}",
+        "-d600s",
+        "--timeout=10s",
+        f"--script={SCRIPT}",
+        url,
+        "--",
+        str(body),
+    ]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
+
+        def end() -> Load:
+            time.sleep(max(0, began + seconds - time.monotonic()))
+            wrk.send_signal(signal.SIGINT)
+            output, _ = wrk.communicate(timeout=30)
+            return Load(json.loads(output.splitlines()[-1]))
+
+        try:
+            yield end
+        finally:
+            wrk.kill()
+
+
+@pytest.fixture
+def body_file(request_body: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "body.json"
+    path.write_bytes(request_body)
+    return path
+
+
+def replace(stack: Stack, old: Container, *, deregister: bool) -> None:
+    """Start a replica, and stop the old one once the new one is up.
+
+    The load balancer asks another replica when one refuses the connection. On AWS it would answer 502, so
+    the old one may not refuse any.
+    """
+    stack.scale(REPLICAS + 1)
+    new = address(stack.replicas()[-1])
+    until(lambda: new in stack.up(), 60, "the new replica is up", every=0.5)
+    slot = stack.slot(address(old))
+    refused = stack.count(slot, "wretr", "wredis")
+    with deregistered(stack, slot) if deregister else nullcontext():
+        run("docker", "stop", "-t", "60", old.id)
+    assert stack.count(slot, "wretr", "wredis") == refused
+    assert old.state["ExitCode"] == 0
+    run("docker", "rm", old.id)
+
+
+@contextmanager
+def deregistered(stack: Stack, slot: str) -> Iterator[None]:
+    """Have the load balancer send nothing there, once all that it sent is answered."""
+    stack.load_balancer(f"set server replicas/{slot} state drain")
+    until(lambda: stack.count(slot, "scur") == 0, 30, "nothing is in flight", every=0.2)
+    yield
+    stack.load_balancer(f"set server replicas/{slot} state ready")
+
+
+@pytest.mark.parametrize("deregister", [True, False], ids=["deregistered first", "SIGTERM first"])
+def test_replacing_every_replica_loses_no_request(
+    stack: Stack, body_file: Path, record: Record, *, deregister: bool
+) -> None:
+    before = stack.replicas()
+    enough = stack.requests() + REQUESTS + CLIENTS
+    with load(stack, body_file, seconds=60) as end:
+        for old in before:
+            replace(stack, old, deregister=deregister)
+        until(lambda: stack.requests() >= enough, 300, f"{REQUESTS:,} requests", every=1)
+        found = end()
+    after = stack.replicas()
+    record(f"redeploy, {'deregistered' if deregister else 'SIGTERM'} first", str(found))
+
+    assert len(before) == len(after) == REPLICAS
+    assert not {each.id for each in before} & {each.id for each in after}
+    assert found.losses == {}
+    assert found.figures["requests"] >= REQUESTS
+
+
+def test_killing_a_replica_loses_at_most_what_is_in_flight(
+    stack: Stack, body_file: Path, record: Record
+) -> None:
+    killed, *others = stack.replicas()
+    with load(stack, body_file, seconds=15) as end:
+        killed.kill("KILL")
+        until(lambda: len(stack.up()) == REPLICAS - 1, 20, "the load balancer has noticed", every=0.5)
+        during = end()
+    with load(stack, body_file, seconds=3) as end:
+        after = end()
+    record("kill -9 of one replica of three", str(during))
+
+    assert sum(during.losses.values()) <= CLIENTS
+    assert after.losses == {}
+    assert after.figures["requests"] > 1000
+    assert [each.id for each in stack.replicas()] == [each.id for each in others]
