@@ -5,7 +5,7 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 # ---- what both stages that install need; a private index or another CA come as build secrets (see README)
 FROM ${PYTHON_IMAGE} AS install
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1 OMP_WAIT_POLICY=passive
 COPY --chmod=755 <<'SCRIPT' /usr/local/bin/install-locked
 #!/bin/sh -e
 # install-locked VENV REQUIREMENTS: a virtual environment without pip, from wheels with the locked hashes
@@ -32,7 +32,7 @@ COPY model_build/requirements.txt model_build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem \
     install-locked /opt/venv model_build/requirements.txt
-COPY app/errors.py app/features.py app/contract.py app/schemas.py app/model.py app/
+COPY app/errors.py app/features.py app/contract.py app/parts.py app/schemas.py app/model.py app/
 COPY model_build/ model_build/
 COPY data/ data/
 ARG MODEL_SPEC=census

@@ -7,8 +7,10 @@ SOURCE ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Training threads that wait by spinning take minutes on cores that others use too.
+export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake image test test-container check format lock clean
+.PHONY: help serve bake image test test-container test-aws bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +33,12 @@ test: $(VENV)/.test ## Run the tests that need no other tool
 test-container: $(VENV)/.test ## Build the image, run it and replace it under load (needs Docker and wrk)
 	python -m pytest tests/container
 
+test-aws: $(VENV)/.aws $(VENV)-checkov/.installed ## Test the templates and scripts for AWS, without an account
+	python -m pytest tests/aws
+
+bench: $(VENV)/.bench model/contract.json ## Measure what the service costs, beside floors and a baseline (needs wrk; BENCH=--quick)
+	python -m benchmarks $(BENCH)
+
 check: $(VENV)/.test ## Lint, formatting and types
 	ruff check
 	ruff format --check
@@ -44,11 +52,14 @@ lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requiremen
 	uv pip compile --group test -o tests/requirements.txt $(COMPILE)
 	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group aws -o infra/requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group bench -o benchmarks/requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group checkov -o infra/checkov-requirements.txt $(COMPILE)
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --custom-compile-command "make lock"
 
 clean: ## Remove the virtual environment, the baked model and caches; data/ stays
-	rm -rf $(VENV) model model.joblib .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-checkov benchmarks/.venvs .actionlint_cache model model.joblib .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -62,3 +73,16 @@ $(VENV)/.build: model_build/requirements.txt | $(VENV)/bin/python
 $(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@ $(VENV)/.build
+
+$(VENV)/.aws: infra/requirements.txt | $(VENV)/.test
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.test
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)-checkov/.installed: infra/checkov-requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)-checkov
+	$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@

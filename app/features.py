@@ -93,6 +93,8 @@ class RangedFeature(BaseFeature):
         return self._missing_codes(float("nan"))
 
     def _from_text(self, text: str) -> Value:
+        if "_" in text or not text.isascii():  # Python would read 1_000, and digits of any script
+            return text
         try:
             return float(text)
         except ValueError:

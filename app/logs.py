@@ -25,7 +25,8 @@ def config(level: str) -> dict[str, Any]:
         "loggers": {
             name: {"level": level.upper(), "handlers": ["stderr"], "propagate": False}
             for name in ("gunicorn.error", "uvicorn.error")
-        },
+        }
+        | {"python_multipart": {"level": "ERROR"}},  # it warns of every broken form that a client sends
     }
 
 

@@ -9,7 +9,6 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, product
-from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -112,7 +111,6 @@ class Metrics(Collector):
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
         self._in_flight = next(numbers)
         self._cells = SharedCells(next(numbers))
-        self._rows_lock = Lock()  # large bodies are answered in another thread of the worker
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -152,18 +150,16 @@ class Metrics(Collector):
     def predicted(self, positions: Sequence[int]) -> None:
         """Count rows by the positions of their labels."""
         own = self._cells.own
-        with self._rows_lock:
-            own[self._rows] += len(positions)
-            for position, cell in enumerate(self._predictions):
-                own[cell] += positions.count(position)
+        own[self._rows] += len(positions)
+        for position, cell in enumerate(self._predictions):
+            own[cell] += positions.count(position)
 
     def invalid(self, errors: Iterable[Mapping[str, Any]]) -> None:
         """Count what was wrong with rows, by feature and kind of mistake; "" is not about one feature."""
         own = self._cells.own
-        with self._rows_lock:
-            for error in errors:
-                name = self._feature_of.get(error["loc"][-1] if error["loc"] else "", "")
-                own[self._invalid.get((name, error["type"])) or self._invalid[name, "other"]] += 1
+        for error in errors:
+            name = self._feature_of.get(error["loc"][-1] if error["loc"] else "", "")
+            own[self._invalid.get((name, error["type"])) or self._invalid[name, "other"]] += 1
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

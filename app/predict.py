@@ -7,7 +7,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +18,7 @@ from app.errors import Problem, unexpected
 from app.features import Matrix, Row
 from app.metrics import CLIENT_LEFT, Metrics
 from app.model import Model
+from app.parts import Work, at_once, in_turns, rows_of_a_part
 from app.schemas import RowValidator
 from app.scores import scores
 from app.settings import Settings
@@ -27,7 +27,9 @@ from app.tables import TableReader
 PATH = "/predict"
 JSON = b"application/json"
 CSV = b"text/csv"
-LARGE_BODY = 128 * 1024  # bytes; from here on it is milliseconds of work, for which small requests don't wait
+PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type; any other would need a reader
+LARGE_BODY = 128 * 1024  # bytes
+MANY_ROWS = 500
 
 Headers = dict[bytes, bytes]
 
@@ -45,9 +47,11 @@ class Predictor:
         self._validator = RowValidator(contract.features, max_rows)
         self._tables = TableReader(contract, max_rows)
         self._writer = AnswerWriter(contract)
-        self.aside = ThreadPoolExecutor(1, "large-body")  # one at a time, or they would share the core anyway
+        self._rows_of_a_part = rows_of_a_part(len(contract.features))
         self._read = {JSON: self._validator.parse, CSV: self._read_csv}
+        self._read_in_parts = {JSON: self._validator.parse_in_parts, CSV: self._read_csv_in_parts}
         self._write = {JSON: self._writer.json, CSV: self._writer.csv}
+        self.turn = asyncio.Lock()  # of the one large body that is being answered
 
     def answer(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> bytes:
         """Return predictions for the rows in `body`; raise Problem for one that can't be answered."""
@@ -58,16 +62,25 @@ class Predictor:
             raise
         return self._write[gives](*self.predict(rows))
 
-    def answer_file(self, body: bytes) -> bytes:
-        """Return predictions for a CSV file and, if it has the target's column, how right they are."""
+    def answer_in_parts(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> Work[bytes]:
+        """Do as `answer` does, in parts."""
         try:
-            table = self._tables.read(body, with_truth=True)
-            rows = self._validator.check(table.rows, table.lines)
+            rows = yield from self._read_in_parts[takes](body)
         except Problem as problem:
             self._metrics.invalid(problem.errors)
             raise
-        positions, probabilities = self.predict(rows)
-        if table.truth is None:
+        return self._write[gives](*(yield from self._predict_in_parts(rows)))
+
+    def answer_file(self, body: bytes) -> Work[bytes]:
+        """Return predictions for a CSV file and, if it has the target's column, how right they are."""
+        try:
+            table = yield from self._tables.read(body, with_truth=True)
+            rows = yield from self._validator.check_in_parts(table.rows, table.lines)
+        except Problem as problem:
+            self._metrics.invalid(problem.errors)
+            raise
+        positions, probabilities = yield from self._predict_in_parts(rows)
+        if not table.truth:
             return self._writer.json(positions, probabilities)
         figures = scores(self._model.contract.target, np.array(table.truth), probabilities)
         return self._writer.json(positions, probabilities, figures)
@@ -79,36 +92,49 @@ class Predictor:
         self._metrics.predicted(positions)
         return positions, probabilities
 
-    def _read_csv(self, body: bytes) -> Sequence[Row]:
-        table = self._tables.read(body, with_truth=False)
-        return self._validator.check(table.rows, table.lines)
+    def _predict_in_parts(self, rows: Sequence[Row]) -> Work[tuple[list[int], Matrix]]:
+        positions: list[int] = []
+        probabilities: list[Matrix] = []
+        for start in range(0, len(rows), self._rows_of_a_part):
+            part = self.predict(rows[start : start + self._rows_of_a_part])
+            positions += part[0]
+            probabilities.append(part[1])
+            yield
+        return positions, np.concatenate(probabilities)
+
+    def _read_csv(self, body: bytes) -> list[Row]:
+        return at_once(self._read_csv_in_parts(body))
+
+    def _read_csv_in_parts(self, body: bytes) -> Work[list[Row]]:
+        table = yield from self._tables.read(body, with_truth=False)
+        return (yield from self._validator.check_in_parts(table.rows, table.lines))
 
 
 class Predict:
     """The ASGI endpoint. It reads the body itself, so that one too large is refused while it streams."""
 
     def __init__(self, predictor: Predictor, metrics: Metrics, settings: Settings) -> None:
-        self._answer = predictor.answer
+        self._predictor = predictor
         self._metrics = metrics
         self._max_body_bytes = settings.max_body_bytes
-        self._aside = predictor.aside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         self._metrics.began()
-        status = 200
+        status = CLIENT_LEFT
         try:
             headers: Headers = dict(scope["headers"])
             takes, gives = declared(headers), wanted(headers)
             body = await read_body(headers, receive, self._max_body_bytes)
-            if len(body) < LARGE_BODY:
-                answer = self._answer(body, takes, gives)
+            if is_large(body):
+                async with self._predictor.turn:
+                    answer = await in_turns(self._predictor.answer_in_parts(body, takes, gives))
             else:
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._aside, self._answer, body, takes, gives)
+                answer = self._predictor.answer(body, takes, gives)
             await respond(send, gives, answer)
+            status = 200
         except ClientDisconnect:
-            status = CLIENT_LEFT
+            pass
         except Problem as problem:
             status = problem.status
             await problem.response()(scope, receive, send)
@@ -118,6 +144,11 @@ class Predict:
             await unexpected().response()(scope, receive, send)
         finally:
             self._metrics.ended(PATH, status, perf_counter() - started)
+
+
+def is_large(body: bytes) -> bool:
+    """Say whether a body is milliseconds of work, for which other requests should not wait."""
+    return len(body) > LARGE_BODY or body.count(b"{") > MANY_ROWS
 
 
 async def respond(send: Send, media_type: bytes, body: bytes) -> None:
@@ -139,7 +170,7 @@ def declared(headers: Headers) -> bytes:
     if content_type == JSON:
         return JSON
     kind, _, parameters = content_type.lower().replace(b" ", b"").replace(b'"', b"").partition(b";")
-    if kind not in {JSON, CSV} or parameters not in {b"", b"charset=utf-8"}:
+    if kind not in {JSON, CSV} or not PARAMETERS.issuperset(parameters.split(b";")):
         raise Problem(
             415,
             "unsupported-media-type",

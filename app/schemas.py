@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from app.errors import LISTED_ERRORS, Problem
 from app.features import (
@@ -17,10 +17,14 @@ from app.features import (
     RangedFeature,
     Row,
 )
+from app.parts import NotCutError, Work, cut, rows_of_a_part
 
 LONGEST_ECHO = 64
+JSON_INVALID = "json_invalid"
+NOT_OF_A_PART = {JSON_INVALID, "too_long"}
 SMALL_BODY = 64 * 1024  # bytes; checked in no time, whatever it holds
 Loc = tuple[str | int, ...]
+Mistake = tuple[Loc, str]  # where, and of which type
 
 _BATCH = re.compile(rb'\s*\{\s*"inputs"')
 _UNPRINTABLE = re.compile(r"[^\w .:/-]")
@@ -36,13 +40,17 @@ class RowValidator:
         rows = core_schema.list_schema(row, strict=True, min_length=1, max_length=max_rows)
         inputs = core_schema.typed_dict_field(rows)
         self._row = SchemaValidator(row)
-        self._rows = SchemaValidator(rows)
         self._batch = SchemaValidator(
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
+        self._most_rows = math.inf if max_rows is None else max_rows
+        self._rows_of_a_part = rows_of_a_part(len(features))
+        self._part = SchemaValidator(
+            core_schema.list_schema(row, strict=True, max_length=self._rows_of_a_part)
+        )
         self._allowed = {name: allowed(feature) for feature in features for name in feature.names}
         # pydantic-core takes many seconds over a million fields that it does not know.
-        self._most_colons = math.inf if max_rows is None else max_rows * sum(map(_colons, features)) + 1
+        self._most_colons = self._most_rows * sum(map(_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
@@ -58,7 +66,7 @@ class RowValidator:
         Raise Problem 400 for what is not JSON, 422 for what does not fit the features.
         """
         if len(body) > SMALL_BODY and body.count(b":") > self._most_colons:
-            raise self._refusal([(("inputs",), "too_long")])
+            raise self._refusal([(("inputs",), "too_long")], 1)
         try:
             if _BATCH.match(body):
                 batch: list[Row] = self._batch.validate_json(body)["inputs"]
@@ -67,34 +75,80 @@ class RowValidator:
         except ValidationError as error:
             raise self._problem(error) from error
 
-    def check(self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None) -> list[Row]:
+    def parse_in_parts(self, body: bytes) -> Work[list[Row]]:
+        """Do as `parse` does, in parts."""
+        if body.count(b":") > self._most_colons:
+            raise self._refusal([(("inputs",), "too_long")], 1)
+        try:
+            parts = cut(body, self._rows_of_a_part)
+            rows = yield from self._in_parts(self._part.validate_json, parts, ("inputs",))
+        except NotCutError:
+            return self.parse(body)
+        return rows or self.parse(body)
+
+    def check_in_parts(
+        self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None
+    ) -> Work[list[Row]]:
         """Return rows that are Python values already; raise Problem as `parse` does.
 
         `lines` says where in a file each row stands, which errors then name.
         """
-        try:
-            checked: list[Row] = self._rows.validate_python(rows)
-        except ValidationError as error:
-            raise self._problem(error, lines) from error
-        return checked
+        if not rows:
+            raise self._refusal([((), "too_short")], 1, lines)
+        size = self._rows_of_a_part
+        parts = (rows[start : start + size] for start in range(0, len(rows), size))
+        return (yield from self._in_parts(self._part.validate_python, parts, (), lines))
 
-    def _problem(self, error: ValidationError, lines: Sequence[int] | None = None) -> Problem:
-        details = error.errors(include_url=False, include_input=False)
-        if details[0]["type"] == "json_invalid":
-            return Problem(400, "invalid-json", f"The body is not JSON: {details[0]['ctx']['error']}.")
-        return self._refusal([(each["loc"], each["type"]) for each in details], lines)
+    def _in_parts(
+        self,
+        validate: Callable[[Any], list[Row]],
+        parts: Iterable[Any],
+        place: Loc,
+        lines: Sequence[int] | None = None,
+    ) -> Work[list[Row]]:
+        """Validate lists of rows, in Python or as JSON; `place` is where in the document all rows stand."""
+        rows: list[Row] = []
+        found: list[Mistake] = []
+        count = first = 0
+        for part in parts:
+            if first >= self._most_rows:
+                raise NotCutError
+            try:
+                good = validate(part)
+                rows += good
+                first += len(good)
+            except ValidationError as error:
+                count += error.error_count()
+                if len(found) < LISTED_ERRORS or error.error_count() == 1:  # one may be of the JSON itself
+                    mistakes = _mistakes(error)
+                    if mistakes[0][1] in NOT_OF_A_PART:
+                        raise NotCutError from error
+                    found += [((*place, first + int(loc[0]), *loc[1:]), kind) for loc, kind in mistakes]
+                first += len(from_json(part) if isinstance(part, bytes) else part)
+            yield
+        if found:
+            raise self._refusal(found, count, lines)
+        if len(rows) > self._most_rows:
+            raise NotCutError
+        return rows
 
-    def _refusal(self, found: Sequence[tuple[Loc, str]], lines: Sequence[int] | None = None) -> Problem:
-        """Describe the first of the mistakes found, and count the others."""
+    def _problem(self, error: ValidationError) -> Problem:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == JSON_INVALID:
+            return Problem(400, "invalid-json", f"The body is not JSON: {first['ctx']['error']}.")
+        return self._refusal(_mistakes(error), error.error_count())
+
+    def _refusal(self, found: Sequence[Mistake], count: int, lines: Sequence[int] | None = None) -> Problem:
+        """Describe the first of the mistakes found, and say that there are `count`."""
         errors = [self._entry(loc, kind, lines) for loc, kind in found[:LISTED_ERRORS]]
         where = ("." if lines is None else " ").join(map(str, errors[0]["loc"])) or "body"
-        at = f"{len(found)} errors, the first at" if len(found) > 1 else "At"
+        at = f"{count} errors, the first at" if count > 1 else "At"
         return Problem(
             422,
             "invalid-rows",
             f"{at} {where}: {errors[0]['msg']}",
             errors=errors,
-            errors_omitted=len(found) - len(errors),
+            errors_omitted=count - len(errors),
         )
 
     def _entry(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
@@ -108,6 +162,11 @@ class RowValidator:
         if kind == "missing":
             return f"Required: {allowed}."
         return self._messages.get(kind, f"Must be {allowed}.")
+
+
+def _mistakes(error: ValidationError) -> list[Mistake]:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return [(each["loc"], each["type"]) for each in details]
 
 
 def _colons(feature: Feature) -> int:

@@ -4,11 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from app.contract import Contract
 from app.errors import Problem
 from app.features import Value
+from app.parts import Work, rows_of_a_part
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class TableReader:
         self._features = contract.features
         self._target = contract.target
         self._max_rows = max_rows
+        self._rows_of_a_part = rows_of_a_part(len(contract.features))
 
-    def read(self, body: bytes, *, with_truth: bool) -> Table:
+    def read(self, body: bytes, *, with_truth: bool) -> Work[Table]:
         """Return the rows, and the target's column if `with_truth`; else its cells may hold anything.
 
         Raise Problem 400 for what is not CSV in UTF-8, 422 for columns that don't fit or too many rows.
@@ -44,12 +45,10 @@ class TableReader:
         try:
             header = [name.strip() for name in next(lines, [])]
             self._check(header)
-            numbered = list(islice(((lines.line_num, cells) for cells in lines if cells), self._max_rows + 1))
+            numbered = ((lines.line_num, cells) for cells in lines if cells)
+            return (yield from self._table(header, numbered, with_truth))
         except csv.Error as error:
             raise Problem(400, "invalid-csv", f"Line {lines.line_num} is not CSV: {error}.") from error
-        if len(numbered) > self._max_rows:
-            raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
-        return self._table(header, numbered, with_truth)
 
     def _check(self, header: Sequence[str]) -> None:
         """Every feature needs one column, the target may have one, and there may be no other."""
@@ -66,11 +65,13 @@ class TableReader:
 
     def _table(
         self, header: Sequence[str], numbered: Iterable[tuple[int, list[str]]], with_truth: bool
-    ) -> Table:
+    ) -> Work[Table]:
         columns = [(name, self._readers[name]) for name in header if name != self._target.name]
         target = header.index(self._target.name) if self._target.name in header else None
         table = Table([], [], None if target is None or not with_truth else [])
         for line, cells in numbered:
+            if len(table.rows) == self._max_rows:
+                raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
             if len(cells) != len(header):
                 message = f"Has {len(cells)} cells where the header has {len(header)}."
                 raise _invalid("cells", ["line", line], message)
@@ -80,6 +81,8 @@ class TableReader:
             values = zip(columns, cells, strict=True)
             table.rows.append({name: read(cell) for (name, read), cell in values})
             table.lines.append(line)
+            if len(table.rows) % self._rows_of_a_part == 0:
+                yield
         return table
 
     def _position(self, label: str, line: int) -> int:

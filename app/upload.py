@@ -1,7 +1,5 @@
 """POST /predict/file: a CSV file from a form."""
 
-import asyncio
-
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -10,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import Problem
+from app.parts import in_turns
 from app.predict import Predictor, too_large
 from app.settings import Settings
 
@@ -29,8 +28,8 @@ class Upload:
             content = await read_file(Request(scope, limited(receive, self._max_body_bytes)))
         except ClientDisconnect:
             return
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._predictor.aside, self._predictor.answer_file, content)
+        async with self._predictor.turn:
+            answer = await in_turns(self._predictor.answer_file(content))
         await Response(answer, media_type="application/json")(scope, receive, send)
 
 

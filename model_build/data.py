@@ -12,6 +12,7 @@ import pandas as pd
 from app.contract import DataSource, Positions
 from app.errors import Problem
 from app.features import Row, Value
+from app.parts import at_once
 from app.schemas import RowValidator
 from model_build.errors import DataError, SourceError
 from model_build.sources import Source, fetch, sha256_of
@@ -153,7 +154,7 @@ def _dataset(
         raise DataError(f"{uri} has no rows")
     names = [feature.name for feature in spec.features]
     try:
-        rows = RowValidator(spec.features).check(frame[names].to_dict("records"))
+        rows = at_once(RowValidator(spec.features).check_in_parts(frame[names].to_dict("records")))
     except Problem as problem:
         raise DataError(f"{uri} has {_misfit(frame, problem)}") from problem
     return Dataset(source, uri, sha256, rows, _labels(spec, frame, uri), notes)

@@ -22,9 +22,10 @@ ALLOWED = {
     "app.contract": {"app.errors", "app.features"},
     "app.metrics": {"app", "app.contract"},
     "app.scores": {"app.contract"},
-    "app.tables": {"app.contract", "app.errors", "app.features"},
+    "app.parts": set[str](),
+    "app.tables": {"app.contract", "app.errors", "app.features", "app.parts"},
     "app.answers": {"app.contract", "app.features"},
-    "app.schemas": {"app.errors", "app.features"},
+    "app.schemas": {"app.errors", "app.features", "app.parts"},
     "app.model": {"app.contract", "app.errors", "app.features"},
     "app.openapi": {"app.contract", "app.errors", "app.schemas"},
     "app.ops": {"app", "app.contract", "app.errors", "app.metrics", "app.openapi"},
@@ -34,12 +35,13 @@ ALLOWED = {
         "app.features",
         "app.metrics",
         "app.model",
+        "app.parts",
         "app.schemas",
         "app.scores",
         "app.settings",
         "app.tables",
     },
-    "app.upload": {"app.errors", "app.predict", "app.settings"},
+    "app.upload": {"app.errors", "app.parts", "app.predict", "app.settings"},
     "app.main": {
         "app",
         "app.errors",
@@ -53,7 +55,14 @@ ALLOWED = {
     },
     "app.server": {"app.errors", "app.logs", "app.main", "app.settings"},
 }
-ALLOWED_TO_MODEL_BUILD = {"app.contract", "app.errors", "app.features", "app.model", "app.schemas"}
+ALLOWED_TO_MODEL_BUILD = {
+    "app.contract",
+    "app.errors",
+    "app.features",
+    "app.model",
+    "app.parts",
+    "app.schemas",
+}
 FOR_TRAINING_ONLY = {
     "boto3",
     "httpx",

@@ -1,9 +1,7 @@
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -347,33 +345,6 @@ def test_slot_that_is_used_again_keeps_its_counts_and_has_nothing_in_flight(metr
     assert counts(metrics) == before | {"http_requests_in_flight": 1}
     metrics.predicted([1])
     assert counts(metrics)["predict_rows_total"] == 2
-
-
-def test_nothing_is_lost_when_two_threads_count(metrics: Metrics) -> None:
-    """A worker answers large bodies in a thread of its own."""
-
-    def count() -> None:
-        for _ in range(50_000):
-            metrics.predicted([0, 1, 1])
-            metrics.invalid([{"loc": ["rate"], "type": "missing"}])
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [Thread(target=count) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert counts(metrics) == {
-        "http_requests_in_flight": 0,
-        "predict_rows_total": 300_000,
-        'predictions_total{label="no"}': 100_000,
-        'predictions_total{label="yes"}': 200_000,
-        mistakes("rate", "missing"): 100_000,
-    }
 
 
 def test_labels_are_escaped_as_prometheus_reads_them(contract: Contract) -> None:

@@ -1,10 +1,9 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
-from threading import Event, current_thread
 from typing import Any
 from unittest.mock import ANY
 
@@ -13,11 +12,12 @@ import numpy as np
 import pytest
 from starlette.types import Message
 
-from app.features import Matrix
+from app.features import Matrix, Row
 from app.main import Service, create_app
 from app.metrics import Metrics
 from app.model import Model
-from app.predict import LARGE_BODY, Predictor
+from app.parts import rows_of_a_part
+from app.predict import LARGE_BODY, MANY_ROWS, Predictor, is_large
 from app.settings import Settings
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
@@ -542,7 +542,7 @@ def fail(*_: object) -> None:
     raise RuntimeError(SECRET)
 
 
-@pytest.mark.parametrize("size", [0, LARGE_BODY], ids=["small body", "large body"])
+@pytest.mark.parametrize("size", [0, LARGE_BODY + 1], ids=["small body", "large body"])
 async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_traceback(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
@@ -564,48 +564,40 @@ async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_tr
     assert str(record.exc_info[1]) == SECRET
 
 
-@pytest.mark.parametrize(("size", "thread"), [(LARGE_BODY - 1, "MainThread"), (LARGE_BODY, "large-body_0")])
-async def test_only_a_large_body_is_answered_in_the_side_thread(
-    tiny_model: Path, model: Model, monkeypatch: pytest.MonkeyPatch, size: int, thread: str
-) -> None:
-    threads: list[str] = []
-    probabilities = Model.probabilities
-
-    def note_thread(model: Model, matrix: Matrix) -> Matrix:
-        threads.append(current_thread().name)
-        return probabilities(model, matrix)
-
-    service = create_app(Settings(model_dir=tiny_model))
-    monkeypatch.setattr(Model, "probabilities", note_thread)
-    async with serving(service) as client:
-        content = json.dumps(ROW).encode().ljust(size)
-        response = await client.post("/predict", content=content, headers=JSON)
-    assert (response.status_code, threads) == (200, [thread])
-    assert response.json() == expected(model, [ROW])
+@pytest.mark.parametrize(
+    ("body", "large"),
+    [
+        (b" " * LARGE_BODY, False),
+        (b" " * (LARGE_BODY + 1), True),
+        (b"{" * MANY_ROWS, False),
+        (b"{" * (MANY_ROWS + 1), True),
+    ],
+    ids=["long", "too long", "many rows", "too many rows"],
+)
+def test_a_body_is_large_by_its_bytes_or_its_rows(body: bytes, large: bool) -> None:
+    assert is_large(body) is large
 
 
-async def test_small_requests_are_answered_while_a_large_one_is(
+async def test_small_requests_are_answered_between_the_parts_of_a_large_one(
     tiny_model: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, release = Event(), Event()
-    answer = Predictor.answer
+    rows_of_predictions: list[int] = []
+    predict = Predictor.predict
 
-    def wait_if_large(predictor: Predictor, body: bytes, takes: bytes, gives: bytes) -> bytes:
-        if len(body) >= LARGE_BODY:
-            begun.set()
-            assert release.wait(60)
-        return answer(predictor, body, takes, gives)
+    def note(predictor: Predictor, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
+        rows_of_predictions.append(len(rows))
+        return predict(predictor, rows)
 
-    monkeypatch.setattr(Predictor, "answer", wait_if_large)
-    large_body = json.dumps({"inputs": [POOR]}).encode().ljust(LARGE_BODY)
+    monkeypatch.setattr(Predictor, "predict", note)
+    part = rows_of_a_part(len(ROW))
+    large_body = json.dumps({"inputs": [POOR] * (2 * part + 1)}).encode()
     async with serving(create_app(Settings(model_dir=tiny_model))) as client:
         large = asyncio.create_task(client.post("/predict", content=large_body, headers=JSON))
-        assert await asyncio.to_thread(begun.wait, 60)
-        small = [await client.post("/predict", json=ROW) for _ in range(3)]
-        health = await client.get("/health")
+        while len(rows_of_predictions) < 1:
+            await asyncio.sleep(0)
+        small = await client.post("/predict", json=ROW)
         assert not large.done()
-        release.set()
         answered = await large
-    assert [response.json() for response in small] == [expected(model, [ROW])] * 3
-    assert health.status_code == 200
-    assert (answered.status_code, answered.json()) == (200, expected(model, [POOR]))
+    assert sorted(rows_of_predictions) == [1, 1, part, part]
+    assert small.json() == expected(model, [ROW])
+    assert answered.json() == expected(model, [POOR] * (2 * part + 1))

@@ -6,6 +6,7 @@ import pytest
 
 from app.errors import Problem
 from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
+from app.parts import at_once
 from app.schemas import SMALL_BODY, RowValidator, row_schema
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
@@ -356,13 +357,13 @@ def test_last_of_equal_keys_counts() -> None:
 
 
 def test_rows_that_are_python_values_are_checked_alike() -> None:
-    assert validator.check([ROW, ROW | {"grade": "?", "rate": None}]) == [
+    assert at_once(validator.check_in_parts([ROW, ROW | {"grade": "?", "rate": None}])) == [
         ROW,
         ROW | {"grade": "?", "rate": None},
     ]
     message = f"Must be {ALLOWED['rate']}."
     with pytest.raises(Problem) as refused:
-        validator.check([ROW, ROW | {"rate": math.nan}])
+        at_once(validator.check_in_parts([ROW, ROW | {"rate": math.nan}]))
     assert refused.value.document() == invalid(
         f"At 1.rate: {message}", ([1, "rate"], message, "finite_number")
     )
@@ -377,7 +378,7 @@ def test_row_of_a_file_is_blamed_by_its_line(
 ) -> None:
     message = f"Must be {ALLOWED['use']}."
     with pytest.raises(Problem) as refused:
-        validator.check([ROW, ROW | {"use": SECRET}], lines)
+        at_once(validator.check_in_parts([ROW, ROW | {"use": SECRET}], lines))
     assert refused.value.document() == invalid(f"At {where}: {message}", (loc, message, "literal_error"))
 
 
@@ -393,7 +394,7 @@ def test_million_unknown_fields_are_refused_before_they_are_parsed(
     monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
     validator = RowValidator(FEATURES, max_rows=10_000)
-    for each in ("_batch", "_row", "_rows"):
+    for each in ("_batch", "_row", "_part"):
         monkeypatch.setattr(validator, each, Unreachable())
     fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
     body = start + fields + (b"}]}" if b"[" in start else b"}")

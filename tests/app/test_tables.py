@@ -5,6 +5,7 @@ import pytest
 from app.contract import Contract, Target
 from app.errors import Problem
 from app.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
+from app.parts import at_once
 from app.tables import Table, TableReader
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
@@ -45,13 +46,13 @@ reader = TableReader(Contract.model_construct(**PARTS), max_rows=3)
 
 
 def read(text: str, *, with_truth: bool = True) -> Table:
-    return reader.read(text.encode(), with_truth=with_truth)
+    return at_once(reader.read(text.encode(), with_truth=with_truth))
 
 
 def refusal(body: str | bytes, *, with_truth: bool = True) -> dict[str, Any]:
     """Return the problem document for a body, which holds nothing secret."""
     with pytest.raises(Problem) as refused:
-        reader.read(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth)
+        at_once(reader.read(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth))
     document = refused.value.document()
     assert SECRET not in str(document)
     return document
