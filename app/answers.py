@@ -26,9 +26,9 @@ class AnswerWriter:
         self, positions: Sequence[int], probabilities: Matrix, metrics: dict[str, Any] | None = None
     ) -> bytes:
         """Return the JSON for N rows."""
-        labels, row = self._labels, self._row
+        labels = self._labels
         predictions = ",".join([labels[position] for position in positions])
-        scores = ",".join([row % tuple(each) for each in probabilities.tolist()])
+        scores = ",".join([self._row] * len(positions)) % tuple(probabilities.ravel().tolist())
         timestamp = datetime.now(UTC).isoformat()
         tail = "}" if metrics is None else f',"metrics":{json.dumps(metrics)}}}'
         answer = f'{timestamp}","predictions":[{predictions}],"probabilities":[{scores}]{tail}'
