@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Service:
     predictor = Predictor(model, app.metrics, settings.max_rows)
     app.predict = Predict(predictor, app.metrics, settings)
     app.include_router(ops.router(model.contract, readiness, app.metrics))
-    app.router.routes.append(Route(PATH, app.predict, methods=["POST"]))
+    app.router.routes.append(Route(PATH, app.predict, methods=["POST"]))  # for the 405 of other methods
     app.router.routes.append(Route(upload.PATH, upload.Upload(predictor, settings), methods=["POST"]))
     _add_docs(app)
     document = openapi.document(app, model.contract, settings.max_rows)

@@ -18,8 +18,22 @@ PREDICT_PROBLEMS = {
     415: "The body is not declared as a media type that is accepted.",
     422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
 }
+FIGURE = {"type": ["number", "null"]}
+COUNT = {"type": "integer", "minimum": 0}
 METRICS = {
     "type": "object",
+    "properties": {
+        "rows": COUNT,
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "confusion_matrix": {"type": "array", "items": {"type": "array", "items": COUNT}},
+        "accuracy": FIGURE,
+        "precision": FIGURE,
+        "recall": FIGURE,
+        "f1": FIGURE,
+        "roc_auc": FIGURE,
+        "log_loss": FIGURE,
+        "brier": FIGURE,
+    },
     "description": "How right the labels are, if the file has the target's column; null where undefined.",
 }
 CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}

@@ -1,4 +1,4 @@
-"""What an operator asks: / /health /ready."""
+"""What an operator asks: /, /health, /ready and /metrics."""
 
 import mmap
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Literal
 
 from fastapi import APIRouter
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app import __version__
@@ -30,8 +30,6 @@ class ModelInfo(BaseModel):
 
 class Health(BaseModel):
     """The versions of what answers."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     status: Literal["ok", "draining"]
     name: str

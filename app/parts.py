@@ -20,7 +20,7 @@ _LONGEST_TAIL = 64
 
 
 class NotCutError(Exception):
-    """A body can't be cut into parts, though it may be good as a whole."""
+    """A body can't be read in parts; read at once, it is good, or the reason to refuse it is found."""
 
 
 def at_once(work: Work[Result]) -> Result:

@@ -126,7 +126,7 @@ class Predict:
             headers: Headers = dict(scope["headers"])
             takes, gives = declared(headers), wanted(headers)
             body = await read_body(headers, receive, self._max_body_bytes)
-            if is_large(body):
+            if is_large(body, takes):
                 async with self._predictor.turn:
                     answer = await in_turns(self._predictor.answer_in_parts(body, takes, gives))
             else:
@@ -146,11 +146,12 @@ class Predict:
             self._metrics.ended(PATH, status, perf_counter() - started)
 
 
-def is_large(body: bytes) -> bool:
+def is_large(body: bytes, media_type: bytes) -> bool:
     """Say whether a body is milliseconds of work, for which other requests should not wait."""
     if len(body) > LARGE_BODY:
         return True
-    return len(body) - len(body.replace(b"{", b"")) > MANY_ROWS  # takes a sixth of the time of count()
+    sign = b"{" if media_type == JSON else b"\n"
+    return len(body) - len(body.replace(sign, b"")) > MANY_ROWS  # takes a sixth of the time of count()
 
 
 async def respond(send: Send, media_type: bytes, body: bytes) -> None:
@@ -161,13 +162,7 @@ async def respond(send: Send, media_type: bytes, body: bytes) -> None:
 
 def declared(headers: Headers) -> bytes:
     """Return the body's media type; raise Problem 415 unless it is plain JSON or CSV, in UTF-8."""
-    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-        raise Problem(
-            415,
-            "unsupported-media-type",
-            "Compressed bodies are not accepted; send the body without Content-Encoding.",
-            headers={"Accept-Encoding": "identity"},
-        )
+    refuse_compressed(headers)
     content_type = headers.get(b"content-type", b"")
     if content_type == JSON:
         return JSON
@@ -182,9 +177,27 @@ def declared(headers: Headers) -> bytes:
     return kind
 
 
+def refuse_compressed(headers: Headers) -> None:
+    """Raise Problem 415 for a body that is not sent as it is."""
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            "Compressed bodies are not accepted; send the body without Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
 def wanted(headers: Headers) -> bytes:
-    """Return the media type of the answer: JSON, unless the client names CSV."""
-    return CSV if CSV in headers.get(b"accept", b"") else JSON
+    """Return the media type of the answer: CSV if the client names it and does not prefer JSON."""
+    accept = headers.get(b"accept", b"").lower()
+    if CSV not in accept:
+        return JSON
+    quality = {JSON: 0.0, CSV: 0.0}
+    for choice in accept.replace(b" ", b"").split(b","):
+        kind, _, q = choice.partition(b";q=")
+        quality[kind] = float(q) if q.replace(b".", b"", 1).isdigit() else 1.0
+    return CSV if quality[CSV] > quality[JSON] else JSON
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:

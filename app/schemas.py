@@ -57,6 +57,7 @@ class RowValidator:
             "dict_type": f"Must be an object. A row has: {known}.",
             "list_type": "Must be an array of rows.",
             "too_short": "At least one row is needed.",
+            "too_many_fields": f"More fields than {max_rows} rows have. A row has: {known}.",
             "too_long": f"At most {max_rows} rows are allowed in one request.",
         }
 
@@ -65,8 +66,8 @@ class RowValidator:
 
         Raise Problem 400 for what is not JSON, 422 for what does not fit the features.
         """
-        if len(body) > SMALL_BODY and body.count(b":") > self._most_colons:
-            raise self._refusal([(("inputs",), "too_long")], 1)
+        if len(body) > SMALL_BODY:
+            self._refuse_flood(body)
         try:
             if _BATCH.match(body):
                 batch: list[Row] = self._batch.validate_json(body)["inputs"]
@@ -77,14 +78,21 @@ class RowValidator:
 
     def parse_in_parts(self, body: bytes) -> Work[list[Row]]:
         """Do as `parse` does, in parts."""
-        if body.count(b":") > self._most_colons:
-            raise self._refusal([(("inputs",), "too_long")], 1)
+        self._refuse_flood(body)
         try:
             parts = cut(body, self._rows_of_a_part)
             rows = yield from self._in_parts(self._part.validate_json, parts, ("inputs",))
         except NotCutError:
             return self.parse(body)
         return rows or self.parse(body)
+
+    def _refuse_flood(self, body: bytes) -> None:
+        """Raise Problem for a body with more fields than the most rows have, before it is parsed."""
+        if body.count(b":") <= self._most_colons:
+            return
+        if body.count(b"{") > self._most_rows + 1:
+            raise self._refusal([(("inputs",), "too_long")], 1)
+        raise self._refusal([((), "too_many_fields")], 1)
 
     def check_in_parts(
         self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None

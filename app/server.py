@@ -62,7 +62,7 @@ class Master(Arbiter):
         if readiness.draining or not seconds:
             readiness.drain()
             signal.signal(signal.SIGTERM, self._hurry)
-            super().handle_term()
+            super().handle_term()  # which ends the master's loop by an exception
         self.log.info("Draining for %s s", seconds)
         readiness.drain()
         signal.signal(signal.SIGALRM, self._linger_ended)

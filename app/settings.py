@@ -18,7 +18,7 @@ def _cores() -> int:
 class Settings(BaseSettings):
     """Every setting is an environment variable of the same name in capitals."""
 
-    model_config = SettingsConfigDict(frozen=True, protected_namespaces=())
+    model_config = SettingsConfigDict(frozen=True)
 
     bind_address: str = Field(
         default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network."

@@ -53,6 +53,8 @@ class TableReader:
     def _check(self, header: Sequence[str]) -> None:
         """Every feature needs one column, the target may have one, and there may be no other."""
         known = ", ".join([feature.name for feature in self._features])
+        if len(header) > 2 * len(self._features) + 2:
+            raise _invalid("extra_forbidden", ["line", 1], f"Too many columns. The features are: {known}.")
         for name in header:
             if name not in self._readers and name != self._target.name:
                 raise _invalid("extra_forbidden", ["line", 1], f"Unknown column. The features are: {known}.")

@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import Problem
 from app.parts import in_turns
-from app.predict import Predictor, too_large
+from app.predict import Predictor, refuse_compressed, too_large
 from app.settings import Settings
 
 PATH = "/predict/file"
@@ -35,6 +35,7 @@ class Upload:
 
 async def read_file(request: Request) -> bytes:
     """Return the file in the form; raise Problem 415 for another body, 400 for a form without the file."""
+    refuse_compressed(dict(request.headers.raw))
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem(
             415,

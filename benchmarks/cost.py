@@ -24,7 +24,7 @@ class Assumptions:
     tasks: int = 3
     vcpu_per_task: float = 1
     gb_per_task: float = 2
-    use: float = 0.5
+    use: float = 0.3
     fixed_dollars_per_hour: float = 0.0325
     log_kb_per_request: float = 0
 

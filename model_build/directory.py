@@ -13,8 +13,18 @@ from typing import Any
 
 import joblib
 
+from model_build.errors import DataError
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
+
+
+def check_replaceable(directory: Path, marker: str) -> None:
+    """Raise DataError unless `directory` is absent, empty, or holds `marker`, by which it is one of ours."""
+    if not directory.exists() or (directory / marker).is_file():
+        return
+    if not directory.is_dir() or any(directory.iterdir()):
+        raise DataError(f"{directory} exists and is not a baked model; name another directory with --out.")
 
 
 def replace(directory: Path, contents: Mapping[str, bytes]) -> None:

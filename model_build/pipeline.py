@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from app.contract import Contract, Provenance
+from app.contract import CONTRACT_FILE, Contract, Provenance
 from app.features import Encoder
 from app.model import Model
 from model_build import data, directory, export, train
@@ -30,6 +30,7 @@ def bake(spec: ModelSpec, wanted: Wanted, out: Path, data_directory: Path, progr
         BuildError: no baked model was written, and the one that was at `out` is as it was.
     """
     started = time.perf_counter()
+    directory.check_replaceable(out, CONTRACT_FILE)
     progress.say(f"Baking {spec.name} {spec.version}")
 
     with progress.step("data") as notes:

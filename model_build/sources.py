@@ -10,12 +10,13 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
+from app.contract import Sha256
 from model_build.errors import DataError, SourceError
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -24,7 +25,6 @@ CHUNK_SIZE = 1 << 16  # bytes
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Chunks = Generator[bytes, None, None]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Source(BaseModel):

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
+from app.metrics import ROUTES
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,19 @@ def test_every_endpoint_is_documented(tiny_model: Path) -> None:
     paths = set(app.openapi()["paths"]) | {"/", "/docs", "/openapi.json"}
     documented = set(re.findall(r"`(?:GET|POST) (/\S*)`", README))
     assert documented == paths
+
+
+def test_every_endpoint_has_its_series(tiny_model: Path) -> None:
+    paths = set(create_app(Settings(model_dir=tiny_model)).openapi()["paths"])
+    assert paths | {"/", "/docs", "/openapi.json", "other"} == set(ROUTES)
+
+
+def test_the_files_that_a_model_depends_on_are_named_alike() -> None:
+    copied = re.search(r"^COPY (app/errors.py .*) app/$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    listed = re.search(r"model_inputs=\(model_build (.*)\)", (ROOT / "infra/build_image.sh").read_text())
+    assert copied is not None
+    assert listed is not None
+    assert copied[1] == listed[1]
 
 
 def test_every_metric_is_documented_with_its_labels(tiny_model: Path) -> None:

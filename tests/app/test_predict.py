@@ -17,7 +17,7 @@ from app.main import Service, create_app
 from app.metrics import Metrics
 from app.model import Model
 from app.parts import rows_of_a_part
-from app.predict import LARGE_BODY, MANY_ROWS, Predictor, is_large
+from app.predict import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
 from app.settings import Settings
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
@@ -565,17 +565,37 @@ async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_tr
 
 
 @pytest.mark.parametrize(
-    ("body", "large"),
+    ("body", "media_type", "large"),
     [
-        (b" " * LARGE_BODY, False),
-        (b" " * (LARGE_BODY + 1), True),
-        (b"{" * MANY_ROWS, False),
-        (b"{" * (MANY_ROWS + 1), True),
+        (b" " * LARGE_BODY, b"application/json", False),
+        (b" " * (LARGE_BODY + 1), b"application/json", True),
+        (b"{" * MANY_ROWS, b"application/json", False),
+        (b"{" * (MANY_ROWS + 1), b"application/json", True),
+        (b"\n" * (MANY_ROWS + 1), b"application/json", False),
+        (b"\n" * MANY_ROWS, b"text/csv", False),
+        (b"\n" * (MANY_ROWS + 1), b"text/csv", True),
     ],
-    ids=["long", "too long", "many rows", "too many rows"],
 )
-def test_a_body_is_large_by_its_bytes_or_its_rows(body: bytes, large: bool) -> None:
-    assert is_large(body) is large
+def test_a_body_is_large_by_its_bytes_or_its_rows(body: bytes, media_type: bytes, large: bool) -> None:
+    assert is_large(body, media_type) is large
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        (b"*/*", b"application/json"),
+        (b"text/csv", b"text/csv"),
+        (b"Text/CSV; q=0.5, */*", b"text/csv"),
+        (b"text/csv;q=0", b"application/json"),
+        (b"text/csv;q=0, application/json", b"application/json"),
+        (b"application/json, text/csv", b"application/json"),
+        (b"application/json;q=0.5, text/csv", b"text/csv"),
+        (b"text/csv;q=high", b"text/csv"),
+        (b"text/csvx", b"application/json"),
+    ],
+)
+def test_csv_is_answered_to_who_prefers_it(accept: bytes, answered: bytes) -> None:
+    assert wanted({b"accept": accept}) == answered
 
 
 async def test_small_requests_are_answered_between_the_parts_of_a_large_one(

@@ -399,8 +399,9 @@ def test_million_unknown_fields_are_refused_before_they_are_parsed(
     fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
     body = start + fields + (b"}]}" if b"[" in start else b"}")
     assert len(body) > 9_000_000
-    message = "At most 10000 rows are allowed in one request."
-    assert refusal(body, validator) == invalid(f"At inputs: {message}", (["inputs"], message, "too_long"))
+    names = ", ".join(feature.name for feature in FEATURES)
+    message = f"More fields than 10000 rows have. A row has: {names}."
+    assert refusal(body, validator) == invalid(f"At body: {message}", ([], message, "too_many_fields"))
 
 
 COLONS: list[Feature] = [

@@ -396,3 +396,14 @@ async def test_client_that_leaves_while_sending_gets_no_answer(tiny_model: Path,
     }
     await create_app(Settings(model_dir=tiny_model))(scope, receive, send)
     assert (sent, messages) == ([], [])
+
+
+async def test_a_compressed_form_is_415(uploads: httpx.AsyncClient) -> None:
+    headers = FORM | {"Content-Encoding": "gzip"}
+    response = await uploads.post("/predict/file", content=form(part(HEADER + LINE)), headers=headers)
+    assert response.json() == problem(
+        415,
+        "unsupported-media-type",
+        "Compressed bodies are not accepted; send the body without Content-Encoding.",
+    )
+    assert response.headers["accept-encoding"] == "identity"

@@ -31,4 +31,4 @@ def test_the_load_balancer_is_shared_by_the_tasks() -> None:
 
 
 def test_the_assumptions_are_said() -> None:
-    assert "3 tasks of 1 vCPU and 2 GB, used to 50% on average" in Assumptions().sentence()
+    assert "3 tasks of 1 vCPU and 2 GB, used to 30% on average" in Assumptions().sentence()

@@ -56,7 +56,7 @@ def test_what_a_large_body_adds_is_a_target() -> None:
 
 
 def test_cost_is_that_of_servers_with_a_model() -> None:
-    assert tables.cost(results(), Assumptions()).rows == [["this service", "0.008", "-"]]
+    assert tables.cost(results(), Assumptions()).rows == [["this service", "0.010", "-"]]
 
 
 def test_a_table_becomes_markdown_with_numbers_to_the_right() -> None:

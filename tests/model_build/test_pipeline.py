@@ -114,12 +114,28 @@ def test_a_bake_replaces_the_whole_of_the_model_before(
 ) -> None:
     out = tmp_path / "model"
     out.mkdir()
-    (out / "model.onnx").write_text("old")
+    (out / "contract.json").write_text("old")
     (out / "only-in-the-old").write_text("old")
     contract = pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
     assert load(out) == contract
     assert names_in(out) == FILES
     assert names_in(tmp_path) == ["model", "model.joblib"]
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "contract.json/thesis.txt"])
+def test_a_directory_that_is_no_baked_model_is_left_alone(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress, name: str
+) -> None:
+    thesis = tmp_path / "work" / name
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("years of it")
+    for out in (tmp_path / "work", thesis):
+        with pytest.raises(DataError) as refused:
+            pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
+        assert str(refused.value) == (
+            f"{out} exists and is not a baked model; name another directory with --out."
+        )
+    assert thesis.read_text() == "years of it"
 
 
 def test_a_target_of_three_labels_is_baked(tiny_data: Path, tmp_path: Path, quiet: Progress) -> None:
