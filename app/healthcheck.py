@@ -14,7 +14,7 @@ def main() -> None:
         connection.request("GET", "/health")
         status = connection.getresponse().status
     except OSError as error:
-        sys.exit(f"no answer: {error}")
+        sys.exit(f"no answer: {error.strerror or error}")
     finally:
         connection.close()
     sys.exit(0 if status == http.client.OK else f"status {status}")
