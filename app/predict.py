@@ -51,7 +51,7 @@ class Predictor:
         self._read = {JSON: self._validator.parse, CSV: self._read_csv}
         self._read_in_parts = {JSON: self._validator.parse_in_parts, CSV: self._read_csv_in_parts}
         self._write = {JSON: self._writer.json, CSV: self._writer.csv}
-        self.turn = asyncio.Lock()  # of the one large body that is being answered
+        self._turn = asyncio.Lock()  # of the one large body that is being answered
 
     def answer(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> bytes:
         """Return predictions for the rows in `body`; raise Problem for one that can't be answered."""
@@ -84,6 +84,11 @@ class Predictor:
             return self._writer.json(positions, probabilities)
         figures = scores(self._model.contract.target, np.array(table.truth), probabilities)
         return self._writer.json(positions, probabilities, figures)
+
+    async def in_turn(self, work: Work[bytes]) -> bytes:
+        """Answer a large body between small ones, and after the large ones that came before."""
+        async with self._turn:
+            return await in_turns(work)
 
     def predict(self, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
         """Return label positions [N] and probabilities [N, labels]; what is noted of a row is noted here."""
@@ -127,8 +132,8 @@ class Predict:
             takes, gives = declared(headers), wanted(headers)
             body = await read_body(headers, receive, self._max_body_bytes)
             if is_large(body, takes):
-                async with self._predictor.turn:
-                    answer = await in_turns(self._predictor.answer_in_parts(body, takes, gives))
+                work = self._predictor.answer_in_parts(body, takes, gives)
+                answer = await self._predictor.in_turn(work)
             else:
                 answer = self._predictor.answer(body, takes, gives)
             await respond(send, gives, answer)

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import Problem
-from app.parts import in_turns
 from app.predict import Predictor, refuse_compressed, too_large
 from app.settings import Settings
 
@@ -28,8 +27,7 @@ class Upload:
             content = await read_file(Request(scope, limited(receive, self._max_body_bytes)))
         except ClientDisconnect:
             return
-        async with self._predictor.turn:
-            answer = await in_turns(self._predictor.answer_file(content))
+        answer = await self._predictor.in_turn(self._predictor.answer_file(content))
         await Response(answer, media_type="application/json")(scope, receive, send)
 
 

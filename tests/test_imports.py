@@ -41,7 +41,7 @@ ALLOWED = {
         "app.settings",
         "app.tables",
     },
-    "app.upload": {"app.errors", "app.parts", "app.predict", "app.settings"},
+    "app.upload": {"app.errors", "app.predict", "app.settings"},
     "app.main": {
         "app",
         "app.errors",
