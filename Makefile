@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Training threads that wait by spinning take minutes on cores that others use too.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake image test test-container test-aws bench check format lock clean
+.PHONY: help serve bake pipeline image test test-pipeline test-browser test-container test-aws bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ serve: $(VENV)/.build model/contract.json ## Bake the model if there is none, an
 bake: $(VENV)/.build ## Train, check and export the census model to model/ (SOURCE=auto|real|synthetic)
 	python -m model_build bake --source $(SOURCE)
 
+pipeline: $(VENV)/.build $(VENV)-dvc/.installed ## Bring the pipeline of dvc.yaml up to date, stage by stage
+	$(VENV)-dvc/bin/dvc repro
+
 model/contract.json: | $(VENV)/.build
 	python -m model_build bake --source $(SOURCE)
 
@@ -29,6 +32,12 @@ image: ## Build the container image census-model-api, with its labels
 
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest
+
+test-pipeline: $(VENV)/.lab $(VENV)-dvc/.installed ## Test what MLflow, DVC and the notebook do with a bake
+	python -m pytest tests/pipeline
+
+test-browser: $(VENV)/.lab ## Look at the pages with a browser (needs Chromium)
+	python -m pytest tests/browser
 
 test-container: $(VENV)/.test ## Build the image, run it and replace it under load (needs Docker and wrk)
 	python -m pytest tests/container
@@ -54,12 +63,14 @@ lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requiremen
 	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group aws -o infra/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group bench -o benchmarks/requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group lab -o model_build/lab-requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group dvc -o model_build/dvc-requirements.txt $(COMPILE)
 	uv pip compile --group checkov -o infra/checkov-requirements.txt $(COMPILE)
 
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --custom-compile-command "make lock"
 
 clean: ## Remove the virtual environment, the baked model and caches; data/ stays
-	rm -rf $(VENV) $(VENV)-checkov benchmarks/.venvs .actionlint_cache model model.joblib .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-checkov $(VENV)-dvc benchmarks/.venvs .actionlint_cache build model model.joblib .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -76,6 +87,15 @@ $(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.aws: infra/requirements.txt | $(VENV)/.test
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.lab: model_build/lab-requirements.txt | $(VENV)/.test
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)-dvc/.installed: model_build/dvc-requirements.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)-dvc
+	$(VENV)-dvc/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.test

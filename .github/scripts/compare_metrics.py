@@ -12,7 +12,7 @@ from typing import Any
 
 Metrics = dict[str, Any]
 
-LOWER_IS_BETTER = {"log_loss", "brier"}
+LOWER_IS_BETTER = {"log_loss", "brier", "calibration_error"}
 NONE = "-"
 SMALL = 5e-5  # a change that four decimals do not show
 
