@@ -1,96 +1,112 @@
-"""The rows of a spec: read from the first source that answers, cleaned, and checked as requests are."""
+"""The rows of a spec: read from the first source that answers, cleaned, and taken as requests are."""
 
 import csv
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from app.contract import DataSource, Positions
+from app.contract import Positions
 from app.errors import Problem
-from app.features import Row, Value
+from app.features import Feature, Row, Value
 from app.parts import at_once
 from app.schemas import RowValidator
+from model_build import sources
+from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError
-from model_build.sources import Source, fetch, sha256_of
+from model_build.sources import Source, sha256_of
 from model_build.spec import ModelSpec, column_name
 from model_build.synthetic import GENERATORS
 
 Wanted = Literal["auto", "real", "synthetic"]
+ROW = "#"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clean rows with their labels, and where they came from."""
+    """Rows that fit the spec, with their labels."""
 
-    source: DataSource
-    uri: str
-    sha256: str | None
     rows: Sequence[Row]
     labels: Positions
     """The position of each row's label in the target's labels."""
-    notes: Sequence[str] = field(default=())
-    """What cleaning found and dropped, in sentences."""
 
 
-def load(spec: ModelSpec, wanted: Wanted, directory: Path, warn: Callable[[str], None]) -> Dataset:
-    """Return the rows of `spec`: real ones, synthetic ones, or (auto) synthetic ones if there are no real.
+def fetch(
+    spec: ModelSpec, wanted: Wanted, directory: Path, warn: Callable[[str], None]
+) -> tuple[pd.DataFrame, Origin]:
+    """Return the rows of `spec` as text: real ones, synthetic ones, or (auto) synthetic if there are no real.
 
     Raises:
         SourceError: no source answered, or there is no generator.
-        DataError: the data are there but are not what the spec says.
+        DataError: the data are there but are no table.
     """
     if wanted == "synthetic":
         return _synthetic(spec)
     try:
-        return _real(spec, directory)
+        source, path = _first_that_answers(spec.data.sources, directory)
     except SourceError as error:
         if wanted == "real" or spec.data.synthetic is None:
             raise
         warn(f"No real data: {error}\nTHE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it.")
         return _synthetic(spec)
+    frame = _read_source(path, spec)
+    _columns(frame, spec, str(path))
+    return frame, Origin(source="real", uri=source.uri, sha256=sha256_of(path))
 
 
-def _real(spec: ModelSpec, directory: Path) -> Dataset:
-    source, path = _first_that_answers(spec.data.sources, directory)
-    frame, notes = clean(_read(path, spec), spec, str(path))
-    return _dataset(spec, frame, notes, ("real", source.uri, sha256_of(path)))
+def fetch_reference(spec: ModelSpec, directory: Path) -> pd.DataFrame | None:
+    """Return the clean rows that the data are compared with, or None if the spec names none."""
+    reference = spec.data_checks.reference
+    if reference is None:
+        return None
+    if reference.source is None:
+        raw, origin = _synthetic(spec)
+        return clean(raw, spec, origin.uri)[0]
+    path = sources.fetch(reference.source, directory)
+    return clean(_read_source(path, spec), spec, str(path))[0]
 
 
-def _synthetic(spec: ModelSpec) -> Dataset:
+def _synthetic(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
     how = spec.data.synthetic
     if how is None:
         raise SourceError(f"{spec.name} declares no synthetic generator (data.synthetic).")
     uri = f"synthetic:{how.generator}?rows={how.rows}&seed={how.seed}"
-    frame, notes = clean(GENERATORS[how.generator](how.rows, how.seed), spec, uri)
-    return _dataset(spec, frame, notes, ("synthetic", uri, None))
+    frame = GENERATORS[how.generator](how.rows, how.seed)
+    frame.index += 1
+    return frame, Origin(source="synthetic", uri=uri, sha256=None)
 
 
-def _first_that_answers(sources: Sequence[Source], directory: Path) -> tuple[Source, Path]:
+def _first_that_answers(places: Sequence[Source], directory: Path) -> tuple[Source, Path]:
     failures: list[str] = []
-    for source in sources:
+    for source in places:
         try:
-            return source, fetch(source, directory)
+            return source, sources.fetch(source, directory)
         except SourceError as error:
             failures.append(str(error))
     raise SourceError("; ".join(failures))
 
 
-def _read(path: Path, spec: ModelSpec) -> pd.DataFrame:
+def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return a CSV file as text, under the names of the spec; a header line is recognised by its names."""
     first, *others = lines = _lines(path)
     header = [column_name(cell) for cell in first]
     if column_name(spec.target.name) in header:
-        return pd.DataFrame(others, columns=header, dtype=str)
+        return _numbered(others, header)
     if len(spec.data.columns) != len(first):
         raise DataError(
             f"{path} has no header line with {spec.target.name!r}, "
             f"and {len(first)} columns where data.columns names {len(spec.data.columns)}"
         )
-    return pd.DataFrame(lines, columns=[column_name(name) for name in spec.data.columns], dtype=str)
+    return _numbered(lines, [column_name(name) for name in spec.data.columns])
+
+
+def _numbered(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return text whose index is the number of the row in the file, from 1 on."""
+    return pd.DataFrame(lines, index=range(1, len(lines) + 1), columns=columns, dtype=str)
 
 
 def _lines(path: Path) -> list[list[str]]:
@@ -110,54 +126,92 @@ def _lines(path: Path) -> list[list[str]]:
     return [line for _, line in numbered]
 
 
-def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of the spec, with values as a request holds them, and notes on what was done.
+def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
+    """Return the columns of the spec, with values as a request holds them, and what was done.
 
-    Text is stripped, markers become None, exact duplicates go if the spec says so.
+    Text is stripped, markers become None, exact duplicates go if the spec says so. A value that does not fit
+    its feature stays as it is, for the checks to find. The index stays: the number of the row in the file.
     """
-    frame = _columns(raw, spec, origin)
-    unused = sorted(set(raw.columns) - {column_name(name) for f in spec.features for name in f.names})
-    unused = [name for name in unused if name != column_name(spec.target.name)]
-    notes = [f"columns not in the spec, left out: {', '.join(unused)}"] if unused else []
+    columns = _columns(raw, spec, origin)
+    frame = pd.DataFrame({name: raw[column].astype(str).str.strip() for name, column in columns.items()})
     for feature in spec.features:
-        values = [feature.from_text(text) for text in frame[feature.name]]
-        frame[feature.name] = pd.Series(values, frame.index, dtype=object)
-    missing = {feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features}
-    notes += [f"missing values: {', '.join(f'{k} {n:,}' for k, n in missing.items() if n) or 'none'}"]
-    if spec.data.drop_duplicates:
-        distinct = frame.drop_duplicates()  # the index stays: the number of the row in the file
-        notes += [f"exact duplicates dropped: {len(frame) - len(distinct):,} of {len(frame):,} rows"]
-        frame = distinct
-    return frame, notes
+        frame[feature.name] = _values(feature, frame[feature.name])
+    distinct = frame.drop_duplicates()
+    kept = distinct if spec.data.drop_duplicates else frame
+    return kept, Cleaning(
+        rows_read=len(frame),
+        rows=len(kept),
+        duplicates=len(frame) - len(distinct),
+        unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
+        missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
+    )
 
 
-def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> pd.DataFrame:
-    """Find every column of the spec under its name or an alias."""
+def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:
+    """Return under which column, its name or an alias, each feature and the target are found.
+
+    Raises:
+        DataError: one of them is absent, or there twice.
+    """
     wanted = {feature.name: feature.names for feature in spec.features} | {
         spec.target.name: (spec.target.name,)
     }
-    found: dict[str, pd.Series[Any]] = {}
+    found: dict[str, str] = {}
     for name, names in wanted.items():
         columns = [each for each in raw.columns if each in {column_name(alias) for alias in names}]
         if len(columns) != 1:
             problem = "has no column" if not columns else "has more than one column"
             raise DataError(f"{origin} {problem} {' or '.join(names)}; it has {', '.join(raw.columns)}")
-        found[name] = raw[columns[0]].astype(str).str.strip()
-    return pd.DataFrame(found)
+        found[name] = columns[0]
+    return found
 
 
-def _dataset(
-    spec: ModelSpec, frame: pd.DataFrame, notes: Sequence[str], origin: tuple[DataSource, str, str | None]
-) -> Dataset:
-    source, uri, sha256 = origin
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write rows as CSV, with their numbers in the file as the first column."""
+    frame.to_csv(path, index_label=ROW)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Return what `write` wrote, as text; a missing value is empty."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    return frame.set_index(frame.pop(ROW).astype(int))
+
+
+def read_clean(path: Path, spec: ModelSpec) -> pd.DataFrame:
+    """Return clean rows that `write` wrote, with their values."""
+    frame = read(path)
+    for feature in spec.features:
+        column = frame[feature.name]
+        frame[feature.name] = _values(feature, column).where(column != "", None)
+    return frame
+
+
+def _values(feature: Feature, column: "pd.Series[str]") -> "pd.Series[Any]":
+    """Return the values of a column of text; each text is read once, however many rows have it."""
+    values = {text: _value(feature, text) for text in column.unique()}
+    return pd.Series([values[text] for text in column], column.index, dtype=object)
+
+
+def _value(feature: Feature, text: str) -> Value:
+    """Return the value of a cell; `nan` and `inf` stay text, because they are no numbers to a request."""
+    value = feature.from_text(text)
+    return text if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
+    """Return clean rows as the service would take them.
+
+    Raises:
+        DataError: a value that the service would refuse, or an unknown label.
+    """
     if frame.empty:
-        raise DataError(f"{uri} has no rows")
+        raise DataError("There are no rows.")
     names = [feature.name for feature in spec.features]
     try:
         rows = at_once(RowValidator(spec.features).check_in_parts(frame[names].to_dict("records")))
     except Problem as problem:
-        raise DataError(f"{uri} has {_misfit(frame, problem)}") from problem
-    return Dataset(source, uri, sha256, rows, _labels(spec, frame, uri), notes)
+        raise DataError(f"There is {_misfit(frame, problem)}") from problem
+    return Dataset(rows, _labels(spec, frame))
 
 
 def _misfit(frame: pd.DataFrame, problem: Problem) -> str:
@@ -165,7 +219,7 @@ def _misfit(frame: pd.DataFrame, problem: Problem) -> str:
     position, name = first["loc"]
     value = _shown(frame[name].iloc[position]) if name in frame else "a value"
     more = len(others) + problem.errors_omitted
-    sentence = f"{name} {value} in row {frame.index[position] + 1:,}; it {first['msg'].replace('M', 'm', 1)}"
+    sentence = f"{name} {value} in row {frame.index[position]:,}; it {first['msg'].replace('M', 'm', 1)}"
     return sentence + (f" ({more:,} more)" if more else "")
 
 
@@ -173,10 +227,10 @@ def _shown(value: Value) -> str:
     return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
-def _labels(spec: ModelSpec, frame: pd.DataFrame, uri: str) -> Positions:
+def _labels(spec: ModelSpec, frame: pd.DataFrame) -> Positions:
     labels = spec.target.labels
     found = frame[spec.target.name]
     unknown = sorted(set(found) - set(labels))
     if unknown:
-        raise DataError(f"{uri} has {spec.target.name} {unknown[0]!r}; allowed are {', '.join(labels)}")
+        raise DataError(f"There is {spec.target.name} {unknown[0]!r}; allowed are {', '.join(labels)}.")
     return np.array([labels.index(label) for label in found], dtype=np.intp)

@@ -12,16 +12,18 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from app.contract import DataSource, Target, Version
-from app.features import Feature, Frozen, check_names
+from app.contract import Target, Version
+from app.features import CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
-from model_build.evaluate import METRICS
+from model_build.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
 from model_build.sources import Source
 from model_build.synthetic import GENERATORS
 
 SPECS = Path(__file__).parent / "specs"
 SHA256 = "sha256 of the spec"  # no key of a file is called so
+
+TAGS = frozenset({"range", "choices"})  # stand in an error's loc, but are no keys
 
 # What pydantic says of a key, in the words of YAML.
 MESSAGES = {
@@ -59,7 +61,7 @@ class Synthetic(Frozen):
     @field_validator("generator")
     @classmethod
     def _generator_exists(cls, name: str) -> str:
-        return _one_of("generator", name, GENERATORS)
+        return one_of("generator", name, GENERATORS)
 
 
 class Data(Frozen):
@@ -88,39 +90,8 @@ class Estimator(Frozen):
 
     @model_validator(mode="after")
     def _exists_and_takes_the_parameters(self) -> Self:
-        check_parameters(_one_of("estimator", self.name, ESTIMATORS), self.parameters)
+        check_parameters(one_of("estimator", self.name, ESTIMATORS), self.parameters)
         return self
-
-
-class Gate(Frozen):
-    """A bound that a metric of the test split must keep, or there is no baked model."""
-
-    metric: str
-    minimum: float | None = None
-    maximum: float | None = None
-    data_source: DataSource = "real"
-
-    @field_validator("metric")
-    @classmethod
-    def _metric_exists(cls, name: str) -> str:
-        return _one_of("metric", name, METRICS)
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("a gate needs a minimum or a maximum")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum:g} must not be above maximum {self.maximum:g}")
-        return self
-
-    def verdict(self, metrics: Mapping[str, float]) -> str | None:
-        """Return a sentence with the figures when the bound is not kept, None when it is."""
-        value = metrics[self.metric]
-        if self.minimum is not None and not value >= self.minimum:
-            return f"{self.metric} is {value:.4f}, the gate wants at least {self.minimum:g}"
-        if self.maximum is not None and not value <= self.maximum:
-            return f"{self.metric} is {value:.4f}, the gate wants at most {self.maximum:g}"
-        return None
 
 
 class ModelSpec(Frozen):
@@ -133,9 +104,14 @@ class ModelSpec(Frozen):
     data: Data
     features: tuple[Feature, ...] = Field(min_length=1)
     target: Target
+    data_checks: DataChecks = DataChecks()
     split: Split
     estimator: Estimator
-    gates: tuple[Gate, ...] = ()
+    training: Training = Training()
+    evaluation: EvaluationPlan = EvaluationPlan()
+    gates: Gates = Gates()
+    model_checks: ModelChecks = ModelChecks()
+    card: Card = Card()
     sha256: str = Field(exclude=True, validation_alias=SHA256)
 
     @model_validator(mode="after")
@@ -149,6 +125,76 @@ class ModelSpec(Frozen):
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
         self._check_columns()
         return self
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> Self:
+        self._check_training()
+        self._check_evaluation()
+        self._check_model_checks()
+        reference = self.data_checks.reference
+        if reference and reference.source is None and self.data.synthetic is None:
+            raise ValueError("data_checks.reference needs a source, because data.synthetic is not declared")
+        return self
+
+    def _check_training(self) -> None:
+        training = self.training
+        self._check_features("training.drop", training.drop)
+        self._check_features("training.clip", training.clip, RangedFeature)
+        left = len(self.features) - len(set(training.drop))
+        if left < (training.select or 1):
+            raise ValueError(
+                f"training: {left} features are left after drop, {training.select or 1} are needed"
+            )
+        if self.target.positive is None and training.threshold != "fixed":
+            raise ValueError("training.threshold: a threshold is for two labels only")
+        if training.search:
+            check_parameters(self.estimator.name, training.search.space)
+
+    def _check_evaluation(self) -> None:
+        plan = self.evaluation
+        self._check_features("evaluation.slices.features", plan.slices.features or ())
+        for names in plan.slices.intersections:
+            self._check_features("evaluation.slices.intersections", names)
+        self._check_features("evaluation.fairness", plan.fairness, CategoryFeature)
+        for feature in self.features:
+            if isinstance(feature, CategoryFeature) and feature.name in plan.fairness:
+                one_of(f"category of {feature.name}", plan.fairness[feature.name], feature.categories)
+        if plan.fairness and self.target.positive is None:
+            raise ValueError("evaluation.fairness: only a target with a positive label has it")
+        for gate in self.gates.slices:
+            self._check_features("gates.slices", gate.features or ())
+        for fairness in self.gates.fairness:
+            one_of("feature in evaluation.fairness", fairness.feature, plan.fairness)
+
+    def _check_model_checks(self) -> None:
+        checks = self.model_checks
+        self._check_features("model_checks.invariant", [each.feature for each in checks.invariant])
+        numbers = [each.feature for each in checks.directions]
+        self._check_features("model_checks.directions", numbers, RangedFeature)
+        for golden in checks.golden:
+            one_of("label", golden.label, self.target.labels)
+            golden.validated(self.features)
+        ranges = {each.name: each for each in self.features if isinstance(each, RangedFeature)}
+        for direction in checks.directions:
+            feature = ranges[direction.feature]
+            for value in direction.values or ():
+                if not feature.minimum <= value <= feature.maximum:
+                    raise ValueError(
+                        f"model_checks.directions: {feature.name} must be from {feature.minimum:g} to "
+                        f"{feature.maximum:g}, not {value:g}"
+                    )
+
+    def _check_features(
+        self, key: str, names: Iterable[str], kind: type[RangedFeature | CategoryFeature] | None = None
+    ) -> None:
+        """Raise ValueError unless every name is that of a feature, of this kind."""
+        features = [each for each in self.features if kind is None or isinstance(each, kind)]
+        what = {None: "feature", RangedFeature: "number", CategoryFeature: "category"}[kind]
+        for name in names:
+            try:
+                one_of(what, name, [each.name for each in features])
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
 
     def _check_columns(self) -> None:
         """Raise ValueError if one column of a file would be found for two features, or for the target too."""
@@ -201,12 +247,6 @@ def find(name_or_path: str) -> Path:
     return path
 
 
-def _one_of(what: str, name: str, known: Iterable[str]) -> str:
-    if name not in known:
-        raise ValueError(f"there is no {what} {name!r}; allowed are {', '.join(sorted(known))}")
-    return name
-
-
 def _place_and_problem(error: YAMLError) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
@@ -223,6 +263,8 @@ def _sentence(path: Path, tree: Mapping[str, Any], error: ValidationError) -> st
     for part in first["loc"]:
         if isinstance(part, str) and (variant := _variant(models, part)):
             models = [variant]
+            continue
+        if part in TAGS and _child(place, part) is None:
             continue
         place = _child(place, part)
         named = isinstance(part, int) and isinstance(place, Mapping) and "name" in place

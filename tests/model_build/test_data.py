@@ -1,27 +1,42 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from model_build import data, spec
-from model_build.data import Dataset
+from app.features import Row
+from model_build import data, sources, spec
+from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
-from tests.conftest import TINY
+from tests.conftest import TINY, rows_of
 
 HEADER = "years,rate,grade,secured,paid\n"
 GOOD = "1,2.5,A,true,no\n2,3,B,false,yes\n"
-Read = Callable[..., Dataset]
+
+
+class Found(NamedTuple):
+    origin: Origin
+    cleaning: Cleaning
+    rows: Sequence[Row]
+    labels: Sequence[int]
+
+
+Read = Callable[..., Found]
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     """Return a function that loads the rows of a file under the tiny spec, changed."""
 
-    def load(text: str, *changes: tuple[str, str]) -> Dataset:
+    def load(text: str, *changes: tuple[str, str]) -> Found:
         (tmp_path / "loans.csv").write_text(text)
-        return data.load(tiny(tmp_path, *changes), "real", tmp_path, pytest.fail)
+        changed = tiny(tmp_path, *changes)
+        raw, origin = data.fetch(changed, "real", tmp_path, pytest.fail)
+        frame, cleaning = data.clean(raw, changed, origin.uri)
+        found = data.dataset(frame, changed)
+        return Found(origin, cleaning, found.rows, found.labels.tolist())
 
     return load
 
@@ -36,24 +51,30 @@ def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
     return spec.load(str(path))
 
 
+def cleaning(read: int, duplicates: int = 0, rows: int | None = None, **missing: int) -> Cleaning:
+    return Cleaning(
+        rows_read=read,
+        rows=read - duplicates if rows is None else rows,
+        duplicates=duplicates,
+        unknown_columns=(),
+        missing={"years": 0, "rate": 0, "grade": 0, "secured": 0} | missing,
+    )
+
+
 def columns(*names: str) -> tuple[str, str]:
     return "licence: none", f"licence: none\n  columns: [{', '.join(names)}]"
 
 
 def test_rows_labels_and_where_they_come_from(read: Read, tmp_path: Path) -> None:
     found = read(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
-    assert vars(found) | {"labels": found.labels.tolist()} == {
-        "source": "real",
-        "uri": "loans.csv",
-        "sha256": sha256_of(tmp_path / "loans.csv"),
-        "rows": [
-            {"years": 30, "rate": 0, "grade": "C", "secured": False},
-            {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
-            {"years": 2, "rate": None, "grade": None, "secured": False},
-        ],
-        "labels": [1, 0, 1],
-        "notes": ["missing values: rate 1, grade 1", "exact duplicates dropped: 0 of 3 rows"],
-    }
+    assert found.origin == Origin(source="real", uri="loans.csv", sha256=sha256_of(tmp_path / "loans.csv"))
+    assert found.rows == [
+        {"years": 30, "rate": 0, "grade": "C", "secured": False},
+        {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
+        {"years": 2, "rate": None, "grade": None, "secured": False},
+    ]
+    assert found.labels == [1, 0, 1]
+    assert found.cleaning == cleaning(3, rate=1, grade=1)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +112,8 @@ def test_the_same_rows_are_read_however_they_are_written(read: Read, text: str) 
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
         {"years": 2, "rate": None, "grade": "B", "secured": False},
     ]
-    assert found.labels.tolist() == [0, 1]
-    assert found.notes == ["missing values: rate 1", "exact duplicates dropped: 0 of 2 rows"]
+    assert found.labels == [0, 1]
+    assert found.cleaning == cleaning(2, rate=1)
 
 
 def test_a_file_without_a_header_line_has_the_columns_of_the_spec(read: Read) -> None:
@@ -103,7 +124,7 @@ def test_a_file_without_a_header_line_has_the_columns_of_the_spec(read: Read) ->
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
         {"years": 2, "rate": 3, "grade": "B", "secured": False},
     ]
-    assert found.labels.tolist() == [0, 1]
+    assert found.labels == [0, 1]
 
 
 def test_a_header_line_goes_before_the_columns_of_the_spec(read: Read) -> None:
@@ -123,8 +144,8 @@ def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -
     ]
     found = read(HEADER + "\n".join(lines))
     assert [row["years"] for row in found.rows] == [3, 1, 2, 3]
-    assert found.labels.tolist() == [0, 0, 1, 1]
-    assert found.notes == ["missing values: none", "exact duplicates dropped: 2 of 6 rows"]
+    assert found.labels == [0, 0, 1, 1]
+    assert found.cleaning == cleaning(6, duplicates=2)
 
 
 def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -> None:
@@ -134,17 +155,13 @@ def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -
 def test_duplicates_stay_if_the_spec_says_so(read: Read) -> None:
     found = read(HEADER + "1,1,A,true,no\n" * 3, ("licence: none", "licence: none\n  drop_duplicates: false"))
     assert len(found.rows) == 3
-    assert found.notes == ["missing values: none"]
+    assert found.cleaning == cleaning(3, duplicates=2, rows=3)
 
 
 def test_columns_that_are_not_in_the_spec_are_left_out_and_reported(read: Read) -> None:
     found = read("Id,Zip Code," + HEADER + "7,8,1,2.5,A,true,no\n")
     assert found.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
-    assert found.notes == [
-        "columns not in the spec, left out: id, zip_code",
-        "missing values: none",
-        "exact duplicates dropped: 0 of 1 rows",
-    ]
+    assert found.cleaning.unknown_columns == ("id", "zip_code")
 
 
 WITH_GAPS = "or, when missing, null or"
@@ -162,13 +179,13 @@ WITH_GAPS = "or, when missing, null or"
         ("n/a,1,A,true,no", "years 'n/a' in row 3; it must be a whole number from 1 to 30."),
         ("1,20.01,A,true,no", f"rate 20.01 in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,abc,A,true,no", f"rate 'abc' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,nan,A,true,no", f"rate nan in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,inf,A,true,no", f"rate inf in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,nan,A,true,no", f"rate 'nan' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
+        ("1,inf,A,true,no", f"rate 'inf' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,?,A,true,no", f"rate '?' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,1,A,2,no", "secured '2' in row 3; it must be true or false."),
         ("1,1,A,,no", "secured '' in row 3; it must be true or false."),
-        ("1,1,A,true,maybe", "paid 'maybe'; allowed are no, yes"),
-        ("1,1,A,true,", "paid ''; allowed are no, yes"),
+        ("1,1,A,true,maybe", "paid 'maybe'; allowed are no, yes."),
+        ("1,1,A,true,", "paid ''; allowed are no, yes."),
         (
             "31,1,A,true,no\n32,1,A,true,no",
             "years 31 in row 3; it must be a whole number from 1 to 30. (1 more)",
@@ -178,13 +195,13 @@ WITH_GAPS = "or, when missing, null or"
 def test_a_value_that_a_request_may_not_hold_is_an_error(read: Read, line: str, sentence: str) -> None:
     with pytest.raises(DataError) as caught:
         read(f"{HEADER}{GOOD}{line}\n")
-    assert str(caught.value) == f"loans.csv has {sentence}"
+    assert str(caught.value) == f"There is {sentence}"
 
 
 def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read) -> None:
     with pytest.raises(DataError) as caught:
         read(HEADER + "1,1,A,true,no\n" * 4 + "31,1,A,true,no\n")
-    assert str(caught.value) == "loans.csv has years 31 in row 5; it must be a whole number from 1 to 30."
+    assert str(caught.value) == "There is years 31 in row 5; it must be a whole number from 1 to 30."
 
 
 @pytest.mark.parametrize(
@@ -231,14 +248,14 @@ def test_a_file_that_does_not_hold_the_columns_is_an_error(
 def test_a_file_with_only_a_header_line_has_no_rows(read: Read) -> None:
     with pytest.raises(DataError) as caught:
         read(HEADER)
-    assert str(caught.value) == "loans.csv has no rows"
+    assert str(caught.value) == "There are no rows."
 
 
 def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     path = tmp_path / "loans.csv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError) as caught:
-        data.load(tiny_spec, "real", tmp_path, pytest.fail)
+        data.fetch(tiny_spec, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"{path} is not a CSV file: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
     )
@@ -273,18 +290,18 @@ def adults(tmp_path: Path) -> ModelSpec:
 
 def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
     warnings: list[str] = []
-    found = data.load(adults, "auto", tmp_path, warnings.append)
+    raw, origin = data.fetch(adults, "auto", tmp_path, warnings.append)
     assert warnings == [
         f"No real data: first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}\n"
         "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it."
     ]
-    assert (found.source, found.uri, found.sha256) == ("synthetic", "synthetic:census?rows=200&seed=3", None)
-    assert found.rows == data.load(adults, "synthetic", tmp_path, pytest.fail).rows
+    assert origin == Origin(source="synthetic", uri="synthetic:census?rows=200&seed=3", sha256=None)
+    assert raw.equals(data.fetch(adults, "synthetic", tmp_path, pytest.fail)[0])
 
 
 def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        data.load(adults, "real", tmp_path, pytest.fail)
+        data.fetch(adults, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}"
     )
@@ -294,13 +311,13 @@ def test_auto_is_an_error_without_real_data_and_without_a_generator(
     tiny_spec: ModelSpec, tmp_path: Path
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        data.load(tiny_spec, "auto", tmp_path, pytest.fail)
+        data.fetch(tiny_spec, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"loans.csv is not a file in {tmp_path}"
 
 
 def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        data.load(tiny_spec, "synthetic", tmp_path, pytest.fail)
+        data.fetch(tiny_spec, "synthetic", tmp_path, pytest.fail)
     assert str(caught.value) == "tiny declares no synthetic generator (data.synthetic)."
 
 
@@ -309,19 +326,19 @@ def test_the_first_source_that_answers_is_taken_without_a_warning(
     adults: ModelSpec, tmp_path: Path, wanted: data.Wanted
 ) -> None:
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    found = data.load(adults, wanted, tmp_path, pytest.fail)
-    assert (found.source, found.uri, found.rows) == ("real", "second.csv", [{"age": 40, "sex": "Male"}])
+    raw, origin = data.fetch(adults, wanted, tmp_path, pytest.fail)
+    assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "second.csv", ["40"])
     (tmp_path / "first.csv").write_text("age,sex,salary\n41,Female,>50K\n")
-    found = data.load(adults, wanted, tmp_path, pytest.fail)
-    assert (found.source, found.uri, found.rows) == ("real", "first.csv", [{"age": 41, "sex": "Female"}])
+    raw, origin = data.fetch(adults, wanted, tmp_path, pytest.fail)
+    assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "first.csv", ["41"])
 
 
 def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path: Path) -> None:
-    (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male,>50K\n")
+    (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male\n")
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     with pytest.raises(DataError) as caught:
-        data.load(adults, "auto", tmp_path, pytest.fail)
-    assert str(caught.value) == "first.csv has age 200 in row 1; it must be a whole number from 0 to 120."
+        data.fetch(adults, "auto", tmp_path, pytest.fail)
+    assert str(caught.value) == f"{tmp_path / 'first.csv'} is not a CSV file: line 2 has 2 cells, not 3"
 
 
 def test_synthetic_never_touches_the_sources(
@@ -330,10 +347,10 @@ def test_synthetic_never_touches_the_sources(
     def fetch(*_: object) -> None:
         pytest.fail("a source was asked")
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(sources, "fetch", fetch)
     (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    found = data.load(adults, "synthetic", tmp_path, pytest.fail)
-    assert (found.source, found.uri) == ("synthetic", "synthetic:census?rows=200&seed=3")
+    assert data.fetch(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
+    found = rows_of(adults, "synthetic", tmp_path)
     assert {name for row in found.rows for name in row} == {"age", "sex"}
     assert set(found.labels.tolist()) == {0, 1}
 
@@ -376,13 +393,47 @@ OTHER_CENSUS_ROWS = """
 def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header: bool) -> None:
     text = CENSUS if header else CENSUS.partition("\n")[2]
     (tmp_path / "census.csv").write_text(text + "\n\n")
-    found = data.load(spec.load("census"), "real", tmp_path, pytest.fail)
+    found = rows_of(spec.load("census"), "real", tmp_path)
     first, *others = found.rows
     assert list(first.items()) == list(FIRST_CENSUS_ROW.items())
     shown = [" ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in row.values()) for row in others]
     assert "\n".join(shown) == OTHER_CENSUS_ROWS
     assert found.labels.tolist() == [0, 1, 1]
-    assert found.notes == [
-        "missing values: workclass 1, occupation 1, native_country 1",
-        "exact duplicates dropped: 0 of 3 rows",
-    ]
+
+
+# Between the stages
+
+
+def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n"
+    (tmp_path / "loans.csv").write_text(text)
+    raw, origin = data.fetch(tiny_spec, "real", tmp_path, pytest.fail)
+    data.write(raw, tmp_path / "raw.csv")
+    assert data.read(tmp_path / "raw.csv").equals(raw)
+    frame, _ = data.clean(raw, tiny_spec, origin.uri)
+    data.write(frame, tmp_path / "clean.csv")
+    found = data.read_clean(tmp_path / "clean.csv", tiny_spec)
+    assert found.index.tolist() == [1, 2, 4, 5]
+    assert found.to_dict("records") == frame.to_dict("records")
+    assert found.loc[4].tolist() == [30, None, None, False, "yes"]
+    assert found.loc[5].tolist() == [7, "nan", "Z", "2", "maybe"]
+
+
+def test_there_is_no_reference_unless_the_spec_names_one(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    assert data.fetch_reference(tiny_spec, tmp_path) is None
+
+
+def test_the_reference_is_the_file_that_the_spec_names(tmp_path: Path) -> None:
+    (tmp_path / "before.csv").write_text(HEADER + GOOD)
+    changed = tiny(tmp_path, ("split:", "data_checks: {reference: {source: {uri: before.csv}}}\nsplit:"))
+    found = data.fetch_reference(changed, tmp_path)
+    assert found is not None
+    assert found["grade"].tolist() == ["A", "B"]
+
+
+def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
+    text = SYNTHETIC + "data_checks: {reference: {}}\n"
+    (tmp_path / "adults.yaml").write_text(text)
+    found = data.fetch_reference(spec.load(str(tmp_path / "adults.yaml")), tmp_path)
+    assert found is not None
+    assert found["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]

@@ -8,7 +8,10 @@ from model_build.errors import SpecError
 from model_build.spec import SPECS
 from tests.conftest import TINY
 
-TOP = "name, title, version, description, data, features, target, split, estimator, gates"
+TOP = (
+    "name, title, version, description, data, features, target, data_checks, split, estimator, training, "
+    "evaluation, gates, model_checks, card"
+)
 RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"
 CATEGORY = "name, aliases, title, unit, missing, type, categories, example"
 BOOLEAN = "name, aliases, title, unit, missing, type, example"
@@ -76,7 +79,8 @@ def test_the_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
 def test_a_spec_is_found_by_its_path_and_holds_what_the_file_says(path: Path) -> None:
     path.write_text(TINY)
     tiny = spec.load(str(path))
-    assert tiny.model_dump(exclude={"features"}) == {
+    sections = {"data_checks", "training", "evaluation", "gates", "model_checks", "card"}
+    assert tiny.model_dump(exclude={"features", *sections}) == {
         "name": "tiny",
         "title": "Tiny loans",
         "version": "1.2.3",
@@ -91,7 +95,6 @@ def test_a_spec_is_found_by_its_path_and_holds_what_the_file_says(path: Path) ->
         "target": {"name": "paid", "labels": ("no", "yes"), "positive": "yes", "threshold": 0.6},
         "split": {"test": 0.25, "stratify": True, "seed": 1},
         "estimator": {"name": "hist_gradient_boosting", "parameters": {"max_iter": 5}},
-        "gates": (),
     }
     years, rate, grade, secured = tiny.features
     assert years.names == ("years", "duration-years")
@@ -352,30 +355,6 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
 )
 def test_a_value_that_is_not_allowed_is_refused(path: Path, old: str, new: str, sentence: str) -> None:
     assert refusal(path, changed(old, new)) == sentence
-
-
-@pytest.mark.parametrize(
-    ("gate", "sentence"),
-    [
-        (
-            "{metric: auc, minimum: 0.9}",
-            "gates.0.metric: there is no metric 'auc'; allowed are accuracy, average_precision, brier, f1, "
-            "log_loss, precision, recall, roc_auc.",
-        ),
-        ("{metric: roc_auc}", "gates.0: a gate needs a minimum or a maximum."),
-        (
-            "{metric: roc_auc, minimum: 0.9, maximum: 0.8}",
-            "gates.0: minimum 0.9 must not be above maximum 0.8.",
-        ),
-        (
-            "{metric: roc_auc, minimum: 0.9, data_source: fake}",
-            "gates.0.data_source: must be 'real' or 'synthetic'.",
-        ),
-        ("{metric: roc_auc, minimum: high}", "gates.0.minimum: must be a number."),
-    ],
-)
-def test_a_gate_that_could_not_be_judged_is_refused(path: Path, gate: str, sentence: str) -> None:
-    assert refusal(path, f"{TINY}gates: [{gate}]\n") == sentence
 
 
 def test_of_several_mistakes_the_first_is_told_and_the_others_are_counted(path: Path) -> None:

@@ -1,0 +1,319 @@
+"""What the stages tell each other: the JSON documents that they write under build/."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict
+
+from app.contract import DataSource, Sha256
+from app.features import Frozen, Value
+from model_build.errors import BuildError
+from model_build.sections import Then
+
+
+class Document(Frozen):
+    """A document of one stage; numbers are plain floats, all finite."""
+
+    model_config = ConfigDict(strict=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        return cls.model_validate_json(path.read_bytes())
+
+    def write(self, path: Path) -> None:
+        path.write_text(self.model_dump_json(indent=2) + "\n")
+
+
+# ---- fetch, preprocess, check-data
+
+
+class Origin(Document):
+    """source.json: where the rows came from."""
+
+    source: DataSource
+    uri: str
+    sha256: Sha256 | None
+
+
+class Cleaning(Document):
+    """cleaning.json: what preprocessing found and dropped."""
+
+    rows_read: int
+    rows: int
+    duplicates: int
+    """Exact duplicates of a row before them, dropped if the spec says so."""
+    unknown_columns: tuple[str, ...]
+    missing: dict[str, int]
+
+
+class Finding(Document):
+    """One violation; `sentence` has the column, the figures and what is allowed."""
+
+    check: str
+    then: Then
+    column: str | None
+    sentence: str
+    rows: int | None = None
+    """How many rows violate it, where it is about rows."""
+    examples: tuple[int, ...] = ()
+    """Numbers, in the file, of the first of them."""
+    statistic: float | None = None
+    p_value: float | None = None
+
+
+class DataReport(Document):
+    """data-checks.json: every check that ran and every violation."""
+
+    rows: int
+    checks: dict[str, int]
+    """Name of every check that ran, and how many violations it found."""
+    findings: tuple[Finding, ...]
+    left_out: tuple[int, ...]
+    """Numbers, in the file, of the rows that violate a check that only warns, and so do not train."""
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.then == "fail")
+
+
+# ---- train
+
+
+class Interval(Document):
+    value: float
+    low: float
+    high: float
+
+
+class Spread(Document):
+    """A figure over the validation folds."""
+
+    mean: float
+    deviation: float
+    folds: tuple[float, ...]
+
+
+class Comparison(Document):
+    """The chosen parameters against the estimator's defaults, on the same folds."""
+
+    metric: str
+    chosen: Spread
+    default: Spread
+    difference: Interval
+    """chosen - default, paired by fold, corrected for folds that share rows (Nadeau and Bengio)."""
+
+
+class Candidate(Document):
+    """One set of parameters of the search, and what it came to on the folds."""
+
+    parameters: dict[str, Any]
+    score: float
+    standard_error: float
+    size: int
+    """Nodes of all trees, or coefficients that are not 0: what the one-standard-error rule keeps small."""
+
+
+class SearchReport(Document):
+    method: str
+    metric: str
+    trials: int
+    pruned: int
+    resumed: int
+    """Trials that an earlier run had left."""
+    seconds: float
+    best: Candidate
+    chosen: Candidate
+    """The smallest within one standard error of the best that is not worse than the defaults."""
+    reason: str
+    """Why it was chosen."""
+    candidates: tuple[Candidate, ...]
+    against_default: tuple[Comparison, ...]
+
+
+class Calibration(Document):
+    """The choice between the estimator's probabilities and calibrated ones, by log loss on the folds."""
+
+    method: Literal["none", "sigmoid", "isotonic", "temperature"]
+    reason: str
+    log_loss: dict[str, float]
+    """By method."""
+
+
+class Threshold(Document):
+    """Above which probability the positive label is taken; None for more than two labels."""
+
+    value: float
+    objective: str
+    reason: str
+    scores: dict[str, float]
+    """The objective on the folds: at the chosen threshold and at the target's."""
+
+
+class TrainingReport(Document):
+    """training.json: how the model came to be."""
+
+    rows: int
+    estimator: str
+    parameters: dict[str, Any]
+    features: tuple[str, ...]
+    """Those that the model reads."""
+    folds: int
+    cross_validation: dict[str, Spread]
+    search: SearchReport | None
+    calibration: Calibration
+    threshold: Threshold | None
+    libraries: dict[str, str]
+    git_commit: str | None
+    trained_at: datetime
+    size: int
+
+
+# ---- evaluate
+
+
+class Curve(Document):
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+class CalibrationBin(Document):
+    rows: int
+    predicted: float
+    observed: Interval
+
+
+class Evaluation(Document):
+    """metrics.json: the test split, with bootstrap intervals."""
+
+    rows: int
+    labels: tuple[str, ...]
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    confidence: float
+    resamples: int
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    """Rows are the true labels and columns the predicted ones, in the order of `labels`."""
+
+
+class Curves(Document):
+    """curves.json: by label; of two labels, only of the positive one."""
+
+    roc: dict[str, Curve]
+    """False positive rate → true positive rate."""
+    precision_recall: dict[str, Curve]
+    """Recall → precision."""
+    lift: dict[str, Curve]
+    """Share of the rows, the likeliest first → how many times as many positives as by chance."""
+    calibration: dict[str, tuple[CalibrationBin, ...]]
+
+
+class Slice(Document):
+    """The test rows that share a category, a band of a number, or several of these."""
+
+    features: tuple[str, ...]
+    levels: tuple[str, ...]
+    rows: int
+    positives: int | None
+    """Rows whose true label is the positive one; None for more than two labels."""
+    metrics: dict[str, Interval]
+    """Those of SLICE_METRICS that the rows allow: no ROC AUC where all have one label."""
+
+
+class Slices(Document):
+    """slices.json."""
+
+    minimum_rows: int
+    too_small: int
+    """Slices left out because they have fewer rows."""
+    slices: tuple[Slice, ...]
+
+
+class Group(Document):
+    level: str
+    rows: int
+    selection_rate: Interval
+    true_positive_rate: Interval | None
+    false_positive_rate: Interval | None
+    false_negative_rate: Interval | None
+    disparities: dict[str, Interval]
+    """FAIRNESS_METRICS: this group's rate minus the reference group's, or divided by it.
+
+    None for the reference group itself. A ratio of two rates that are 0 is 1; one to a rate of 0 is left out.
+    """
+    four_fifths: bool
+    """Whether the selection rate is at least 80 % of the reference group's, and not above 125 %."""
+
+
+class Protected(Document):
+    feature: str
+    reference: str
+    groups: tuple[Group, ...]
+
+
+class Fairness(Document):
+    """fairness.json."""
+
+    protected: tuple[Protected, ...]
+
+
+class Importance(Document):
+    feature: str
+    drop: Interval
+    """By how much the ROC AUC falls when the feature's values are shuffled."""
+
+
+class Dependence(Document):
+    feature: str
+    values: tuple[str, ...]
+    numbers: tuple[float, ...] | None
+    """The values of a number; None for a category."""
+    scores: tuple[float, ...]
+    """Mean probability of the positive (or last) label, were every row to have the value."""
+
+
+class Explanation(Document):
+    """importance.json."""
+
+    importance: tuple[Importance, ...]
+    dependence: tuple[Dependence, ...]
+
+
+# ---- check-model
+
+
+class Verdict(Document):
+    """A gate or a check of behaviour, and whether it was kept."""
+
+    kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
+    name: str
+    kept: bool
+    sentence: str
+    """What was found, what is allowed, and by how much it is missed."""
+
+
+class ModelReport(Document):
+    """model-checks.json."""
+
+    verdicts: tuple[Verdict, ...]
+    bytes: int
+    microseconds: float
+
+    @property
+    def broken(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if not each.kept)
+
+
+class Answer(Document):
+    """A row and its answer, as the service gives it."""
+
+    row: dict[str, Value]
+    label: str
+    probability: float
+
+
+def need(path: Path, command: str) -> Path:
+    """Return `path`; raise BuildError, with the command that makes it, when it is not there."""
+    if not path.exists():
+        raise BuildError(f"{path} is not there; run `{command}` first.")
+    return path

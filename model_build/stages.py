@@ -1,0 +1,144 @@
+"""What a stage of the pipeline is: a command with declared inputs and outputs, which runs only if it must."""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from app.contract import sha256
+from model_build.data import Wanted
+from model_build.documents import need
+from model_build.progress import Progress
+from model_build.spec import ModelSpec
+
+LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
+"""What a baked model names as the libraries that made it."""
+TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "matplotlib", "optuna", "pandera", "scipy")
+"""What other outputs of the stages depend on too."""
+CODE = Path(__file__).parent
+NOT_CODE = frozenset({".pyc", ".txt", ".yaml"})
+"""Suffixes of caches, requirements and specs, which lie beside the code; a spec counts by its sections."""
+SHARED_CODE = ("errors", "features", "contract", "parts", "schemas", "model")
+"""The modules of the service that the training script shares."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the training script for one spec."""
+
+    spec: ModelSpec
+    directory: Path
+    """Where the stages leave what they make: build/NAME."""
+    data_directory: Path
+    progress: Progress
+    wanted: Wanted = "auto"
+    search: bool = False
+    """Whether training looks for better parameters, as training.search of the spec says."""
+    deployed: str | None = None
+    """The model that the new one must not be worse than, in place of the one that the spec names."""
+
+    def path(self, name: str) -> Path:
+        return self.directory / name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command; unchanged sections, inputs, code and libraries mean unchanged outputs."""
+
+    name: str
+    run: Callable[[Job, list[str]], None]
+    sections: tuple[str, ...]
+    """The parts of the spec that it reads."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: Callable[[Job], Any] = lambda _: None
+    """What else matters to it: of the command line, or the checksum of the spec."""
+    reads_the_world: Callable[[Job], bool] = lambda _: False
+    """Whether it reads what isn't declared, a download or a running service, and so always runs."""
+
+
+@contextmanager
+def alone(job: Job) -> Iterator[None]:
+    """Hold the build directory, so that no two runs mix what they make; a second one waits."""
+    job.directory.mkdir(parents=True, exist_ok=True)
+    with job.path(".lock").open("w") as file:  # the lock goes when it is closed, or we are killed
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            job.progress.say(f"Another run is at work in {job.directory}; this one waits until it is done.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
+    """Run a stage, unless what it would make is there already; its inputs are taken as they are.
+
+    Raises:
+        BuildError: an input is not there; or what the stage itself raises. Of its outputs there are then only
+            those that it wrote before, a report for instance, and the next run does not trust them.
+    """
+    for maker in makers:
+        for name in stage.inputs:
+            if name in maker.outputs:
+                need(job.path(name), f"python -m model_build {maker.name}")
+    job.directory.mkdir(parents=True, exist_ok=True)
+    stamp = job.path(f".{stage.name}.json")
+    fingerprint = _fingerprint(stage, job)
+    with job.progress.step(stage.name) as notes:
+        if not stage.reads_the_world(job) and _is_current(stage, job, stamp, fingerprint):
+            notes.append("unchanged")
+            return
+        for path in (stamp, *map(job.path, stage.outputs)):
+            path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
+        stage.run(job, notes)
+        outputs = {name: _hash(job.path(name)) for name in stage.outputs}
+        stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
+
+
+def _is_current(stage: Stage, job: Job, stamp: Path, fingerprint: str) -> bool:
+    try:
+        found = json.loads(stamp.read_bytes())
+        return bool(
+            found["fingerprint"] == fingerprint
+            and found["outputs"] == {name: _hash(job.path(name)) for name in stage.outputs}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _fingerprint(stage: Stage, job: Job) -> str:
+    tree = job.spec.model_dump(mode="json", include=set(stage.sections))
+    parts = {
+        "stage": stage.name,
+        "sections": tree,
+        "options": stage.options(job),
+        "inputs": {name: _hash(job.path(name)) for name in stage.inputs},
+        "code": _code(),
+        "libraries": _libraries(),
+    }
+    return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Return a checksum of all that trains: any of it may change any output."""
+    files = [path for path in CODE.rglob("*") if path.is_file() and path.suffix not in NOT_CODE]
+    files += [CODE.parent / "app" / f"{name}.py" for name in SHARED_CODE]
+    contents = {str(path.relative_to(CODE.parent)): sha256(path.read_bytes()) for path in files}
+    return sha256(json.dumps(contents, sort_keys=True).encode())
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    return {name: version(name) for name in TOOLS}

@@ -1,0 +1,297 @@
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, ClassVar
+
+import joblib
+import pytest
+from rich.console import Console
+
+from model_build import directory, pipeline, spec, stages
+from model_build.errors import BuildError, DataError
+from model_build.progress import Progress
+from model_build.spec import ModelSpec
+from model_build.stages import Job, Stage
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def output() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def job(tiny_spec: ModelSpec, tmp_path: Path, output: StringIO) -> Job:
+    progress = Progress(Console(file=output, width=200))
+    return Job(tiny_spec, tmp_path / "build" / "tiny", tmp_path, progress)
+
+
+class Count:
+    """What a stage does: write how often it ran."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, job: Job, notes: list[str]) -> None:
+        self.runs += 1
+        notes.append(f"run {self.runs}")
+        job.path("out.txt").write_text(f"out of run {self.runs}")
+
+
+@pytest.fixture
+def count() -> Count:
+    return Count()
+
+
+@pytest.fixture
+def stage(count: Count, job: Job) -> Stage:
+    job.directory.mkdir(parents=True)
+    job.path("in.txt").write_text("in")
+    return Stage(
+        "count",
+        count,
+        sections=("split",),
+        inputs=("in.txt",),
+        outputs=("out.txt",),
+        options=lambda job: [job.search, job.spec.sha256 if job.deployed else None],
+    )
+
+
+def respecified(job: Job, old: str, new: str) -> Job:
+    """Return the job of a spec in which `new` stands for `old`."""
+    assert old in TINY
+    path = job.data_directory / "changed.yaml"
+    path.write_text(TINY.replace(old, new))
+    return replace(job, spec=spec.load(str(path)))
+
+
+def test_a_stage_whose_outputs_are_there_is_not_run_again(
+    stage: Stage, job: Job, count: Count, output: StringIO
+) -> None:
+    stages.run(stage, job, [])
+    stages.run(stage, job, [])
+    assert count.runs == 1
+    assert job.path("out.txt").read_text() == "out of run 1"
+    first, second = output.getvalue().splitlines()
+    assert first.endswith("run 1")
+    assert second.endswith("unchanged")
+
+
+def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
+    stages.run(stage, job, [])
+    stages.run(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])
+    assert count.runs == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda job: respecified(job, "seed: 1}", "seed: 2}"), id="section"),
+        pytest.param(lambda job: replace(job, search=True), id="option"),
+        pytest.param(lambda job: job.path("in.txt").write_text("other"), id="input"),
+        pytest.param(lambda job: job.path("out.txt").write_text("out of run 2"), id="tampered output"),
+        pytest.param(lambda job: job.path("out.txt").unlink(), id="deleted output"),
+        pytest.param(lambda job: job.path(".count.json").unlink(), id="deleted stamp"),
+        pytest.param(lambda job: job.path(".count.json").write_text('{"fingerp'), id="stamp cut short"),
+        pytest.param(lambda job: job.path(".count.json").write_text("[]"), id="stamp of another kind"),
+    ],
+)
+def test_a_stage_runs_again_after_a_change(
+    stage: Stage, job: Job, count: Count, change: Callable[[Job], Any]
+) -> None:
+    stages.run(stage, job, [])
+    changed = change(job)
+    job = changed if isinstance(changed, Job) else job
+    stages.run(stage, job, [])
+    assert count.runs == 2
+    stages.run(stage, job, [])
+    assert count.runs == 2
+
+
+@pytest.fixture
+def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A directory that stands for model_build, with app beside it."""
+    code = tmp_path / "code" / "model_build"
+    (code / "templates").mkdir(parents=True)
+    (code / "specs").mkdir()
+    (code.parent / "app").mkdir()
+    for name in stages.SHARED_CODE:
+        (code.parent / "app" / f"{name}.py").touch()
+    monkeypatch.setattr(stages, "CODE", code)
+    forget()
+    return code
+
+
+def forget() -> None:
+    """Have code and libraries looked at again, as a new process does."""
+    stages._code.cache_clear()
+    stages._libraries.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("train.py", 2),
+        ("templates/card.html.jinja", 2),
+        ("../app/model.py", 2),
+        ("../app/server.py", 1),
+        ("specs/other.yaml", 1),
+        ("requirements.txt", 1),
+        ("train.cpython-311.pyc", 1),
+    ],
+)
+def test_only_code_that_trains_runs_a_stage_again(
+    stage: Stage, job: Job, count: Count, code: Path, name: str, runs: int
+) -> None:
+    stages.run(stage, job, [])
+    (code / name).write_text("changed")
+    forget()
+    stages.run(stage, job, [])
+    assert count.runs == runs
+
+
+def test_another_version_of_a_library_runs_a_stage_again(
+    stage: Stage, job: Job, count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget()
+    stages.run(stage, job, [])
+    monkeypatch.setattr(stages, "version", lambda name: "0.0" if name == "scipy" else "1.0")
+    forget()
+    stages.run(stage, job, [])
+    assert count.runs == 2
+
+
+def test_a_stage_that_reads_the_world_always_runs(stage: Stage, job: Job, count: Count) -> None:
+    worldly = replace(stage, reads_the_world=lambda job: job.search)
+    for _ in range(2):
+        stages.run(worldly, replace(job, search=True), [])
+    assert count.runs == 2
+
+
+def test_a_stage_that_fails_leaves_its_report_and_is_run_again(stage: Stage, job: Job, count: Count) -> None:
+    def fail(job: Job, notes: list[str]) -> None:
+        count(job, notes)
+        raise DataError("It is wrong.")
+
+    failing = replace(stage, run=fail)
+    for runs in (1, 2):
+        with pytest.raises(DataError, match=r"^It is wrong\.$"):
+            stages.run(failing, job, [])
+        assert job.path("out.txt").read_text() == f"out of run {runs}"
+        assert not job.path(".count.json").exists()
+
+
+def test_nothing_is_left_of_the_outputs_before_when_a_stage_fails(stage: Stage, job: Job) -> None:
+    def fail(_job: Job, _notes: list[str]) -> None:
+        raise DataError("It is wrong.")
+
+    stages.run(stage, job, [])
+    job.path("in.txt").write_text("other")
+    with pytest.raises(DataError):
+        stages.run(replace(stage, run=fail), job, [])
+    assert sorted(path.name for path in job.directory.iterdir()) == ["in.txt"]
+
+
+def test_an_output_that_is_a_link_is_replaced_and_not_written_through(stage: Stage, job: Job) -> None:
+    cached = job.data_directory / "cached"
+    cached.write_text("of another run")
+    os.link(cached, job.path("out.txt"))
+    stages.run(stage, job, [])
+    assert cached.read_text() == "of another run"
+
+
+def test_a_stage_whose_input_is_missing_names_the_command_that_makes_it(stage: Stage, job: Job) -> None:
+    maker = replace(stage, name="make", inputs=(), outputs=("other.txt", "in.txt"))
+    job.path("in.txt").unlink()
+    with pytest.raises(BuildError) as missing:
+        stages.run(stage, job, [maker])
+    assert str(missing.value) == f"{job.path('in.txt')} is not there; run `python -m model_build make` first."
+
+
+def test_a_second_run_in_the_same_directory_waits(job: Job, output: StringIO) -> None:
+    done: list[str] = []
+
+    def second() -> None:
+        with stages.alone(job):
+            done.append("second")
+
+    with stages.alone(job):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while thread.is_alive() and not output.getvalue():
+            thread.join(0.01)
+        done.append("first")
+    thread.join()
+    assert done == ["first", "second"]
+    assert output.getvalue() == (
+        f"Another run is at work in {job.directory}; this one waits until it is done.\n"
+    )
+
+
+def test_a_run_that_is_alone_can_replace_files_in_the_directory(job: Job) -> None:
+    with stages.alone(job):
+        directory.dump("value", job.path("value.joblib"))
+    assert joblib.load(job.path("value.joblib")) == "value"
+
+
+# The stages of the pipeline
+
+
+def stage_called(name: str) -> Stage:
+    return next(stage for stage in pipeline.STAGES if stage.name == name)
+
+
+def test_the_card_names_the_checksum_of_the_spec_so_any_change_of_the_spec_makes_it_anew(job: Job) -> None:
+    assert stage_called("card").options(job) == job.spec.sha256
+
+
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("check-model", 'gates: {deployed: {model: "s3://models/census"}}'),
+        ("check-data", "data_checks: {reference: {source: {uri: last-year.csv}}}"),
+    ],
+)
+def test_a_comparison_with_what_others_may_change_is_never_skipped(job: Job, name: str, section: str) -> None:
+    reads_the_world = stage_called(name).reads_the_world
+    assert not reads_the_world(job)
+    assert reads_the_world(respecified(job, "estimator:", f"{section}\nestimator:"))
+
+
+def test_a_deployed_model_that_the_command_line_names_is_always_asked(job: Job) -> None:
+    assert stage_called("check-model").reads_the_world(replace(job, deployed="https://census.example"))
+
+
+@pytest.mark.parametrize("stage", pipeline.STAGES, ids=lambda stage: stage.name)
+def test_a_stage_reads_what_stages_before_it_wrote(stage: Stage) -> None:
+    before = pipeline.STAGES[: pipeline.STAGES.index(stage)]
+    made = {name for each in before for name in each.outputs}
+    assert set(stage.inputs) <= made
+    assert not set(stage.outputs) & made
+    assert set(stage.sections) <= set(ModelSpec.model_fields)
+
+
+class Watched(ModelSpec):
+    """A spec that knows which of its sections were read."""
+
+    read: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ModelSpec.model_fields:
+            Watched.read.add(name)
+        return super().__getattribute__(name)
+
+
+def test_a_stage_reads_only_the_sections_that_it_declares(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    job = Job(Watched.model_construct(**dict(tiny_spec)), tmp_path, tiny_data, quiet, "real")
+    undeclared = {}
+    for stage in pipeline.STAGES:
+        Watched.read.clear()
+        stage.run(job, [])
+        undeclared[stage.name] = Watched.read - {*stage.sections, "sha256"}
+    assert undeclared == {stage.name: set() for stage in pipeline.STAGES}
