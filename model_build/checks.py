@@ -1,0 +1,92 @@
+"""Whether the data are what the spec says, and as the reference is: every violation, in one report."""
+
+from collections import Counter
+
+import pandas as pd
+
+from model_build import leakage, misfits, shifts
+from model_build.documents import Cleaning, DataReport, Finding
+from model_build.errors import DataError
+from model_build.misfits import listed, shown
+from model_build.spec import ModelSpec
+
+CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
+
+
+def check(
+    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | None
+) -> DataReport:
+    """Return every violation in the clean rows, whose index is the number of the row in the file.
+
+    Raises:
+        DataError: there are no rows.
+    """
+    if frame.empty:
+        raise DataError("There are no rows.")
+    cells = misfits.cells(spec, frame)
+    typed = misfits.typed(spec, frame)
+    found = [
+        *misfits.findings(spec, frame, cells),
+        *_columns(spec, cleaning),
+        *_duplicates(spec, cleaning),
+        *_cardinality(spec, typed),
+        *leakage.leaks(spec, typed),
+    ]
+    ran = [*CHECKS]
+    if reference is not None and (how := spec.data_checks.reference):
+        found += shifts.shifts(spec, how, frame, typed, reference)
+        ran += shifts.CHECKS
+    counts = Counter(finding.check for finding in found)
+    return DataReport(
+        rows=len(frame),
+        checks={name: counts[name] for name in ran},
+        findings=tuple(found),
+        left_out=misfits.left_out(spec.data_checks, cells),
+    )
+
+
+def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
+    unknown = cleaning.unknown_columns
+    if not unknown:
+        return []
+    count = "1 column is" if len(unknown) == 1 else f"{len(unknown)} columns are"
+    sentence = f"{count} not in the spec, and so not read: {', '.join(unknown)}"
+    return [Finding(check="columns", then=spec.data_checks.columns, column=None, sentence=sentence)]
+
+
+def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
+    how, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
+    if share <= how.maximum_duplicates:
+        return []
+    sentence = (
+        f"{cleaning.duplicates:,} of {cleaning.rows_read:,} rows ({100 * share:.2f} %) are exact duplicates "
+        f"of an earlier one; at most {100 * how.maximum_duplicates:g} % are allowed"
+    )
+    return [
+        Finding(
+            check="duplicates", then=how.duplicates, column=None, sentence=sentence, rows=cleaning.duplicates
+        )
+    ]
+
+
+def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
+    problems = {name: _scarcity(typed[name]) for name in typed}
+    then = spec.data_checks.cardinality
+    return [
+        Finding(check="cardinality", then=then, column=name, sentence=f"{name}: {problem}")
+        for name, problem in problems.items()
+        if problem
+    ]
+
+
+def _scarcity(column: pd.Series) -> str | None:
+    """Say which values are the only one, or in no row, of a column that `typed` returned."""
+    values = column.unique().tolist()
+    if len(values) == 1:
+        return (
+            "every value is missing or unknown" if pd.isna(values[0]) else f"every row has {shown(values[0])}"
+        )
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return None
+    absent = [value for value in column.cat.categories if value not in values]
+    return f"no row has {listed(map(shown, absent), len(absent))}" if absent else None

@@ -1,0 +1,166 @@
+import io
+
+import pandas as pd
+import pytest
+
+from model_build import checks, data
+from model_build.documents import Cleaning, DataReport
+from model_build.errors import DataError
+from model_build.sections import DataChecks, Reference
+from model_build.spec import ModelSpec
+from tests.conftest import loans
+
+ALWAYS = (
+    "types",
+    "categories",
+    "ranges",
+    "missing",
+    "labels",
+    "columns",
+    "duplicates",
+    "cardinality",
+    "leakage",
+)
+STATISTICAL = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
+
+
+def table(text: str) -> pd.DataFrame:
+    """Return a CSV file as `fetch` reads it."""
+    frame = pd.read_csv(io.StringIO(text), dtype=str, skipinitialspace=True, keep_default_na=False)
+    frame.index += 1
+    return frame.rename(columns={"duration-years": "duration_years"})
+
+
+def report(spec: ModelSpec, raw: pd.DataFrame, before: str | None = None, **settings: object) -> DataReport:
+    spec = spec.model_copy(update={"data_checks": DataChecks.model_validate(settings)})
+    frame, cleaning = data.clean(raw, spec, "loans.csv")
+    other = None if before is None else data.clean(table(before), spec, "before.csv")[0]
+    return checks.check(spec, frame, cleaning, other)
+
+
+def test_good_rows_pass_every_check(tiny_spec: ModelSpec) -> None:
+    assert report(tiny_spec, table(loans())) == DataReport(
+        rows=398, checks=dict.fromkeys(ALWAYS, 0), findings=(), left_out=()
+    )
+
+
+def test_a_reference_adds_the_statistical_checks(tiny_spec: ModelSpec) -> None:
+    found = report(tiny_spec, table(loans()), loans(seed=1), reference=Reference())
+    assert found.checks == dict.fromkeys((*ALWAYS, *STATISTICAL), 0)
+
+
+def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
+    raw = table(loans()).assign(colour="red", shape="round")
+    raw.loc[3, "duration_years"] = "99"
+    raw.loc[[4, 8], "grade"] = "D"
+    raw.loc[5, "secured"] = ""
+    raw.loc[6, "rate"] = "two"
+    raw.loc[7, "paid"] = "Yes"
+    raw.loc[21:40] = raw.loc[1:20].to_numpy()
+    found = report(tiny_spec, raw, loans(seed=1).replace("?", "A"), reference=Reference())
+    assert [(each.check, each.column, each.then, each.rows, each.examples) for each in found.findings] == [
+        ("ranges", "years", "fail", 1, (3,)),
+        ("types", "rate", "fail", 1, (6,)),
+        ("categories", "grade", "fail", 2, (4, 8)),
+        ("types", "secured", "fail", 1, (5,)),
+        ("labels", "paid", "fail", 1, (7,)),
+        ("columns", None, "warn", None, ()),
+        ("duplicates", None, "warn", 22, ()),
+        ("chi_squared", "grade", "warn", None, ()),
+        ("missing_rates", "grade", "warn", None, ()),
+    ]
+    assert found.checks == {
+        "types": 2,
+        "categories": 1,
+        "ranges": 1,
+        "missing": 0,
+        "labels": 1,
+        "columns": 1,
+        "duplicates": 1,
+        "cardinality": 0,
+        "leakage": 0,
+        "kolmogorov_smirnov": 0,
+        "chi_squared": 1,
+        "missing_rates": 1,
+    }
+
+
+def test_the_report_survives_being_written_and_read(tiny_spec: ModelSpec) -> None:
+    raw = table(loans()).assign(duration_years="99")
+    found = report(tiny_spec, raw, loans(), reference=Reference())
+    assert DataReport.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("colour",), "1 column is not in the spec, and so not read: colour"),
+        (("colour", "shape"), "2 columns are not in the spec, and so not read: colour, shape"),
+    ],
+)
+def test_columns_that_the_spec_does_not_know_are_named(
+    tiny_spec: ModelSpec, names: tuple[str, ...], sentence: str
+) -> None:
+    (finding,) = report(tiny_spec, table(loans()).assign(**dict.fromkeys(names, "1"))).findings
+    assert (finding.check, finding.sentence, finding.then) == ("columns", sentence, "warn")
+
+
+def test_more_duplicates_than_the_spec_allows_are_counted(tiny_spec: ModelSpec) -> None:
+    raw = table(loans())
+    raw.loc[1:20] = raw.loc[21:40].to_numpy()
+    (finding,) = report(tiny_spec, raw, duplicates="fail").findings
+    assert (finding.check, finding.then, finding.rows) == ("duplicates", "fail", 22)
+    assert finding.sentence == (
+        "22 of 400 rows (5.50 %) are exact duplicates of an earlier one; at most 1 % are allowed"
+    )
+    assert report(tiny_spec, raw, maximum_duplicates=0.055).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({"rate": "2.5"}, ["rate: every row has 2.5"]),
+        ({"rate": "n/a"}, ["rate: every value is missing or unknown"]),
+        ({"secured": "true"}, ["secured: every row has true"]),
+        ({"grade": "A"}, ["grade: every row has 'A'"]),
+        ({"paid": "no"}, ["paid: every row has 'no'"]),
+        ({"rate": "1", "paid": "yes"}, ["rate: every row has 1", "paid: every row has 'yes'"]),
+    ],
+)
+def test_a_column_with_one_value_is_named(
+    tiny_spec: ModelSpec, changes: dict[str, str], sentences: list[str]
+) -> None:
+    found = report(tiny_spec, table(loans()).assign(**changes)).findings
+    assert [each.sentence for each in found if each.check == "cardinality"] == sentences
+
+
+def test_categories_and_labels_that_no_row_has_are_one_finding_of_their_column(tiny_spec: ModelSpec) -> None:
+    raw = table(loans()).replace({"grade": {"B": "A", "C": "?"}})
+    target = tiny_spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
+    found = report(tiny_spec.model_copy(update={"target": target}), raw, maximum_duplicates=1)
+    assert [each.sentence for each in found.findings] == [
+        "grade: no row has 'B', 'C'",
+        "paid: no row has 'late'",
+    ]
+    assert found.checks["cardinality"] == 2
+
+
+def test_a_feature_that_is_the_target_in_disguise_fails(tiny_spec: ModelSpec) -> None:
+    raw = table(loans())
+    found = report(tiny_spec, raw.assign(secured=raw["paid"])).findings
+    assert [(each.check, each.column, each.then) for each in found] == [("leakage", "secured", "fail")]
+
+
+def test_rows_that_a_warning_is_about_are_left_out(tiny_spec: ModelSpec) -> None:
+    raw = table(loans())
+    raw.loc[[3, 9], "duration_years"] = "99"
+    raw.loc[9, "grade"] = "D"
+    found = report(tiny_spec, raw, ranges="warn", categories="warn")
+    assert [each.then for each in found.findings] == ["warn", "warn"]
+    assert found.left_out == (3, 9)
+
+
+def test_a_file_without_rows_is_refused(tiny_spec: ModelSpec) -> None:
+    nothing = Cleaning(rows_read=0, rows=0, duplicates=0, unknown_columns=(), missing={})
+    with pytest.raises(DataError, match=r"^There are no rows\.$"):
+        checks.check(tiny_spec, pd.DataFrame(), nothing, None)

@@ -1,0 +1,176 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model_build import misfits
+from model_build.documents import Finding
+from model_build.sections import Reference
+from model_build.shifts import shifts
+from model_build.spec import ModelSpec
+
+ROWS = 1000
+
+
+def frame(rows: int = ROWS, seed: int = 0, **columns: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    usual = {
+        "years": rng.integers(1, 31, rows).astype(float),
+        "rate": np.where(rng.random(rows) < 0.1, np.nan, rng.uniform(0, 20, rows)),
+        "grade": rng.choice(["A", "B", "C"], rows),
+        "secured": rng.random(rows) < 0.5,
+        "paid": rng.choice(["no", "yes"], rows, p=[0.3, 0.7]),
+    }
+    return pd.DataFrame(usual | columns, index=range(1, rows + 1)).astype(object)
+
+
+def found(
+    spec: ModelSpec, now: pd.DataFrame, before: pd.DataFrame, how: Reference | None = None
+) -> list[Finding]:
+    return shifts(spec, how or Reference(), now, misfits.typed(spec, now), before)
+
+
+def shares(*counts: tuple[object, int]) -> list[object]:
+    return [value for value, count in counts for _ in range(count)]
+
+
+def test_other_rows_of_the_same_kind_are_no_shift(tiny_spec: ModelSpec) -> None:
+    assert found(tiny_spec, frame(seed=1), frame(seed=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "now", "before", "check", "sentence"),
+    [
+        (
+            "years",
+            shares((2.0, 300), (10.0, 700)),
+            shares((2.0, 500), (10.0, 500)),
+            "kolmogorov_smirnov",
+            "years: 30.0 % are at most 2, 50.0 % in the reference "
+            "(Kolmogorov-Smirnov's D of 0.200, p < 0.0001; below 0.1 is allowed)",
+        ),
+        (
+            "grade",
+            shares(("A", 300), ("B", 300), ("C", 400)),
+            shares(("A", 300), ("B", 500), ("C", 200)),
+            "chi_squared",
+            "grade: 40.0 % are 'C', 20.0 % in the reference "
+            "(Cramér's V of 0.242, p < 0.0001; below 0.1 is allowed)",
+        ),
+        (
+            "secured",
+            shares((True, 600), (False, 400)),
+            shares((True, 400), (False, 600)),
+            "chi_squared",
+            "secured: 40.0 % are false, 60.0 % in the reference "
+            "(Cramér's V of 0.200, p < 0.0001; below 0.1 is allowed)",
+        ),
+        (
+            "rate",
+            shares((None, 80), (5.0, 920)),
+            shares((5.0, 1000)),
+            "missing_rates",
+            "rate: 8.0 % are missing, 0.0 % in the reference "
+            "(a difference of 0.080, p < 0.0001; below 0.05 is allowed)",
+        ),
+        (
+            "paid",
+            shares(("no", 900), ("yes", 100)),
+            shares(("no", 700), ("yes", 300)),
+            "chi_squared",
+            "paid: 10.0 % are 'yes', 30.0 % in the reference "
+            "(Cramér's V of 0.250, p < 0.0001; below 0.1 is allowed)",
+        ),
+    ],
+)
+def test_a_shift_is_named_with_its_figures(
+    tiny_spec: ModelSpec, column: str, now: Any, before: Any, check: str, sentence: str
+) -> None:
+    (finding,) = found(tiny_spec, frame(**{column: now}), frame(**{column: before}))
+    assert finding.sentence == sentence
+    assert (finding.check, finding.column, finding.then) == (check, column, "warn")
+    assert finding.statistic is not None
+    assert finding.p_value is not None
+    assert finding.p_value < 1e-4
+
+
+def test_a_shift_fails_if_the_spec_says_so(tiny_spec: ModelSpec) -> None:
+    (finding,) = found(tiny_spec, frame(years=2.0), frame(years=3.0), Reference(then="fail"))
+    assert finding.then == "fail"
+
+
+def test_statistic_and_p_value_are_those_of_the_tests(tiny_spec: ModelSpec) -> None:
+    (finding,) = found(
+        tiny_spec,
+        frame(20, grade=shares(("A", 15), ("B", 5)), years=1.0),
+        frame(20, grade=shares(("A", 3), ("B", 17)), years=1.0),
+        Reference(alpha=0.05),
+    )
+    assert finding.statistic == pytest.approx(20 * 20 * 40 * (15 * 17 - 5 * 3) ** 2 / (18 * 22 * 20**4))
+    assert finding.p_value == pytest.approx(0.000137, abs=1e-6)
+    assert finding.sentence == (
+        "grade: 75.0 % are 'A', 15.0 % in the reference (Cramér's V of 0.603, p 0.0001; below 0.1 is allowed)"
+    )
+
+
+def test_a_small_shift_is_let_be_however_certain(tiny_spec: ModelSpec) -> None:
+    now, before = shares((1.0, 9000), (2.0, 1000)), shares((1.0, 8500), (2.0, 1500))
+    one, other = (frame(10_000, years=years) for years in (now, before))
+    assert found(tiny_spec, one, other) == []
+    (finding,) = found(tiny_spec, one, other, Reference(smallest_shift=0.05))
+    assert finding.column == "years"
+
+
+def test_a_large_shift_is_let_be_if_it_may_be_chance(tiny_spec: ModelSpec) -> None:
+    rows = [frame(10, grade=shares(("A", count), ("B", 10 - count))) for count in (7, 3)]
+    assert found(tiny_spec, *rows) == []
+
+
+def test_the_chance_of_a_false_alarm_is_shared_among_all_tests(tiny_spec: ModelSpec) -> None:
+    now = frame(100, years=shares((1.0, 66), (2.0, 34)), rate=None, grade=None, secured=True, paid="no")
+    before = frame(100, years=shares((1.0, 44), (2.0, 56)), rate=None, grade=None, secured=True, paid="no")
+    (alone,) = found(tiny_spec, now, before, Reference(alpha=0.02))
+    assert alone.p_value == pytest.approx(0.0132, abs=1e-4)
+    others = {"rate": 1.0, "grade": shares(("A", 50), ("B", 50))}
+    assert found(tiny_spec, now.assign(**others), before.assign(**others), Reference(alpha=0.02)) == []
+
+
+def test_the_size_of_a_shift_does_not_depend_on_how_many_rows_the_reference_has(tiny_spec: ModelSpec) -> None:
+    now = frame(1000, grade=shares(("A", 650), ("B", 350)))
+    sentences = [
+        found(tiny_spec, now, frame(2 * rows, grade=shares(("A", rows), ("B", rows))))[0].sentence
+        for rows in (500, 20_000)
+    ]
+    figures = (
+        "35.0 % are 'B', 50.0 % in the reference (Cramér's V of 0.152, p < 0.0001; below 0.1 is allowed)"
+    )
+    assert sentences == [f"grade: {figures}"] * 2
+
+
+def test_rare_categories_are_tested_together(tiny_spec: ModelSpec) -> None:
+    others: dict[str, Any] = {"years": 1.0, "rate": None, "secured": True, "paid": "no"}
+    now = frame(100, grade=shares(("A", 82), ("B", 9), ("C", 9)), **others)
+    before = frame(40, grade="A", **others)
+    (finding,) = found(tiny_spec, now, before, Reference(alpha=0.05))
+    assert finding.sentence == (
+        "grade: 18.0 % are a rare category, 0.0 % in the reference "
+        "(Cramér's V of 0.314, p 0.0040; below 0.1 is allowed)"
+    )
+
+
+def test_too_few_rare_rows_are_tested_with_the_next_commonest(tiny_spec: ModelSpec) -> None:
+    now = frame(100, grade=shares(("A", 70), ("B", 29), ("C", 1)))
+    before = frame(100, grade=shares(("A", 30), ("B", 70)))
+    (finding,) = found(tiny_spec, now, before)
+    assert finding.statistic == pytest.approx(32.0)
+
+
+def test_what_has_no_values_on_one_side_is_only_missing(tiny_spec: ModelSpec) -> None:
+    checks = [(each.check, each.column) for each in found(tiny_spec, frame(rate=None, grade=None), frame())]
+    assert checks == [("missing_rates", "rate"), ("missing_rates", "grade")]
+
+
+def test_cells_that_do_not_fit_are_neither_compared_nor_missing(tiny_spec: ModelSpec) -> None:
+    now = frame(years=shares((5.0, 500), ("x", 500)), grade=shares(("A", 500), ("D", 500)))
+    assert found(tiny_spec, now, frame(years=5.0, grade="A")) == []
