@@ -1,57 +1,67 @@
 """How good the probabilities of the test split are."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from sklearn import metrics
 
 from app.contract import Positions, Probabilities, Target
-
-METRICS = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-)
+from model_build.documents import Evaluation
+from model_build.errors import DataError
+from model_build.intervals import bootstrap, intervals
+from model_build.sections import METRICS, EvaluationPlan
+from model_build.weighted import Scored, measure
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What metrics.json holds."""
-
-    rows: int
-    labels: tuple[str, ...]
-    metrics: dict[str, float]
-    confusion_matrix: list[list[int]]
-    """Rows are the true labels and columns the predicted ones, in the order of `labels`."""
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def evaluate(target: Target, truth: Positions, probabilities: Probabilities) -> Evaluation:
+def evaluate(
+    target: Target, plan: EvaluationPlan, truth: Positions, probabilities: Probabilities, seed: int
+) -> Evaluation:
     """Score probabilities [N, labels] against the true label positions [N].
 
     With more than two labels, the metrics that are about one label are averaged over all (macro).
+
+    Raises:
+        DataError: a label of the target has no row.
     """
-    predicted = target.decide(probabilities)
-    positions = range(len(target.labels))
-    values = (
-        _of_labels(target, truth, predicted)
-        | _of_scores(target, truth, probabilities)
-        | {"log_loss": metrics.log_loss(truth, probabilities, labels=positions)}
-    )
+    values = figures(target, truth, probabilities)
+    scored = Scored(target, truth, probabilities)
+    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), truth, plan.resamples, seed)
     return Evaluation(
         rows=len(truth),
         labels=target.labels,
-        metrics={name: float(values[name]) for name in METRICS},
-        confusion_matrix=metrics.confusion_matrix(truth, predicted, labels=positions).tolist(),
+        metrics=values,
+        intervals=intervals(METRICS, list(values.values()), estimates, plan.confidence),
+        confidence=plan.confidence,
+        resamples=plan.resamples,
+        confusion_matrix=metrics.confusion_matrix(
+            truth, target.decide(probabilities), labels=range(len(target.labels))
+        ).tolist(),
     )
+
+
+def figures(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
+    """Return every metric of METRICS.
+
+    Raises:
+        DataError: a label of the target has no row.
+    """
+    absent = set(range(len(target.labels))) - set(truth.tolist())
+    if absent:
+        names = ", ".join(target.labels[position] for position in sorted(absent))
+        raise DataError(f"There is no row to score with {target.name} {names}.")
+    values = (
+        _of_labels(target, truth, target.decide(probabilities))
+        | _of_scores(target, truth, probabilities)
+        | {
+            "log_loss": metrics.log_loss(truth, probabilities, labels=range(len(target.labels))),
+            "calibration_error": calibration_error(target, truth, probabilities),
+        }
+    )
+    return {name: float(values[name]) for name in METRICS}
+
+
+def calibration_error(target: Target, truth: Positions, probabilities: Probabilities) -> float:
+    """Return the expected calibration error over equal-count bins; of more than two labels, their mean."""
+    once = np.ones((len(truth), 1))
+    return float(measure(Scored(target, truth, probabilities), once, ["calibration_error"]).item())
 
 
 def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:
@@ -66,6 +76,7 @@ def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[s
     )
     return {
         "accuracy": metrics.accuracy_score(truth, predicted),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted),
         "precision": precision,
         "recall": recall,
         "f1": f1,

@@ -1,18 +1,23 @@
-import json
 from math import log
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.contract import Target
-from model_build import export
-from model_build.evaluate import METRICS, evaluate
+from app.contract import Positions, Probabilities, Target
+from model_build.documents import Evaluation, Interval
+from model_build.errors import DataError
+from model_build.evaluate import evaluate, figures
+from model_build.sections import METRICS, EvaluationPlan
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
+MORE = Target(name="paid", labels=("none", "some", "all"))
+PLAN = EvaluationPlan(resamples=200)
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 YES = np.array([0.1, 0.5, 0.8, 0.3, 0.7, 0.6, 0.4, 0.2])
 BINARY_METRICS = {
     "accuracy": 5 / 8,
+    "balanced_accuracy": 5 / 8,
     "precision": 2 / 3,
     "recall": 2 / 4,
     "f1": 4 / 7,
@@ -20,74 +25,122 @@ BINARY_METRICS = {
     "average_precision": (1 / 2 + 2 / 3 + 3 / 5 + 4 / 7) / 4,
     "log_loss": -sum(map(log, [0.9, 0.5, 0.2, 0.7, 0.7, 0.6, 0.4, 0.2])) / 8,
     "brier": 0.28,
+    "calibration_error": (0.1 + 0.5 + 0.8 + 0.3 + 0.3 + 0.4 + 0.6 + 0.8) / 8,
 }
 
 
+def score(
+    truth: Positions, probabilities: Probabilities, target: Target = BINARY, plan: EvaluationPlan = PLAN
+) -> Evaluation:
+    return evaluate(target, plan, truth, probabilities, seed=1)
+
+
+def two(yes: Probabilities) -> Probabilities:
+    return np.column_stack([1 - yes, yes])
+
+
+def census(rows: int, seed: int = 0) -> tuple[Positions, Probabilities]:
+    """Return labels, a quarter of them positive, and probabilities that are calibrated."""
+    rng = np.random.default_rng(seed)
+    yes = rng.beta(0.5, 1.5, rows)
+    return (rng.random(rows) < yes).astype(np.intp), two(yes)
+
+
 def test_two_labels_are_scored_for_the_positive_one() -> None:
-    found = evaluate(BINARY, TRUTH, np.column_stack([1 - YES, YES])).document()
-    assert found == {
-        "rows": 8,
-        "labels": ("no", "yes"),
-        "metrics": pytest.approx(BINARY_METRICS),
-        "confusion_matrix": [[3, 1], [2, 2]],
-    }
-    assert tuple(found["metrics"]) == METRICS
+    found = score(TRUTH, two(YES))
+    assert (found.rows, found.labels, found.confidence, found.resamples) == (8, ("no", "yes"), 0.95, 200)
+    assert found.metrics == pytest.approx(BINARY_METRICS)
+    assert found.confusion_matrix == ((3, 1), (2, 2))
+    assert tuple(found.metrics) == tuple(found.intervals) == METRICS
 
 
 def test_the_positive_label_may_be_the_first() -> None:
     target = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.6)
-    assert evaluate(target, 1 - TRUTH, np.column_stack([YES, 1 - YES])).document() == {
-        "rows": 8,
-        "labels": ("yes", "no"),
-        "metrics": pytest.approx(BINARY_METRICS),
-        "confusion_matrix": [[2, 2], [1, 3]],
-    }
+    found = score(1 - TRUTH, np.column_stack([YES, 1 - YES]), target)
+    assert found.metrics == pytest.approx(BINARY_METRICS)
+    assert found.confusion_matrix == ((2, 2), (1, 3))
 
 
 @pytest.mark.parametrize(
     ("threshold", "confusion_matrix"),
-    [(0.15, [[1, 3], [0, 4]]), (0.6, [[3, 1], [2, 2]]), (0.61, [[3, 1], [3, 1]]), (0.85, [[4, 0], [4, 0]])],
+    [(0.15, ((1, 3), (0, 4))), (0.6, ((3, 1), (2, 2))), (0.61, ((3, 1), (3, 1))), (0.85, ((4, 0), (4, 0)))],
 )
 def test_the_label_is_positive_from_the_threshold_on(
-    threshold: float, confusion_matrix: list[list[int]]
+    threshold: float, confusion_matrix: tuple[tuple[int, ...], ...]
 ) -> None:
-    target = BINARY.model_copy(update={"threshold": threshold})
-    found = evaluate(target, TRUTH, np.column_stack([1 - YES, YES]))
+    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": threshold}))
     assert found.confusion_matrix == confusion_matrix
-    unmoved = {"roc_auc", "average_precision", "log_loss", "brier"}
+    unmoved = {"roc_auc", "average_precision", "log_loss", "brier", "calibration_error"}
     assert {name: found.metrics[name] for name in unmoved} == pytest.approx(
         {name: BINARY_METRICS[name] for name in unmoved}
     )
 
 
 def test_the_precision_of_a_label_that_is_never_predicted_is_zero() -> None:
-    target = BINARY.model_copy(update={"threshold": 0.85})
-    found = evaluate(target, TRUTH, np.column_stack([1 - YES, YES])).metrics
-    assert (found["precision"], found["recall"], found["f1"]) == (0, 0, 0)
+    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85}))
+    assert [found.metrics[name] for name in ("precision", "recall", "f1")] == [0, 0, 0]
+    assert found.intervals["precision"] == Interval(value=0, low=0, high=0)
 
 
 def test_more_labels_are_averaged() -> None:
-    target = Target(name="paid", labels=("none", "some", "all"))
     probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
-    assert evaluate(target, np.array([0, 1, 2, 2]), probabilities).document() == {
-        "rows": 4,
-        "labels": ("none", "some", "all"),
-        "metrics": pytest.approx(
-            {
-                "accuracy": 3 / 4,
-                "precision": (1 / 2 + 1 + 1) / 3,
-                "recall": (1 + 1 + 1 / 2) / 3,
-                "f1": (2 / 3 + 1 + 2 / 3) / 3,
-                "roc_auc": (1 + 1 + 3 / 4) / 3,
-                "average_precision": (1 + 1 + 5 / 6) / 3,
-                "log_loss": -sum(map(log, [0.6, 0.5, 0.7, 0.2])) / 4,
-                "brier": (0.26 + 0.38 + 0.14 + 0.98) / 4,
-            }
-        ),
-        "confusion_matrix": [[1, 0, 0], [0, 1, 0], [1, 0, 1]],
-    }
+    found = score(np.array([0, 1, 2, 2]), probabilities, MORE)
+    assert found.metrics == pytest.approx(
+        {
+            "accuracy": 3 / 4,
+            "balanced_accuracy": (1 + 1 + 1 / 2) / 3,
+            "precision": (1 / 2 + 1 + 1) / 3,
+            "recall": (1 + 1 + 1 / 2) / 3,
+            "f1": (2 / 3 + 1 + 2 / 3) / 3,
+            "roc_auc": (1 + 1 + 3 / 4) / 3,
+            "average_precision": (1 + 1 + 5 / 6) / 3,
+            "log_loss": -sum(map(log, [0.6, 0.5, 0.7, 0.2])) / 4,
+            "brier": (0.26 + 0.38 + 0.14 + 0.98) / 4,
+            # "some" has two rows of 0.3, which share a bin
+            "calibration_error": ((0.4 + 0.2 + 0.1 + 0.5) + (0.6 + 0.5 + 0.2) + (0.1 + 0.3 + 0.3 + 0.8)) / 12,
+        }
+    )
+    assert found.confusion_matrix == ((1, 0, 0), (0, 1, 0), (1, 0, 1))
 
 
-def test_the_document_is_plain_json() -> None:
-    document = evaluate(BINARY, TRUTH, np.column_stack([1 - YES, YES])).document()
-    assert json.loads(export.to_json(document)) == document | {"labels": ["no", "yes"]}
+def test_the_calibration_error_is_the_mean_distance_over_ten_bins_of_equally_many_rows() -> None:
+    truth, probabilities = census(2000)
+    yes = probabilities[:, 1]
+    bins = np.array_split(np.argsort(yes), 10)
+    distances = [abs(yes[rows].mean() - truth[rows].mean()) for rows in bins]
+    assert figures(BINARY, truth, probabilities)["calibration_error"] == pytest.approx(np.mean(distances))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_hold_the_figure_and_narrow_with_more_rows(seed: int) -> None:
+    few, many = (score(*census(rows, seed)).intervals for rows in (200, 5000))
+    for name in METRICS:
+        assert few[name].low <= few[name].value <= few[name].high
+        assert 0 < many[name].high - many[name].low < few[name].high - few[name].low
+
+
+def test_more_confidence_widens_the_intervals() -> None:
+    truth, probabilities = census(300)
+    sure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.99))
+    unsure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.6))
+    for name in METRICS:
+        outer, inner = sure.intervals[name], unsure.intervals[name]
+        assert outer.low < inner.low < inner.high < outer.high
+
+
+def test_the_same_seed_gives_the_same_document() -> None:
+    truth, probabilities = census(500)
+    assert score(truth, probabilities) == score(truth, probabilities)
+    assert evaluate(BINARY, PLAN, truth, probabilities, seed=2) != score(truth, probabilities)
+
+
+def test_a_label_without_rows_is_named() -> None:
+    with pytest.raises(DataError, match=r"^There is no row to score with paid none, all\.$"):
+        score(np.ones(4, dtype=np.intp), np.full((4, 3), 1 / 3), MORE)
+
+
+def test_the_document_is_read_as_it_was_written(tmp_path: Path) -> None:
+    found = score(TRUTH, two(YES))
+    path = tmp_path / "metrics.json"
+    found.write(path)
+    assert Evaluation.read(path) == found

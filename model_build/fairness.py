@@ -1,0 +1,153 @@
+"""Whether protected groups are treated alike.
+
+Fairlearn's MetricFrame has the rates of the groups. Its own bootstrap takes a third of a second for each
+resample, so the intervals are those of `intervals`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from fairlearn.metrics import (
+    MetricFrame,
+    false_negative_rate,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
+from scipy.sparse import csr_array
+
+from app.contract import Positions, Probabilities, Target
+from app.features import Matrix
+from model_build.documents import Fairness, Group, Interval, Protected
+from model_build.errors import DataError
+from model_build.intervals import Estimates, Weights, bootstrap, intervals
+from model_build.levels import Levels, levels
+from model_build.sections import FAIRNESS_METRICS, EvaluationPlan
+from model_build.spec import ModelSpec
+from model_build.weighted import share, sparse
+
+RATES = {
+    "selection_rate": selection_rate,
+    "true_positive_rate": true_positive_rate,
+    "false_positive_rate": false_positive_rate,
+    "false_negative_rate": false_negative_rate,
+}
+FIGURES = (*RATES, *FAIRNESS_METRICS)
+FOUR_FIFTHS = 0.8
+"""Least ratio of selection rates by the rule of thumb of the EEOC, the employment commission of the US."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """Who has the positive label and who is given it, [N]."""
+
+    is_positive: Mask
+    chosen: Mask
+
+    @cached_property
+    def among(self) -> Mask:
+        """The rows that each of RATES is a share of, [N, rates]."""
+        everyone = np.ones_like(self.chosen)
+        return np.stack([everyone, self.is_positive, ~self.is_positive, self.is_positive], axis=1)
+
+    @cached_property
+    def counted(self) -> Mask:
+        """The rows that it is the share of."""
+        return np.stack([self.chosen, self.chosen, self.chosen, ~self.chosen], axis=1) & self.among
+
+
+def fairness(
+    spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
+) -> Fairness:
+    """Compare the groups of every protected feature of encoded test rows [N, features].
+
+    Raises:
+        DataError: no row is in a reference group.
+    """
+    if target.positive is None:
+        return Fairness(protected=())
+    plan = spec.evaluation
+    positive = target.labels.index(target.positive)
+    outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
+    groups = {
+        feature.name: levels(feature, column, plan.slices.bands)
+        for feature, column in zip(spec.features, matrix.T, strict=True)
+        if feature.name in plan.fairness
+    }
+    return Fairness(
+        protected=tuple(
+            _protected(name, groups[name], outcomes, plan, spec.split.seed) for name in plan.fairness
+        )
+    )
+
+
+def _protected(name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationPlan, seed: int) -> Protected:
+    reference = plan.fairness[name]
+    present = np.unique(groups.of_row)
+    names = [groups.names[position] for position in present]
+    if reference not in names:
+        raise DataError(f"There is no test row with {name} {reference}, the group to compare others with.")
+    base = names.index(reference)
+    in_group = groups.of_row[:, None] == present
+    counted, among = _lines(outcomes.counted, in_group), _lines(outcomes.among, in_group)
+
+    def statistic(weights: Weights) -> Estimates:
+        rates = share(counted @ weights, among @ weights)
+        return _with_disparities(rates.reshape(len(names), len(RATES), -1), base)
+
+    values = _with_disparities(_rates(outcomes, groups.of_row, in_group), base)
+    estimates = bootstrap(statistic, outcomes.is_positive.astype(np.intp), plan.resamples, seed)
+    figures = zip(names, in_group.sum(axis=0).tolist(), values, estimates, strict=True)
+    return Protected(
+        feature=name,
+        reference=reference,
+        groups=tuple(
+            _group(level, rows, intervals(FIGURES, of_level, resampled, plan.confidence), level == reference)
+            for level, rows, of_level, resampled in figures
+        ),
+    )
+
+
+def _group(level: str, rows: int, found: dict[str, Interval], is_reference: bool) -> Group:
+    ratio = found.get("demographic_parity_ratio")
+    disparities = {} if is_reference else {name: found[name] for name in FAIRNESS_METRICS if name in found}
+    return Group(
+        level=level,
+        rows=rows,
+        selection_rate=found["selection_rate"],
+        true_positive_rate=found.get("true_positive_rate"),
+        false_positive_rate=found.get("false_positive_rate"),
+        false_negative_rate=found.get("false_negative_rate"),
+        disparities=disparities,
+        four_fifths=ratio is not None and _keeps_four_fifths(ratio.value),
+    )
+
+
+def _keeps_four_fifths(ratio: float) -> bool:
+    return FOUR_FIFTHS <= round(ratio, 9) <= 1 / FOUR_FIFTHS  # 0.32 / 0.4 comes out below 0.8
+
+
+def _lines(rows: Mask, in_group: Mask) -> csr_array:
+    """Return what to multiply weights with for sums of rows [N, rates] by group, [groups * rates, N]."""
+    return sparse((in_group[:, :, None] & rows[:, None]).reshape(len(rows), -1))
+
+
+def _rates(outcomes: _Outcomes, of_row: Positions, in_group: Mask) -> Estimates:
+    """Return the rates of every group, [groups, rates]; NaN for a share of no rows."""
+    frame = MetricFrame(
+        metrics=RATES, y_true=outcomes.is_positive, y_pred=outcomes.chosen, sensitive_features=of_row
+    )
+    defined = in_group.T @ outcomes.among
+    return np.where(defined, frame.by_group.sort_index().to_numpy(dtype=float), np.nan)
+
+
+def _with_disparities(rates: Estimates, base: int) -> Estimates:
+    """Add FAIRNESS_METRICS to the rates [groups, rates, ...], against the group at `base`."""
+    reference = np.broadcast_to(rates[base], rates.shape)
+    ratio = np.where((rates == 0) & (reference == 0), 1, share(rates, reference))
+    disparities = np.stack([rates - reference, ratio], axis=2)
+    return np.concatenate([rates, disparities.reshape(len(rates), -1, *rates.shape[2:])], axis=1)

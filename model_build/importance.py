@@ -1,0 +1,88 @@
+"""What the model looks at."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t
+from sklearn.inspection import permutation_importance
+
+from app.contract import Positions
+from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from model_build.documents import Dependence, Explanation, Importance, Interval
+from model_build.levels import Numbers, decimal, named, shown
+from model_build.spec import ModelSpec
+from model_build.weighted import Scored, measure
+
+ROWS = 1000
+"""The most that a partial dependence is the mean of."""
+GRID = 20
+"""The most values of a number that it is found for."""
+
+
+def explain(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> Explanation:
+    """Explain a classifier by encoded test rows [N, features]; the most important features come first."""
+    importance = sorted(_importance(spec, fitted, matrix, truth), key=lambda each: -each.drop.value)
+    sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
+    positions = {feature.name: position for position, feature in enumerate(spec.features)}
+    ranked = [positions[each.feature] for each in importance]
+    top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
+    return Explanation(
+        importance=tuple(importance),
+        dependence=tuple(
+            _dependence(spec, fitted, sample, position, _grid(spec.features[position], matrix[:, position]))
+            for position in top[: spec.evaluation.partial_dependence]
+        ),
+    )
+
+
+def _importance(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> list[Importance]:
+    def roc_auc(model: Any, rows: Matrix, labels: Positions) -> float:
+        scored = Scored(spec.target, labels, model.predict_proba(rows))
+        return float(measure(scored, np.ones((len(rows), 1)), ["roc_auc"]).item())
+
+    found = permutation_importance(
+        fitted,
+        matrix,
+        truth,
+        scoring=roc_auc,
+        n_repeats=spec.evaluation.importance_repeats,
+        random_state=spec.split.seed,
+    )
+    return [
+        Importance(feature=feature.name, drop=_mean(drops, spec.evaluation.confidence))
+        for feature, drops in zip(spec.features, found.importances, strict=True)
+    ]
+
+
+def _mean(drops: npt.NDArray[np.float64], confidence: float) -> Interval:
+    """Return the mean of the repeats; Student's interval is about the shuffles and not the rows."""
+    mean, repeats = float(drops.mean()), len(drops)
+    half = 0.0
+    if repeats > 1:
+        half = float(t.ppf((1 + confidence) / 2, repeats - 1) * drops.std(ddof=1) / repeats**0.5)
+    return Interval(value=mean, low=mean - half, high=mean + half)
+
+
+def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, grid: Numbers) -> Dependence:
+    """Return the mean score of the sample were its column all of one value, for each value of the grid."""
+    target, feature = spec.target, spec.features[position]
+    label = len(target.labels) - 1 if target.positive is None else target.labels.index(target.positive)
+    rows = np.tile(sample, (len(grid), 1))
+    rows[:, position] = np.repeat(grid, len(sample))
+    scores = fitted.predict_proba(rows)[:, label].reshape(len(grid), -1).mean(axis=1)
+    names = named(feature) if isinstance(feature, CategoryFeature | BooleanFeature) else None
+    return Dependence(
+        feature=feature.name,
+        values=names or tuple(map(shown, grid)),
+        numbers=None if names else tuple(map(decimal, grid)),
+        scores=tuple(scores.tolist()),
+    )
+
+
+def _grid(feature: Feature, column: Numbers) -> Numbers:
+    """Return every code, or values of a number spread over those that occur."""
+    if isinstance(feature, CategoryFeature | BooleanFeature):
+        return np.arange(len(named(feature)), dtype=np.float32)
+    distinct = np.unique(column[~np.isnan(column)])
+    return np.unique(np.quantile(distinct, np.linspace(0, 1, GRID), method="nearest"))

@@ -1,0 +1,84 @@
+"""What a feature divides rows into: categories, false and true, bands of a number, and missing values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.contract import Positions
+from app.features import BooleanFeature, CategoryFeature, Feature
+
+MISSING = "missing"
+
+Numbers = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a feature in their order, missing last, and the position of each row's among them."""
+
+    names: tuple[str, ...]
+    of_row: Positions
+
+
+def levels(feature: Feature, column: Numbers, bands: int) -> Levels:
+    """Divide rows by the encoded values [N] of a feature, a number into quantile bands."""
+    if isinstance(feature, CategoryFeature | BooleanFeature):
+        return Levels(named(feature), column.astype(np.intp))
+    values, sizes = np.unique(column[~np.isnan(column)], return_counts=True)
+    ends = _ends(values, sizes, bands)
+    names = _band_names(values, ends)
+    return Levels((*names, MISSING), np.searchsorted(ends, column))  # NaN comes after every end
+
+
+def named(feature: CategoryFeature | BooleanFeature) -> tuple[str, ...]:
+    """Return the levels in the order of their codes."""
+    names = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
+    return names if feature.missing is None else (*names, MISSING)
+
+
+def decimal(number: np.float32) -> float:
+    """Return the shortest decimal that float32 holds as this number: 2.51, not 2.50999999."""
+    return float(str(number))
+
+
+def shown(number: np.float32) -> str:
+    return f"{decimal(number):,.15g}"
+
+
+def _ends(values: Numbers, sizes: npt.NDArray[Any], bands: int) -> Numbers:
+    """Return the largest value of each band, ascending.
+
+    A value that many rows have, as a capital gain of 0, is a band if it would fill one; the runs of values
+    below and above it share the other bands by their rows.
+    """
+    fills = sizes * bands >= sizes.sum()
+    borders = np.flatnonzero(fills[1:] | fills[:-1]) + 1
+    runs = np.split(np.arange(len(values)), borders) if len(values) else []
+    rows_of_others = max(1, sizes[~fills].sum())
+    ends: list[np.float32] = []
+    for run in runs:
+        count = max(1, round((bands - fills.sum()) * sizes[run].sum() / rows_of_others))
+        upper = np.quantile(
+            values[run], np.arange(1, count + 1) / count, weights=sizes[run], method="inverted_cdf"
+        )
+        ends.extend(upper)
+    return np.unique(np.array(ends, dtype=np.float32))
+
+
+def _band_names(values: Numbers, ends: Numbers) -> list[str]:
+    """Name each band by the least and the largest value that occurs in it, the outermost by the inner end."""
+    inner = ends[:-1]
+    lows = [*values[:1], *values[np.searchsorted(values, inner, side="right")]]
+    names: list[str] = []
+    for low, high in zip(lows, ends, strict=True):
+        if low == high:
+            names.append(shown(low))
+        elif low == values[0]:
+            names.append(f"up to {shown(high)}")
+        elif high == values[-1]:
+            names.append(f"above {shown(inner[-1])}")
+        else:
+            names.append(f"{shown(low)} to {shown(high)}")
+    return names

@@ -1,0 +1,77 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.stats
+
+from model_build import intervals as module
+from model_build.documents import Interval
+from model_build.intervals import Estimates, Weights, bootstrap, intervals
+
+TRUTH = np.array([0, 1, 0, 2, 0, 1, 2, 0])
+
+
+def weights_of(truth: npt.NDArray[np.intp], resamples: int = 200, seed: int = 1) -> Weights:
+    return bootstrap(lambda weights: weights, truth, resamples, seed)
+
+
+def test_a_resample_has_as_many_rows_of_every_label_as_there_are() -> None:
+    weights = weights_of(TRUTH)
+    assert weights.shape == (8, 200)
+    for rows in ([0, 2, 4, 7], [1, 5], [3, 6]):
+        assert set(weights[rows].sum(axis=0)) == {len(rows)}
+
+
+def test_every_row_is_drawn_once_on_average_and_left_out_as_often_as_chance_has_it() -> None:
+    weights = weights_of(np.zeros(100, dtype=np.intp), resamples=2000)
+    assert weights.mean(axis=1) == pytest.approx(np.ones(100), abs=0.1)
+    assert (weights == 0).mean() == pytest.approx(0.99**100, abs=0.01)
+
+
+def test_a_seed_gives_its_resamples_again() -> None:
+    assert (weights_of(TRUTH) == weights_of(TRUTH)).all()
+    assert (weights_of(TRUTH, seed=2) != weights_of(TRUTH)).any()
+
+
+def test_the_last_block_may_be_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+
+    def statistic(weights: Weights) -> Estimates:
+        widths.append(weights.shape[1])
+        return np.asarray(weights.mean(axis=0, keepdims=True))
+
+    monkeypatch.setattr(module, "BLOCK", 24)
+    assert bootstrap(statistic, TRUTH, 10, seed=1) == pytest.approx(np.ones((1, 10)))
+    assert widths == [3, 3, 3, 1]
+
+
+def test_more_rows_than_a_block_holds_come_one_resample_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 4)
+    assert weights_of(TRUTH, 3).shape == (8, 3)
+
+
+def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
+    values = np.random.default_rng(0).exponential(size=200)
+    estimates = bootstrap(
+        lambda weights: values[None] @ weights / len(values), np.zeros(200, dtype=np.intp), 5000, seed=1
+    )
+    found = intervals(["mean"], [values.mean()], estimates, 0.9)["mean"]
+    expected = scipy.stats.bootstrap(
+        [values], np.mean, n_resamples=5000, confidence_level=0.9, method="percentile", rng=1
+    ).confidence_interval
+    assert found.value == values.mean()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=0.02)
+
+
+def test_resamples_that_leave_a_figure_undefined_do_not_count() -> None:
+    estimates = np.array([[0.0, 1.0, np.nan, np.nan], [np.nan] * 4, [np.nan] * 4])
+    assert intervals(["a", "b", "c"], [0.5, 0.25, np.nan], estimates, 0.5) == {
+        "a": Interval(value=0.5, low=0.25, high=0.75),
+        "b": Interval(value=0.25, low=0.25, high=0.25),
+    }
+
+
+def test_an_interval_holds_its_figure() -> None:
+    estimates = np.array([[0.3, 0.4], [0.3, 0.4]])
+    found = intervals(["below", "above"], [0.1, 0.9], estimates, 0.9)
+    assert (found["below"].low, found["above"].high) == (0.1, 0.9)
+    assert (found["below"].high, found["above"].low) == pytest.approx((0.395, 0.305))
