@@ -1,0 +1,432 @@
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+import uvicorn
+from moto.server import ThreadedMotoServer
+from onnx.parser import parse_model
+
+from app.contract import Contract, Positions, Provenance, Target
+from app.features import NumberFeature, Row
+from app.main import create_app
+from app.model import Model
+from app.settings import Settings
+from model_build import export, spec
+from model_build.deployed import compare
+from model_build.errors import BuildError
+from model_build.spec import ModelSpec
+
+SPEC = """
+name: sums
+title: Sums
+version: 2.0.0
+description: Is the sum of two numbers above 0?
+data: {sources: [{uri: sums.csv}], licence: none}
+features:
+  - {name: one, type: number, minimum: -9, maximum: 9, title: One, example: 1}
+  - {name: two, type: number, minimum: -9, maximum: 9, title: Two, example: 1}
+target: {name: above, labels: ["no", "yes"], positive: "yes"}
+split: {test: 0.25, seed: 1}
+estimator: {name: logistic_regression}
+evaluation: {resamples: 100}
+"""
+NONE = "For a first deployment, leave out --deployed and gates.deployed.model."
+
+rng = np.random.default_rng(0)
+MATRIX = rng.normal(size=(1200, 2)).astype(np.float32)
+TRUTH: Positions = (MATRIX.sum(axis=1) + rng.normal(size=1200) > 0).astype(np.intp)
+ROWS: list[Row] = [{"one": float(one), "two": float(two)} for one, two in MATRIX]
+BOTH = (1.0, 1.0)  # weights of the two numbers; what is above 0 is their sum
+FIRST = (1.0, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Callable[..., ModelSpec]:
+    """Return the spec with this gate for the deployed model."""
+
+    def load(**gate: Any) -> ModelSpec:
+        path = tmp_path / "sums.yaml"
+        path.write_text(f"{SPEC}gates: {{deployed: {gate}}}\n")
+        return spec.load(str(path))
+
+    return load
+
+
+Sums = Callable[..., ModelSpec]
+
+
+def contract(**changes: Any) -> Contract:
+    provenance: dict[str, Any] = {
+        "data_source": "real",
+        "data_uri": "sums.csv",
+        "data_sha256": None,
+        "rows": 1,
+        "licence": "none",
+        "spec_sha256": "0" * 64,
+        "git_commit": None,
+        "libraries": {},
+        "trained_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    fields: dict[str, Any] = {
+        "name": "sums",
+        "title": "Sums",
+        "description": "",
+        "model_version": "1.0.0",
+        "features": tuple(number(name) for name in ("one", "two")),
+        "target": Target(name="above", labels=("no", "yes"), positive="yes"),
+        "metrics": {},
+        "files": {},
+    }
+    of_data = {name: changes.pop(name) for name in provenance.keys() & changes.keys()}
+    return Contract(**fields | {"provenance": Provenance(**provenance | of_data)} | changes)
+
+
+def number(name: str) -> NumberFeature:
+    return NumberFeature(name=name, type="number", minimum=-9, maximum=9, title=name, example=1)
+
+
+def onnx(weights: tuple[float, ...]) -> bytes:
+    """Return a logistic regression with these weights."""
+    width = len(weights)
+    model: bytes = parse_model(f"""
+        <ir_version: 8, opset_import: ["": 18]>
+        sums (float[N,{width}] features) => (int64[N] labels, float[N,2] probabilities)
+        <float[{width},1] weights = {{{",".join(map(str, weights))}}}, float one = {{1}}>
+        {{
+            logit = MatMul (features, weights)
+            yes = Sigmoid (logit)
+            no = Sub (one, yes)
+            probabilities = Concat <axis = 1> (no, yes)
+            labels = ArgMax <axis = 1, keepdims = 0> (probabilities)
+        }}
+    """).SerializeToString()
+    return model
+
+
+@pytest.fixture(scope="module")
+def good() -> Model:
+    """The new model; it knows both numbers."""
+    return Model(contract(model_version="2.0.0"), onnx(BOTH))
+
+
+def save(directory: Path, weights: tuple[float, ...], **changes: Any) -> Path:
+    """Write a baked model."""
+    directory.mkdir()
+    for name, content in export.files(contract(**changes), onnx(weights), {"metrics.json": b"{}"})[1].items():
+        (directory / name).write_bytes(content)
+    return directory
+
+
+def refusal(sums: Sums, place: str, good: Model) -> str:
+    with pytest.raises(BuildError) as caught:
+        compare(sums(), place, good, ROWS, TRUTH)
+    return str(caught.value)
+
+
+# A directory
+
+
+def test_the_same_model_is_not_worse_by_anything(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", BOTH)
+    for metric in ("roc_auc", "log_loss", "accuracy"):
+        verdict = compare(sums(metric=metric, tolerance=0), str(place), good, ROWS, TRUTH)
+        assert (verdict.kind, verdict.name, verdict.kept) == ("deployed", "deployed", True)
+        figure = verdict.sentence.split()[2].rstrip(",")
+        assert verdict.sentence == (
+            f"{metric} is {figure}, that of the deployed sums 1.0.0 {figure}: "
+            "better by 0.0000 (0.0000 to 0.0000), the gate wants its lower bound at least 0"
+        )
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
+def test_a_better_model_is_kept_and_a_worse_one_is_not(tmp_path: Path, sums: Sums, metric: str) -> None:
+    better, worse = save(tmp_path / "better", BOTH), save(tmp_path / "worse", FIRST)
+    gate = sums(metric=metric, tolerance=0)
+    kept = compare(gate, str(worse), Model.load(better), ROWS, TRUTH)
+    broken = compare(gate, str(better), Model.load(worse), ROWS, TRUTH)
+    assert (kept.kept, broken.kept) == (True, False)
+    assert lead(kept.sentence) == -lead(broken.sentence) > 0.03
+    assert broken.sentence.endswith(f"at least 0: {-low(broken.sentence):.3g} too low")
+
+
+def lead(sentence: str) -> float:
+    return float(sentence.partition("better by ")[2].partition(" ")[0])
+
+
+def low(sentence: str) -> float:
+    return float(sentence.partition("better by ")[2].partition("(")[2].partition(" ")[0])
+
+
+def test_the_whole_interval_must_keep_the_tolerance(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = str(save(tmp_path / "model", (1.0, 0.95)))
+    found = compare(sums(tolerance=0), place, good, ROWS, TRUTH).sentence
+    below, above = -low(found) - 0.0001, -low(found) + 0.0001
+    assert lead(found) > -below
+    assert not compare(sums(tolerance=below), place, good, ROWS, TRUTH).kept
+    kept = compare(sums(tolerance=above), place, good, ROWS, TRUTH)
+    assert kept.kept
+    assert kept.sentence.endswith(f"the gate wants its lower bound at least {-above:g}")
+
+
+def test_the_same_seed_gives_the_same_interval(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = str(save(tmp_path / "model", FIRST))
+    one, two = (compare(sums(), place, good, ROWS, TRUTH) for _ in range(2))
+    assert one == two
+
+
+def test_each_model_decides_by_its_own_threshold(tmp_path: Path, sums: Sums, good: Model) -> None:
+    target = good.contract.target.model_copy(update={"threshold": 0.9})
+    place = save(tmp_path / "model", BOTH, target=target)
+    verdict = compare(sums(metric="accuracy"), str(place), good, ROWS, TRUTH)
+    assert lead(verdict.sentence) > 0.1
+
+
+def test_labels_in_another_order_are_compared_by_name(tmp_path: Path, sums: Sums, good: Model) -> None:
+    target = Target(name="above", labels=("yes", "no"), positive="yes")
+    place = save(tmp_path / "model", (-1.0, -1.0), target=target)
+    verdict = compare(sums(tolerance=0), str(place), good, ROWS, TRUTH)
+    assert lead(verdict.sentence) == 0
+
+
+def test_a_deployed_model_that_may_have_trained_on_the_test_rows_is_noted(tmp_path: Path, sums: Sums) -> None:
+    note = (
+        "; the deployed model was trained on the same data by another spec: if that split them otherwise, "
+        "it has seen some of these rows, which flatters it"
+    )
+    model = Model(contract(data_sha256="a" * 64, spec_sha256="1" * 64), onnx(BOTH))
+    noted = {
+        (data, by): compare(
+            sums(),
+            str(save(tmp_path / f"{data}{by}", BOTH, data_sha256=data * 64, spec_sha256=by * 64)),
+            model,
+            ROWS,
+            TRUTH,
+        ).sentence.endswith(note)
+        for data, by in (("a", "1"), ("a", "2"), ("b", "2"))
+    }
+    assert noted == {("a", "1"): False, ("a", "2"): True, ("b", "2"): False}
+
+
+def test_a_directory_without_a_model_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    assert refusal(sums, str(tmp_path / "no"), good) == (
+        f"There is no model to compare with at {tmp_path / 'no'}: it has no contract.json. {NONE}"
+    )
+
+
+def test_a_model_that_was_changed_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", BOTH)
+    (place / "model.onnx").unlink()
+    assert refusal(sums, str(place), good) == (
+        f"The model at {place} can't be loaded: The baked model is incomplete: "
+        f"{place / 'model.onnx'} can't be read (No such file or directory)."
+    )
+
+
+def test_a_model_of_other_labels_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", BOTH, target=Target(name="above", labels=("0", "1"), positive="1"))
+    assert refusal(sums, str(place), good) == (
+        f"The model at {place} can't be compared with, because its labels are 0, 1, "
+        "and those of sums no, yes."
+    )
+
+
+def test_a_model_of_other_features_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", (1.0,), features=(number("one"),))
+    assert refusal(sums, str(place), good) == (
+        f"The model at {place} can't be compared with, because it refuses the test rows: "
+        "1200 errors, the first at 0.two: Unknown field, or one given twice under two names. A row has: one."
+    )
+
+
+# A bucket
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+Upload = Callable[[Path], str]
+
+
+@pytest.fixture
+def upload(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> Iterator[Upload]:
+    """Copy a directory to a prefix of a bucket."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+    client = boto3.Session().client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="models")
+
+    def upload(directory: Path) -> str:
+        for path in directory.iterdir():
+            client.upload_file(str(path), "models", f"{directory.name}/{path.name}")
+        return f"s3://models/{directory.name}"
+
+    yield upload
+    client.close()
+
+
+def test_a_model_in_a_bucket_is_compared(tmp_path: Path, sums: Sums, good: Model, upload: Upload) -> None:
+    place = save(tmp_path / "deployed", FIRST)
+    expected = compare(sums(), str(place), good, ROWS, TRUTH)
+    assert compare(sums(), f"{upload(place)}/", good, ROWS, TRUTH) == expected
+
+
+def test_a_prefix_without_a_model_is_an_error(
+    tmp_path: Path, sums: Sums, good: Model, upload: Upload
+) -> None:
+    upload(save(tmp_path / "other", BOTH))
+    assert refusal(sums, "s3://models/none", good) == (
+        "There is no model to compare with at s3://models/none: s3://models/none/contract.json could not be "
+        "downloaded: NoSuchKey: An error occurred (NoSuchKey) when calling the GetObject operation: "
+        f"The specified key does not exist. {NONE}"
+    )
+
+
+def test_a_model_of_which_a_file_is_not_in_the_bucket_is_an_error(
+    tmp_path: Path, sums: Sums, good: Model, upload: Upload
+) -> None:
+    place = save(tmp_path / "incomplete", BOTH)
+    (place / "model.onnx").unlink()
+    assert refusal(sums, upload(place), good).startswith(
+        "s3://models/incomplete/model.onnx could not be downloaded: NoSuchKey"
+    )
+
+
+@pytest.mark.parametrize("contract", ["", "[]", '{"files": ["../escaped"], "schema_version": 7}'])
+def test_what_is_no_contract_in_a_bucket_is_an_error(
+    tmp_path: Path, sums: Sums, good: Model, upload: Upload, contract: str
+) -> None:
+    place = tmp_path / "broken"
+    place.mkdir()
+    (place / "contract.json").write_text(contract)
+    assert refusal(sums, upload(place), good).startswith("The model at s3://models/broken can't be loaded: ")
+    assert not (tmp_path / "escaped").exists()
+
+
+# A running service
+
+
+@contextmanager
+def served(model: Path, **settings: Any) -> Iterator[str]:
+    """Serve a model on the loopback; the URL is valid until the end of the block."""
+    config = uvicorn.Config(create_app(Settings(model_dir=model, **settings)), port=0, log_level="critical")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
+def test_a_service_is_compared_as_its_model_is(tmp_path: Path, sums: Sums, good: Model, metric: str) -> None:
+    target = good.contract.target.model_copy(update={"threshold": 0.7})
+    place = save(tmp_path / "model", FIRST, target=target)
+    gate = sums(metric=metric)
+    expected = compare(gate, str(place), good, ROWS, TRUTH)
+    with served(place) as url:
+        assert compare(gate, url, good, ROWS, TRUTH) == expected
+
+
+def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    with served(save(tmp_path / "model", (1.0,), features=(number("one"),))) as url:
+        assert refusal(sums, url, good) == (
+            f"The model at {url} can't be compared with, because it refuses the test rows: "
+            "1000 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
+            "A row has: one."
+        )
+
+
+def test_a_service_that_takes_only_smaller_bodies_is_an_error(
+    tmp_path: Path, sums: Sums, good: Model
+) -> None:
+    with served(save(tmp_path / "model", BOTH), max_body_bytes=100) as url:
+        assert refusal(sums, url, good) == (
+            f"The model at {url} can't be compared with, because it refuses the test rows: "
+            "The body may have at most 100 bytes."
+        )
+
+
+def test_a_url_where_nothing_listens_is_an_error(sums: Sums, good: Model) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert refusal(sums, url, good) == (
+        f"There is no model to compare with at {url}: ConnectError: [Errno 111] Connection refused. {NONE}"
+    )
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Answers /health as our service does, and /predict otherwise; /page with HTML."""
+
+    def do_GET(self) -> None:
+        found = {"/health": b'{"name": "a", "model_lib_version": "1"}', "/page/health": b"<h1>Welcome</h1>"}
+        self._answer(found.get(self.path))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(b'{"detail": 7}')
+
+    def _answer(self, body: bytes | None) -> None:
+        self.send_response(404 if body is None else 200)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+        pass
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/other", "/health answers with the HTTP status 404"),
+        (
+            "/page",
+            "it does not answer as a model's service does (Invalid JSON: expected value at line 1 column 1)",
+        ),
+        ("", "it does not answer as a model's service does (Field required)"),
+    ],
+)
+def test_a_url_of_something_else_is_an_error(
+    stranger: str, sums: Sums, good: Model, path: str, reason: str
+) -> None:
+    assert refusal(sums, stranger + path, good) == (
+        f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"
+    )
