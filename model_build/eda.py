@@ -1,0 +1,141 @@
+"""A first look at the data, before anything is dropped: one page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import compress
+
+import pandas as pd
+
+from app.features import Value
+from model_build import columns, distributions
+from model_build.associations import associations, information, measure
+from model_build.columns import Column, Table
+from model_build.distributions import Labels
+from model_build.documents import Origin
+from model_build.figures import css
+from model_build.findings import findings
+from model_build.pages import number, percent, render
+from model_build.spec import ModelSpec
+
+EXAMPLES = 5
+PATTERNS = 10
+LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Link:
+    """How strongly a feature goes with the target; NaN where there is nothing to compare."""
+
+    column: Column
+    measure: str
+    association: float
+    information: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that have something in common."""
+
+    count: int
+    numbers: tuple[int, ...]
+    """Of the first of them, in the file."""
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Columns that are missing in the same rows, in which no other one is."""
+
+    columns: tuple[str, ...]
+    rows: int
+    shares: dict[str, float]
+    """How often these rows have each of the labels that are drawn."""
+
+
+def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
+    """Return a page that holds all it needs, about the text of a file whose index numbers its rows.
+
+    Raises:
+        DataError: a column is absent, or there twice; or there are no rows.
+    """
+    table = columns.read(spec, raw, origin)
+    labels = Labels.of(spec.target, table.target.values)
+    square = associations(table.columns)
+    told = {column.name: information(column, table.target) for column in table.features}
+    return render(
+        "eda.html",
+        spec=spec,
+        origin=origin,
+        table=table,
+        labels=labels,
+        css=css,
+        findings=list(findings(table, square, told)),
+        summaries={column.name: _summary(column) for column in table.columns},
+        outliers={column.name: columns.outliers(column, EXAMPLES) for column in table.numbers},
+        figures={column.name: distributions.draw(column, labels) for column in table.features},
+        heat_map=distributions.heat_map(square, {column.name: column.title for column in table.columns}),
+        links=_links(table, square, told),
+        patterns=_patterns(table, labels),
+        repeated=_repeated(table),
+        unfit={column.name: _unfit(column) for column in table.columns if len(column.unfit)},
+    )
+
+
+def _summary(column: Column) -> str:
+    """Return the smallest, the quartiles and the largest of a number, or the most frequent levels."""
+    if column.is_number:
+        return " · ".join(number(each) for each in column.known.quantile([0, 0.25, 0.5, 0.75, 1]))
+    shares = column.known.value_counts(normalize=True)[:LEVELS]
+    return ", ".join(f"{level} {percent(share, 0)}" for level, share in shares.items() if share)
+
+
+def _links(table: Table, square: pd.DataFrame, told: dict[str, float]) -> list[Link]:
+    """Return the strongest first."""
+    target = table.target
+    found = [
+        Link(each, measure(each, target), square.loc[each.name, target.name], told[each.name])
+        for each in table.features
+    ]
+    return sorted(found, key=lambda link: link.association if link.association >= 0 else -1, reverse=True)
+
+
+def _patterns(table: Table, labels: Labels) -> Iterable[Pattern]:
+    """Return the most frequent first."""
+    gaps = pd.DataFrame({column.name: column.missing for column in table.features if column.missing.any()})
+    if gaps.empty:
+        return []
+    alike = gaps[gaps.any(axis=1)].groupby(list(gaps)).ngroup()
+    found = [
+        Pattern(
+            tuple(compress(gaps, gaps.loc[rows[0]])),
+            len(rows),
+            {label: float((labels.values[rows] == label).mean()) for label in labels.shown},
+        )
+        for rows in alike.groupby(alike).groups.values()
+    ]
+    return sorted(found, key=lambda pattern: pattern.rows, reverse=True)[:PATTERNS]
+
+
+def _repeated(table: Table) -> Iterable[Rows]:
+    """Return the rows that stand in the file most often."""
+    again = table.cells[table.cells.duplicated(keep=False)]
+    groups = again.groupby(list(again), sort=False, dropna=False).groups.values() if len(again) else ()
+    most = sorted(groups, key=len, reverse=True)[:EXAMPLES]
+    return [_rows(rows, table.cells.loc[rows[0]]) for rows in most]
+
+
+def _unfit(column: Column) -> Iterable[Rows]:
+    """Return the most frequent cells that do not fit."""
+    groups = column.unfit.groupby(column.unfit.map(repr), sort=False).groups.values()
+    most = sorted(groups, key=len, reverse=True)[:EXAMPLES]
+    return [_rows(rows, [column.cells[rows[0]]]) for rows in most]
+
+
+def _rows(rows: pd.Index, cells: Iterable[Value]) -> Rows:
+    return Rows(len(rows), tuple(rows[:EXAMPLES]), tuple(_shown(cell) for cell in cells))
+
+
+def _shown(cell: Value) -> str:
+    if cell is None or isinstance(cell, bool):
+        return {None: "missing", False: "false", True: "true"}[cell]
+    return number(cell) if isinstance(cell, float) else cell or "(empty)"

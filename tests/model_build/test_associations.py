@@ -1,0 +1,93 @@
+"""Measures of association against values that are known otherwise."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import pearsonr
+
+from model_build.associations import associations, correlation_ratio, cramers_v, information, measure
+from model_build.columns import Column
+
+
+def levels(*names: str | None) -> pd.Series:
+    return pd.Series(pd.Categorical(names))
+
+
+def column(name: str, values: pd.Series) -> Column:
+    kind = "number" if values.dtype == float else "category"
+    return Column(name, name, None, kind, "", values, values)
+
+
+def numbers(*values: float) -> pd.Series:
+    return pd.Series(values, dtype=float)
+
+
+def test_levels_that_determine_each_other_have_a_v_of_1() -> None:
+    assert cramers_v(levels(*"aabb" * 10), levels(*"xxyy" * 10)) == pytest.approx(1)
+
+
+def test_independent_levels_have_a_v_of_0() -> None:
+    assert cramers_v(levels(*"aabb" * 10), levels(*"xyxy" * 10)) == 0
+
+
+def test_v_is_corrected_for_its_bias() -> None:
+    # 10, 20, 20, 10: chi² = 20/3, φ² = 1/9; Bergsma (2013): sqrt((1/9 - 1/59) / (2 - 1/59 - 1))
+    one = levels(*"a" * 30, *"b" * 30)
+    other = levels(*"x" * 10, *"y" * 20, *"x" * 20, *"y" * 10)
+    assert cramers_v(one, other) == pytest.approx(math.sqrt((1 / 9 - 1 / 59) / (1 - 1 / 59)))
+
+
+def test_the_correlation_ratio_of_two_levels_is_pearson_s_correlation() -> None:
+    values, side = np.arange(20.0) ** 2, np.arange(20) % 3 == 0
+    expected = abs(pearsonr(values, side).statistic)
+    names = levels(*np.where(side, "a", "b"))
+    assert correlation_ratio(names, pd.Series(values)) == pytest.approx(expected)
+
+
+def test_missing_values_are_left_out_of_a_pair() -> None:
+    assert correlation_ratio(levels("a", "a", "b", "b", None), numbers(1, 1, 2, 2, 99)) == pytest.approx(1)
+    assert cramers_v(levels(*"aabb", None), levels(*"xxyyx")) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "values", [numbers(1, 1, 1), numbers(1, math.nan, math.nan), numbers(*[math.nan] * 3)]
+)
+def test_a_column_of_one_value_goes_with_nothing(values: pd.Series) -> None:
+    square = associations(
+        (column("a", levels("x", "y", "x")), column("b", values), column("c", numbers(1, 2, 3)))
+    )
+    assert square["b"].drop("b").isna().all()
+
+
+def test_each_pair_has_the_measure_of_its_types() -> None:
+    one, other, third = (
+        column("a", numbers(1, 2, 3, 4)),
+        column("b", numbers(4, 3, 2, 0)),
+        column("c", levels(*"xxyy")),
+    )
+    square = associations((one, other, third))
+    assert square.loc["a", "b"] == pytest.approx(-1)
+    assert square.loc["c", "a"] == square.loc["a", "c"] == pytest.approx(math.sqrt(4 / 5))
+    assert [measure(one, other), measure(one, third), measure(third, third)] == [
+        "Spearman's rank correlation",
+        "correlation ratio",
+        "Cramér's V",
+    ]
+
+
+def test_what_determines_the_target_takes_all_its_entropy() -> None:
+    target = column("t", levels(*"nnyy" * 5))
+    assert information(column("a", levels(*"xxyy" * 5)), target) == pytest.approx(1)
+    assert information(column("a", numbers(*[1, 2, 8, 9] * 5)), target) == pytest.approx(1)
+    assert information(column("a", levels(*"xyxy" * 5)), target) == pytest.approx(0, abs=1e-12)
+
+
+def test_that_a_value_is_missing_may_tell_of_the_target() -> None:
+    target = column("t", levels(*"nnyy" * 5))
+    assert information(column("a", levels(*["x", "x", None, None] * 5)), target) == pytest.approx(1)
+
+
+def test_of_a_target_without_entropy_nothing_can_be_told() -> None:
+    assert math.isnan(information(column("a", levels(*"xy")), column("t", levels(*"nn"))))

@@ -1,0 +1,31 @@
+"""Columns as the spec reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from model_build import columns, data
+from model_build.columns import Table
+from model_build.spec import ModelSpec
+
+
+def table(spec: ModelSpec, directory: Path, *rows: str) -> Table:
+    (directory / "loans.csv").write_text("\n".join(["years, rate, grade, secured, paid", *rows]))
+    return columns.read(spec, *data.fetch(spec, "real", directory, pytest.fail))
+
+
+def test_numbers_are_banded_by_rank_and_ties_stay_together(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    years = [*range(1, 8), 30, 30, 30]
+    bands = table(tiny_spec, tmp_path, *(f"{each}, 1, A, true, yes" for each in years)).features[0].bands
+    assert bands.tolist() == [1, 2, 3, 4, 5, 6, 7, 9, 9, 9]
+
+
+def test_a_value_that_most_rows_have_gets_a_band_of_its_own(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    rows = ["5, 0, A, true, yes"] * 3 + ["5, 1, A, true, yes", "5, 2, A, true, yes"]
+    rate = table(tiny_spec, tmp_path, *rows).features[1]
+    assert rate.common == 0
+    assert rate.bands.tolist() == [0, 0, 0, 5, 10]
+
+
+def test_a_column_of_one_value_has_no_common_one(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    assert table(tiny_spec, tmp_path, "5, 0, A, true, yes").features[1].common is None

@@ -1,0 +1,229 @@
+"""The report on the data, read as a browser would: sections with their text, and tables with their cells."""
+
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from model_build import data, eda, pages, spec
+from model_build.documents import Origin
+from model_build.errors import DataError
+from model_build.spec import ModelSpec
+from tests.conftest import TINY
+
+HEADER = "years, rate, grade, secured, paid\n"
+ROWS = """\
+5, 1.5, A, true, yes
+7, n/a, ?, false, no
+7, n/a, ?, 0, no
+6, 2.5, B, true, yes
+30, 3.5, A, false, no
+5, n/a, A, true, no
+five, 1e300, <b>, maybe, perhaps
+6, 2, Z, 1, yes
+6, , Z, 0, no
+"""
+MULTICLASS = TINY.replace('["no", "yes"], positive: "yes", threshold: 0.6', '["no", "late", "yes"]')
+DASH = pages.NOTHING
+
+
+class Page(HTMLParser):
+    """The text of every section, and the rows of the tables in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text: dict[str, str] = {}
+        self.rows: dict[str, list[list[str]]] = {}
+        self.links: list[str] = []
+        self.names: set[str] = set()
+        self._section, self._cell = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        if tag == "section":
+            self._section = str(found["id"])
+            self.rows[self._section] = []
+        elif tag == "tr":
+            self.rows[self._section].append([])
+        elif tag in {"td", "th"}:
+            self.rows[self._section][-1].append("")
+            self._cell = True
+        self.names |= {str(found["id"])} if "id" in found else set()
+        self.links += [str(found[name]) for name in ("src", "href") if name in found]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._cell = False
+        elif tag == "section":
+            self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        words = " ".join(data.split())
+        self.text[self._section] = f"{self.text.get(self._section, '')} {words}".strip()
+        if self._cell:
+            cells = self.rows[self._section][-1]
+            cells[-1] = f"{cells[-1]} {words}".strip()
+
+
+def report(directory: Path, text: str, spec_text: str = TINY) -> str:
+    """Return the page on a CSV file, after the round trip that the stages make."""
+    (directory / "tiny.yaml").write_text(spec_text)
+    (directory / "loans.csv").write_text(text)
+    model = spec.load(str(directory / "tiny.yaml"))
+    frame, origin = data.fetch(model, "real", directory, pytest.fail)
+    data.write(frame, directory / "raw.csv")
+    return eda.report(model, data.read(directory / "raw.csv"), origin)
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return report(tmp_path_factory.mktemp("eda"), HEADER + ROWS)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_there_is_a_section_for_each_question_and_a_way_to_it(page: Page) -> None:
+    sections = "overview columns distributions associations missing outliers duplicates unfit"
+    assert list(page.rows) == sections.split()
+    assert {f"#{name}" for name in page.rows} <= set(page.links)
+
+
+def test_every_way_leads_somewhere(page: Page) -> None:
+    assert {link[1:] for link in page.links if link != "data:,"} <= page.names
+
+
+def test_nothing_is_asked_of_the_network(page: Page, html: str) -> None:
+    assert {link[0] for link in page.links if link != "data:,"} == {"#"}
+    assert not re.search(r"url\((?!#)|@import|<script|<img|https?:", html)
+
+
+def test_the_same_data_make_the_same_page(html: str, tmp_path: Path) -> None:
+    assert report(tmp_path, HEADER + ROWS) == html
+
+
+def test_every_column_has_a_line(page: Page) -> None:
+    assert page.rows["columns"][1:] == [
+        ["years", "integer", DASH, "4", "5 · 5.75 · 6 · 7 · 30", "1 (11.1%)", "1"],
+        ["rate", "number", "4 (44.4%)", "4", "1.5 · 1.875 · 2.25 · 2.75 · 3.5", DASH, "1"],
+        ["grade", "category", "2 (22.2%)", "2", "A 75%, B 25%", DASH, "3"],
+        ["secured", "boolean", DASH, "2", "false 50%, true 50%", DASH, "1"],
+        ["paid", "target", DASH, "2", "no 62%, yes 38%", DASH, "1"],
+    ]
+
+
+def test_every_feature_has_a_figure_and_so_have_the_associations(html: str) -> None:
+    assert re.findall(r"<svg [^>]*><title>(.*?)</title>", html) == [
+        "Years: distribution by label, and share of yes",
+        "Rate: distribution by label, and share of yes",
+        "Grade: distribution by label, and share of yes",
+        "Secured: distribution by label, and share of yes",
+        "Associations of all pairs of columns",
+    ]
+
+
+def test_features_are_ranked_by_their_association_with_the_target(page: Page) -> None:
+    rows = page.rows["associations"][1:]
+    assert {tuple(row[:2]) for row in rows} == {
+        ("years", "correlation ratio"),
+        ("rate", "correlation ratio"),
+        ("grade", "Cramér's V"),
+        ("secured", "Cramér's V"),
+    }
+    strengths = [float(row[2]) for row in rows]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_columns_that_are_missing_together_stand_together(page: Page) -> None:
+    assert page.rows["missing"][1:] == [
+        ["rate", "2", "22.22%", "0.0%"],
+        ["rate, grade", "2", "22.22%", "0.0%"],
+    ]
+
+
+def test_outliers_are_counted_with_the_most_extreme_and_their_rows(page: Page) -> None:
+    assert page.rows["outliers"][1:] == [
+        ["years", "3.875 to 8.875", "0", "1", "30 (row 5)"],
+        ["rate", "0.5625 to 4.062", "0", "0", DASH],
+    ]
+
+
+def test_rows_that_repeat_are_shown_with_their_numbers(page: Page) -> None:
+    assert page.rows["duplicates"][1:] == [["2", "2, 3", "7", "missing", "missing", "false", "no"]]
+    assert "They are dropped before training." in page.text["duplicates"]
+
+
+def test_cells_that_do_not_fit_are_shown_with_what_is_allowed(page: Page) -> None:
+    assert page.rows["unfit"][1:] == [
+        ["years", "five", "1", "7", "whole numbers from 1 to 30"],
+        ["rate", "1e+300", "1", "7", "numbers from 0 to 20"],
+        ["grade", "Z", "2", "8, 9", "A, B, C"],
+        ["grade", "<b>", "1", "7", "A, B, C"],
+        ["secured", "maybe", "1", "7", "true or false"],
+        ["paid", "perhaps", "1", "7", "no, yes"],
+    ]
+
+
+@pytest.mark.parametrize("row", ["5, 1, A, true, yes", "a, b, c, d, e", "5, n/a, ?, true, yes"])
+def test_columns_of_one_value_or_none_are_survived(tmp_path: Path, row: str) -> None:
+    html = report(tmp_path, HEADER + row)
+    assert html.count("<svg") == 5
+    assert not re.search(r">-?(nan|inf)\b", html)
+
+
+def test_what_is_not_there_is_said_so(tmp_path: Path) -> None:
+    text = Page(report(tmp_path, HEADER + "5, 1, A, true, yes")).text
+    assert text["missing"] == "Missing values No value is missing."
+    assert text["duplicates"] == "Duplicates No row repeats another one in every column."
+    assert text["unfit"] == "Unfit cells Every cell is missing or a value that the spec allows."
+
+
+def test_of_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
+    html = report(tmp_path, HEADER + ROWS.replace("true, no", "true, late"), MULTICLASS)
+    assert "<title>Years: distribution by label, and share of no, late, yes</title>" in html
+    columns = ["missing together", "rows", "of all", "no in these", "late in these", "yes in these"]
+    assert Page(html).rows["missing"][:2] == [columns, ["rate", "2", "22.22%", "50.0%", "50.0%", "0.0%"]]
+
+
+def test_synthetic_rows_are_called_so(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
+    frame, _ = data.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    origin = Origin(source="synthetic", uri="synthetic:loans?rows=400&seed=0", sha256=None)
+    assert "These rows are synthetic." in eda.report(tiny_spec, frame, origin)
+    assert "These rows are synthetic." not in html
+
+
+def test_an_absent_column_is_named(tiny_spec: ModelSpec, tiny_data: Path) -> None:
+    frame, origin = data.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    with pytest.raises(DataError) as caught:
+        eda.report(tiny_spec, frame.drop(columns="rate"), origin)
+    assert str(caught.value) == "loans.csv has no column rate; it has duration_years, grade, secured, paid"
+
+
+def test_no_rows_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"loans\.csv has no rows\."):
+        report(tmp_path, HEADER)
+
+
+def test_what_stands_out_of_the_real_census_data_is_told() -> None:
+    if "DATA_DIR" not in os.environ:
+        pytest.skip("DATA_DIR is not set: there is no directory with the real adult.data of UCI Adult")
+    directory = Path(os.environ["DATA_DIR"])
+    if not (directory / "adult.data").is_file():
+        pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
+    census = spec.load("census")
+    html = eda.report(census, *data.fetch(census, "real", directory, pytest.fail))
+    told = Page(html).text["overview"]
+    for sentence in (
+        "24 duplicates of an earlier row (0.07%).",
+        "workclass and occupation are missing together: in 1,836 of 1,843 rows.",
+        "education and education_num say nearly the same (1.00).",
+        "capital_gain is 0 in 91.7% of the rows.",
+        ">50K: 24.08% of the rows",
+    ):
+        assert sentence in told
+    assert len(html) < 1_500_000
