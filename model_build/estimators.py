@@ -1,10 +1,11 @@
-"""Estimators by name, each a scikit-learn Pipeline over the encoded float32 matrix."""
+"""Estimators by name, each a scikit-learn Pipeline over columns of the encoded float32 matrix."""
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-from sklearn.base import BaseEstimator
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -13,7 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from app.features import BooleanFeature, CategoryFeature, Feature
+from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from model_build.sections import Clip
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "decision_tree": DecisionTreeClassifier,
@@ -21,6 +23,29 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "logistic_regression": LogisticRegression,
     "hist_gradient_boosting": HistGradientBoostingClassifier,
 }
+
+
+class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Pulls in what lies beyond quantiles of the rows that it is fitted to; NaN stays NaN."""
+
+    def __init__(self, quantiles: Mapping[int, Clip]) -> None:
+        """Take the quantiles of each column, by its position, that is to be clipped."""
+        self.quantiles = quantiles
+
+    def fit(self, matrix: Matrix, labels: Any = None) -> Self:  # noqa: ARG002 - a Pipeline passes them
+        """Find float32 bounds [columns]: values that occur, so that no rounding moves them."""
+        self.n_features_in_ = matrix.shape[1]
+        self.low_ = np.full(matrix.shape[1], -np.inf, np.float32)
+        self.high_ = np.full(matrix.shape[1], np.inf, np.float32)
+        for position, clip in self.quantiles.items():
+            present = matrix[~np.isnan(matrix[:, position]), position]
+            if present.size:
+                bounds = np.quantile(present, [clip.low, clip.high], method="nearest")
+                self.low_[position], self.high_[position] = bounds
+        return self
+
+    def transform(self, matrix: Matrix) -> Matrix:
+        return np.clip(matrix, self.low_, self.high_)
 
 
 def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
@@ -31,22 +56,48 @@ def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(known)}")
 
 
-def make(name: str, parameters: Mapping[str, Any], features: Sequence[Feature]) -> Pipeline:
+def make(
+    name: str, parameters: Mapping[str, Any], features: Sequence[Feature], clip: Mapping[str, Clip]
+) -> Pipeline:
     """Return the unfitted pipeline; categories come in as ordinal codes, a missing number as NaN."""
     estimator = ESTIMATORS[name](**parameters)
     match name:
         case "hist_gradient_boosting":  # splits on codes and on NaN by itself
-            return make_pipeline(estimator)
+            return make_pipeline(*_clip(features, clip), estimator)
         case "logistic_regression":
-            return make_pipeline(_one_hot_and_scale(features), estimator)
-    return make_pipeline(SimpleImputer(strategy="median"), estimator)
+            return make_pipeline(_one_hot_and_scale(features, clip), estimator)
+    return make_pipeline(*_clip(features, clip), _fill(), estimator)
 
 
-def _one_hot_and_scale(features: Sequence[Feature]) -> ColumnTransformer:
+def size(estimator: BaseEstimator) -> int:
+    """Return the nodes of all trees, or the number of coefficients that are not 0."""
+    match estimator:
+        case HistGradientBoostingClassifier():
+            return sum(len(tree.nodes) for iteration in estimator._predictors for tree in iteration)
+        case DecisionTreeClassifier():
+            return int(estimator.tree_.node_count)
+        case RandomForestClassifier():
+            return sum(int(tree.tree_.node_count) for tree in estimator.estimators_)
+    return int(np.count_nonzero(estimator.coef_))
+
+
+def _clip(features: Sequence[Feature], clip: Mapping[str, Clip]) -> list[Clipper]:
+    """Return the step that clips those of the features that are to be clipped, if there are any."""
+    quantiles = {position: clip[each.name] for position, each in enumerate(features) if each.name in clip}
+    return [Clipper(quantiles)] if quantiles else []
+
+
+def _fill() -> SimpleImputer:
+    """Put in medians; a fold may have no value of a feature, whose column must stay in its place."""
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _one_hot_and_scale(features: Sequence[Feature], clip: Mapping[str, Clip]) -> ColumnTransformer:
     """One column for each code of a category; numbers without gaps, of mean 0 and variance 1."""
     coded = [i for i, each in enumerate(features) if isinstance(each, CategoryFeature | BooleanFeature)]
     numbers = [i for i in range(len(features)) if i not in coded]
     codes = [sorted(set(features[i].codes.values())) for i in coded]
     one_hot = OneHotEncoder(categories=codes, sparse_output=False)
-    scale = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    clipped = _clip([features[i] for i in numbers], clip)
+    scale = make_pipeline(*clipped, _fill(), StandardScaler())
     return ColumnTransformer([("one_hot", one_hot, coded), ("scale", scale, numbers)])

@@ -1,17 +1,21 @@
 """What a person at the terminal sees of a bake: each step with its time, then the figures."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
-from model_build.evaluate import Evaluation
+from model_build.documents import Evaluation, Interval, Slice, Slices
 
-STEP = "[green]✓[/] {name:<9}[dim]{seconds:6.2f} s[/]  {notes}"
-INDENT = "\n" + " " * 21
+STEP = "[green]✓[/] {name:<11}[dim]{seconds:6.2f} s[/]  {notes}"
+WEAK_IN = ("accuracy", "roc_auc")
+WEAKEST = 3
+INDENT = "\n" + " " * 23
 
 
 class Progress:
@@ -38,22 +42,70 @@ class Progress:
         text = STEP.format(name=name, seconds=seconds, notes=escape(INDENT.join(notes)))
         self._console.print(text)
 
+    @contextmanager
+    def bar(self, name: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
+        """Yield what to call, with a few words, whenever one more of `total` is done.
+
+        A terminal shows a bar, with those words and the time that is left; anything else a line for each.
+        """
+        if not self._console.is_terminal:
+            numbers = iter(range(done + 1, total + 1))
+            yield lambda words: self.say(f"  {name} {next(numbers)}/{total}: {words}")
+            return
+        columns = (
+            TextColumn("  " + escape(name)),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[words]}", markup=False),
+        )
+        with Bar(*columns, console=self._console, transient=True) as bar:
+            task = bar.add_task(name, total=total, completed=done, words="")
+            yield lambda words: bar.update(task, advance=1, words=words)
+
     def fail(self, text: str) -> None:
         self._console.print(f"[bold red]✗[/] {escape(text)}")
 
-    def figures(self, evaluation: Evaluation) -> None:
-        """Print the metrics and the confusion matrix."""
+    def figures(self, evaluation: Evaluation, slices: Slices | None = None) -> None:
+        """Print the metrics, the confusion matrix, and the slices where the model is weakest."""
         self._console.print()
-        self._console.print(_metrics(evaluation.metrics, evaluation.rows))
+        self._console.print(_metrics(evaluation))
         self._console.print(_confusion(evaluation.labels, evaluation.confusion_matrix))
+        if slices is not None and slices.slices:
+            self._console.print(_weakest(slices.slices, evaluation.confidence))
 
 
-def _metrics(metrics: Mapping[str, float], rows: int) -> Table:
-    table = Table("metric", title=f"Test split, {rows:,} rows", title_justify="left")
+def _metrics(evaluation: Evaluation) -> Table:
+    table = Table("metric", title=f"Test split, {evaluation.rows:,} rows", title_justify="left")
     table.add_column("value", justify="right")
-    for name, value in metrics.items():
-        table.add_row(name.replace("_", " "), f"{value:.4f}")
+    table.add_column(_interval(evaluation.confidence))
+    for name, found in evaluation.intervals.items():
+        table.add_row(name.replace("_", " "), *_shown(found))
     return table
+
+
+def _weakest(slices: Sequence[Slice], confidence: float) -> Table:
+    """List the slices that have the lowest figures, of each metric of WEAK_IN."""
+    table = Table("metric", "slice", title="Weakest slices", title_justify="left")
+    table.add_column("rows", justify="right")
+    table.add_column("value", justify="right")
+    table.add_column(_interval(confidence))
+    for metric in WEAK_IN:
+        measured = [each for each in slices if metric in each.metrics]
+        for each in sorted(measured, key=lambda part: part.metrics[metric].value)[:WEAKEST]:
+            levels = zip(each.features, each.levels, strict=True)
+            name = ", ".join(f"{feature} {level}" for feature, level in levels)
+            found = _shown(each.metrics[metric])
+            table.add_row(metric.replace("_", " "), escape(name), f"{each.rows:,}", *found)
+    return table
+
+
+def _interval(confidence: float) -> str:
+    return f"{100 * confidence:g} % interval"
+
+
+def _shown(found: Interval) -> tuple[str, str]:
+    return f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"
 
 
 def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Table:

@@ -1,32 +1,100 @@
-"""Fitting the estimator that a spec names."""
+"""How the model comes to be: parameters, cross-validation, calibration, threshold, and the fit at the end."""
 
-import numpy as np
-from sklearn.pipeline import Pipeline
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 
-from app.contract import Positions
+from app.contract import Positions, Probabilities, Target
 from app.features import Matrix
-from model_build.errors import DataError, SpecError
-from model_build.estimators import make
-from model_build.spec import ModelSpec
+from model_build import calibration, threshold, tune
+from model_build.calibration import Calibrated
+from model_build.classifier import Classifier, check, fit
+from model_build.documents import SearchReport, Spread, TrainingReport
+from model_build.estimators import size
+from model_build.evaluate import figures
+from model_build.folds import Rows, deal, out_of_fold, spread
+from model_build.repository import git_commit
+from model_build.sections import METRICS
+from model_build.stages import LIBRARIES, Job
 
 
-def fit(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Pipeline:
-    """Return the spec's pipeline, fitted to the encoded rows and their label positions.
+@dataclass(frozen=True)
+class Trained:
+    """A fitted classifier of the encoded matrix, and how it came to be."""
+
+    model: Classifier | Calibrated
+    report: TrainingReport
+
+
+def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
+    """Fit the spec's estimator to the encoded rows [N, features] and their label positions [N].
 
     Raises:
-        DataError: a label of the target has no row, or a feature no value.
-        SpecError: scikit-learn refuses the value of a parameter.
+        DataError: a label has no row, or only one, or a feature that is read has no value.
+        SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
-    absent = set(range(len(spec.target.labels))) - set(labels.tolist())
-    if absent:
-        names = ", ".join(spec.target.labels[position] for position in sorted(absent))
-        raise DataError(f"There is no row to train on with {spec.target.name} {names}.")
-    empty = [each.name for each, gaps in zip(spec.features, np.isnan(matrix).T, strict=True) if gaps.all()]
-    if empty:
-        raise DataError(f"There is no row to train on with a value of {', '.join(empty)}.")
-    parameters = {"random_state": spec.split.seed} | spec.estimator.parameters
-    pipeline = make(spec.estimator.name, parameters, spec.features)
-    try:
-        return pipeline.fit(matrix, labels)
-    except ValueError as error:
-        raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
+    spec = job.spec
+    check(spec, matrix, labels)
+    rows = Rows(matrix, labels, deal(spec.target, labels, spec.training.folds, spec.split.seed))
+    search = tune.search(job, rows) if job.search else None
+    parameters = search.chosen.parameters if search else spec.estimator.parameters
+    raw = out_of_fold(spec, parameters, rows)
+    calibrated = calibration.choose(spec.training.calibration, spec.target, labels, raw, rows.folds)
+    cut = threshold.choose(spec.target, spec.training.threshold, labels, calibrated.probabilities, rows.folds)
+    target = spec.target.model_copy(update={"threshold": cut.value}) if cut else spec.target
+    classifier = fit(spec, parameters, matrix, labels)
+    report = TrainingReport(
+        rows=len(matrix),
+        estimator=spec.estimator.name,
+        parameters=parameters,
+        features=tuple(spec.features[column].name for column in classifier.columns_),
+        folds=len(rows.folds),
+        cross_validation=_cross_validation(target, rows, calibrated.probabilities),
+        search=search,
+        calibration=calibrated.report,
+        threshold=cut,
+        libraries={name: version(name) for name in LIBRARIES},
+        git_commit=git_commit(),
+        trained_at=datetime.now(UTC).replace(microsecond=0),
+        size=size(classifier.pipeline_[-1]),
+    )
+    calibrator = calibrated.calibrator
+    return Trained(Calibrated(classifier, calibrator) if calibrator else classifier, report)
+
+
+def notes(report: TrainingReport) -> Iterator[str]:
+    """Yield what a person at the terminal should know of it, a line each."""
+    shown = ", ".join(
+        f"{name.replace('_', ' ')} {report.cross_validation[name].mean:.4f} "
+        f"± {report.cross_validation[name].deviation:.4f}"
+        for name in ("roc_auc", "log_loss", "accuracy")
+    )
+    yield f"{report.estimator} of size {report.size:,}; {report.folds} folds: {shown}"
+    yield f"calibration {report.calibration.method}: {report.calibration.reason}"
+    if report.threshold:
+        yield f"threshold {report.threshold.value:g}: {report.threshold.reason}"
+    if report.search:
+        yield from _search_notes(report.search)
+
+
+def _search_notes(search: SearchReport) -> Iterator[str]:
+    yield (
+        f"search: {search.trials} trials, {search.pruned} pruned, {search.resumed} from before, "
+        f"{search.seconds:.0f} s"
+    )
+    for name, each in (("best", search.best), ("chosen", search.chosen)):
+        error = f"standard error {each.standard_error:.5f}"
+        yield f"{name}: {search.metric} {each.score:.5f} ({error}), size {each.size:,}"
+    yield f"chosen is {search.reason}"
+    for against in search.against_default:
+        found = against.difference
+        yield f"{against.metric} - the defaults': {found.value:+.5f} ({found.low:+.5f} to {found.high:+.5f})"
+    yield f"to keep it, put in the spec: {tune.in_yaml(search.chosen.parameters)}"
+
+
+def _cross_validation(target: Target, rows: Rows, probabilities: Probabilities) -> dict[str, Spread]:
+    by_fold = [
+        figures(target, rows.labels[fold.validate], probabilities[fold.validate]) for fold in rows.folds
+    ]
+    return {name: spread([of_fold[name] for of_fold in by_fold]) for name in METRICS}

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from app.contract import BINARY
 
 DOMAIN = "ai.onnx.ml"
+ENSEMBLE = "TreeEnsembleClassifier"
 DOUBLES_SINCE = 3  # the version of DOMAIN from which on a tree may hold tensors of doubles
 
 
@@ -26,6 +27,13 @@ def correct(model: ModelProto, estimator: BaseEstimator) -> None:
         case RandomForestClassifier():
             count = len(estimator.estimators_)
             _add_up_in_double(model, [tree.tree_.value / count for tree in estimator.estimators_])
+
+
+def read_columns(node: NodeProto, columns: Sequence[int]) -> None:
+    """Let trees that know a column by its position in `columns` find it in the whole matrix."""
+    whole = [columns[position] for position in _integers(node, "nodes_featureids")]
+    node.attribute.remove(_attribute(node, "nodes_featureids"))
+    node.attribute.append(helper.make_attribute("nodes_featureids", whole))
 
 
 def _round_thresholds_down(node: NodeProto, thresholds: Sequence[Any]) -> None:
@@ -65,7 +73,7 @@ def _add_up_in_double(model: ModelProto, shares: Sequence[Any]) -> None:
 
 def _ensemble(model: ModelProto) -> NodeProto:
     nodes: Sequence[NodeProto] = model.graph.node
-    return next(each for each in nodes if each.op_type == "TreeEnsembleClassifier")
+    return next(each for each in nodes if each.op_type == ENSEMBLE)
 
 
 def _attribute(node: NodeProto, name: str) -> AttributeProto:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 from starlette.types import Message
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # published without types
+from threadpoolctl import threadpool_limits
 
 from app import contract as contracts
 from app.contract import Contract

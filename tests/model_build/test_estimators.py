@@ -1,18 +1,24 @@
 """Every estimator, over every type of feature, must answer in ONNX as it does in scikit-learn."""
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx
 import pytest
 
+from app.contract import Contract, Provenance
 from app.features import Encoder, Matrix
 from app.model import Model
-from model_build import data, export, spec, train
-from model_build.estimators import ESTIMATORS, check_parameters, make
+from model_build import classifier, export, spec
+from model_build.data import Dataset
+from model_build.estimators import ESTIMATORS, Clipper, check_parameters, make, size
 from model_build.export import LARGEST_DIFFERENCE, Parity
-from model_build.pipeline import describe
+from model_build.sections import Clip
 from model_build.spec import ModelSpec
+from tests.conftest import rows_of
 
 SPEC = """
 name: shares
@@ -30,12 +36,19 @@ features:
 target: {name: paid, LABELS}
 split: {test: 0.5, seed: 1}
 estimator: {name: NAME, parameters: PARAMETERS}
+training: TRAINING
 """
 TWO = "labels: [none, all], positive: all, threshold: 0.6"
 FIRST_IS_POSITIVE = "labels: [none, all], positive: none, threshold: 0.4"
 THREE = "labels: [none, some, all]"
 ROWS = 1200
 TRAINED_ON = 300
+EACH_ESTIMATOR = [
+    ("decision_tree", "{}"),
+    ("random_forest", "{n_estimators: 3}"),
+    ("logistic_regression", "{}"),
+    ("hist_gradient_boosting", "{max_iter: 10}"),
+]
 
 
 @cache
@@ -57,22 +70,59 @@ def shares() -> str:
     return "\n".join(lines) + "\n"
 
 
-def load(directory: Path, name: str, parameters: str, labels: str = TWO) -> ModelSpec:
-    text = SPEC.replace("NAME", name).replace("PARAMETERS", parameters).replace("LABELS", labels)
+def load(directory: Path, name: str, parameters: str, labels: str = TWO, training: str = "{}") -> ModelSpec:
+    text = SPEC.replace("NAME", name).replace("PARAMETERS", parameters)
+    text = text.replace("LABELS", labels).replace("TRAINING", training)
     (directory / "shares.yaml").write_text(text)
     return spec.load(str(directory / "shares.yaml"))
 
 
-def parity(directory: Path, shares_spec: ModelSpec) -> Parity:
+@cache
+def dataset(labels: int) -> Dataset:
+    """Return rows with every feature and so many labels."""
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "shares.csv").write_text(shares() if labels == 3 else shares().replace(",some", ",all"))
+        whole = load(directory, "decision_tree", "{}", THREE if labels == 3 else TWO)
+        return rows_of(whole, "real", directory)
+
+
+def served(of: ModelSpec, content: bytes) -> Model:
+    provenance = Provenance(
+        data_source="synthetic",
+        data_uri="none",
+        data_sha256=None,
+        rows=1,
+        licence="none",
+        spec_sha256=of.sha256,
+        git_commit=None,
+        libraries={},
+        trained_at=datetime(2024, 1, 1, tzinfo=UTC),
+    )
+    contract = Contract(
+        name=of.name,
+        title=of.title,
+        description=of.description,
+        model_version=of.version,
+        features=of.features,
+        target=of.target,
+        metrics={},
+        provenance=provenance,
+        files={},
+    )
+    return Model(contract, content)
+
+
+def parity(shares_spec: ModelSpec) -> Parity:
     """Train on a few rows, and compare scikit-learn with the served model on all."""
-    text = shares() if len(shares_spec.target.labels) == 3 else shares().replace(",some", ",all")
-    (directory / "shares.csv").write_text(text)
-    found = data.load(shares_spec, "real", directory, pytest.fail)
-    matrix = Encoder(shares_spec.features)(found.rows)
-    fitted = train.fit(shares_spec, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
-    onnx = export.convert(fitted, shares_spec.name, len(shares_spec.features))
-    contract, _ = export.files(describe(shares_spec, found, {}), onnx, {})
-    return export.parity(Model(contract, onnx), found.rows, fitted.predict_proba(matrix))
+    found = dataset(len(shares_spec.target.labels))
+    names = [feature.name for feature in shares_spec.features]
+    rows = [{name: row[name] for name in names} for row in found.rows]
+    matrix = Encoder(shares_spec.features)(rows)
+    parameters = shares_spec.estimator.parameters
+    fitted = classifier.fit(shares_spec, parameters, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
+    content = export.convert(fitted, shares_spec.name, len(shares_spec.features))
+    return export.parity(served(shares_spec, content), rows, fitted.predict_proba(matrix))
 
 
 @pytest.mark.parametrize("labels", [TWO, FIRST_IS_POSITIVE, THREE], ids=["two", "first is positive", "three"])
@@ -82,7 +132,7 @@ def parity(directory: Path, shares_spec: ModelSpec) -> Parity:
         ("decision_tree", "{}"),
         ("decision_tree", "{max_depth: 1}"),
         ("decision_tree", "{min_samples_leaf: 5, class_weight: balanced, criterion: entropy}"),
-        ("random_forest", "{n_estimators: 50}"),
+        ("random_forest", "{n_estimators: 20}"),
         ("random_forest", "{n_estimators: 10, min_samples_leaf: 3}"),
         ("random_forest", "{n_estimators: 1, max_depth: 1}"),
         ("logistic_regression", "{}"),
@@ -95,38 +145,51 @@ def parity(directory: Path, shares_spec: ModelSpec) -> Parity:
 def test_served_answers_are_those_of_scikit_learn(
     tmp_path: Path, name: str, parameters: str, labels: str
 ) -> None:
-    found = parity(tmp_path, load(tmp_path, name, parameters, labels))
+    found = parity(load(tmp_path, name, parameters, labels))
+    assert (found.rows, found.labels_that_differ) == (ROWS, 0)
+    assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
+
+
+@pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "training",
+    [
+        "{drop: [years, grade]}",
+        "{select: 2}",
+        "{clip: {years: {high: 0.9}, rate: {low: 0.1, high: 0.9}}}",
+        "{drop: [years], select: 3, clip: {sum: {low: 0.2}}, resample: over}",
+    ],
+)
+@pytest.mark.parametrize(("name", "parameters"), EACH_ESTIMATOR)
+def test_what_is_done_to_the_features_is_served_too(
+    tmp_path: Path, name: str, parameters: str, training: str, labels: str
+) -> None:
+    found = parity(load(tmp_path, name, parameters, labels, training))
     assert (found.rows, found.labels_that_differ) == (ROWS, 0)
     assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
 
 
 @pytest.mark.parametrize("feature", ["years", "rate", "grade", "secured", "sum"])
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        ("decision_tree", "{}"),
-        ("random_forest", "{n_estimators: 10}"),
-        ("logistic_regression", "{}"),
-        ("hist_gradient_boosting", "{max_iter: 10}"),
-    ],
-)
+@pytest.mark.parametrize(("name", "parameters"), EACH_ESTIMATOR)
 def test_one_feature_of_any_type_is_enough(tmp_path: Path, name: str, parameters: str, feature: str) -> None:
     whole = load(tmp_path, name, parameters)
     alone = tuple(each for each in whole.features if each.name == feature)
-    found = parity(tmp_path, whole.model_copy(update={"features": alone}))
+    found = parity(whole.model_copy(update={"features": alone}))
     assert (found.rows, found.labels_that_differ) == (ROWS, 0)
     assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
 
 
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.6, 0.7])
-def test_a_forest_whose_trees_are_split_right_at_the_threshold_has_the_same_labels(
-    tmp_path: Path, threshold: float
-) -> None:
-    labels = f"labels: [none, all], positive: all, threshold: {threshold}"
-    assert (
-        parity(tmp_path, load(tmp_path, "random_forest", "{n_estimators: 100}", labels)).labels_that_differ
-        == 0
-    )
+def test_a_forest_whose_trees_are_split_right_at_the_threshold_has_the_same_labels(tmp_path: Path) -> None:
+    forest = load(tmp_path, "random_forest", "{n_estimators: 100}")
+    found = dataset(2)
+    matrix = Encoder(forest.features)(found.rows)
+    fitted = classifier.fit(forest, {"n_estimators": 100}, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
+    answers = served(forest, export.convert(fitted, "forest", 5)).probabilities(matrix)
+    expected = fitted.predict_proba(matrix)
+    for threshold in (0.3, 0.5, 0.6, 0.7):
+        target = forest.target.model_copy(update={"threshold": threshold})
+        assert (answers[:, 1] == np.float32(threshold)).any()
+        assert target.decide(answers).tolist() == target.decide(expected).tolist()
 
 
 @pytest.mark.parametrize("below", [15.77, 15.770001, -3.3, 1000.1])
@@ -137,23 +200,61 @@ def test_a_tree_tells_two_neighbouring_numbers_apart(tmp_path: Path, name: str, 
     rate_only = whole.model_copy(update={"features": whole.features[1:2]})
     above = np.nextafter(np.float32(below), np.float32(np.inf))
     matrix: Matrix = np.array([[below], [above]] * 100, dtype=np.float32)
-    fitted = train.fit(rate_only, matrix, np.array([0, 1] * 100))
-    served = model_of(rate_only, export.convert(fitted, "rate-only", 1)).probabilities(matrix)
+    fitted = classifier.fit(rate_only, {}, matrix, np.array([0, 1] * 100))
+    answers = served(rate_only, export.convert(fitted, "rate-only", 1)).probabilities(matrix)
     expected = fitted.predict_proba(matrix)
     assert expected[:2].argmax(axis=1).tolist() == [0, 1]
-    np.testing.assert_allclose(served, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
 
 
-def model_of(shares_spec: ModelSpec, onnx: bytes) -> Model:
-    found = data.Dataset("synthetic", "none", None, [], np.array([]))
-    contract, _ = export.files(describe(shares_spec, found, {}), onnx, {})
-    return Model(contract, onnx)
+@pytest.mark.parametrize("training", ["{drop: [years, grade]}", "{drop: [years], select: 2}"])
+def test_a_feature_that_trees_do_not_read_adds_no_step(tmp_path: Path, training: str) -> None:
+    shares_spec = load(tmp_path, "hist_gradient_boosting", "{max_iter: 3}", TWO, training)
+    found = dataset(2)
+    matrix = Encoder(shares_spec.features)(found.rows)
+    fitted = classifier.fit(shares_spec, {"max_iter": 3}, matrix, found.labels)
+    model = onnx.load_from_string(export.convert(fitted, "shares", 5))
+    [reader] = [node for node in model.graph.node if "features" in node.input]
+    columns = next(each for each in reader.attribute if each.name == "nodes_featureids").ints
+    assert reader.op_type == "TreeEnsembleClassifier"
+    assert set(columns) == set(fitted.columns_)
+    assert 0 not in columns
+
+
+def test_values_beyond_the_quantiles_are_pulled_in_and_gaps_stay() -> None:
+    matrix: Matrix = np.array([[1, 5], [2, np.nan], [3, 5], [4, 5], [100, 5]], dtype=np.float32)
+    clipper = Clipper({0: Clip(low=0.25, high=0.75)}).fit(matrix)
+    assert clipper.transform(matrix)[:, 0].tolist() == [2, 2, 3, 4, 4]
+    others: Matrix = np.array([[-7, -1e30], [np.nan, np.nan]], dtype=np.float32)
+    np.testing.assert_array_equal(clipper.transform(others), np.array([[2, -1e30], [np.nan, np.nan]], "f4"))
+
+
+def test_a_column_without_values_is_not_clipped() -> None:
+    empty: Matrix = np.full((3, 1), np.nan, dtype=np.float32)
+    clipper = Clipper({0: Clip(low=0.1, high=0.9)}).fit(empty)
+    assert clipper.transform(np.array([[-5], [7]], dtype=np.float32)).tolist() == [[-5], [7]]
 
 
 def test_parameters_reach_the_estimator_and_others_keep_their_defaults() -> None:
-    pipeline = make("random_forest", {"n_estimators": 7, "random_state": 3}, [])
+    pipeline = make("random_forest", {"n_estimators": 7, "random_state": 3}, [], {})
     given = ESTIMATORS["random_forest"](n_estimators=7, random_state=3)
     assert pipeline[-1].get_params() == given.get_params()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("decision_tree", {"max_depth": 1}, 3),
+        ("random_forest", {"max_depth": 1, "n_estimators": 4, "bootstrap": False}, 12),
+        ("hist_gradient_boosting", {"max_leaf_nodes": 2, "max_iter": 5, "min_samples_leaf": 1}, 15),
+        ("logistic_regression", {}, 2),
+    ],
+)
+def test_the_size_is_that_of_all_trees_or_coefficients(
+    name: str, parameters: dict[str, object], expected: int
+) -> None:
+    estimator = ESTIMATORS[name](**parameters).fit([[0, 1], [1, 1], [2, 1], [3, 1]], [0, 0, 1, 1])
+    assert size(estimator) == expected
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -2,24 +2,32 @@ import re
 
 import pytest
 
-from model_build.evaluate import Evaluation
+from model_build.documents import Evaluation, Interval, Slice, Slices
 from model_build.progress import Progress
 
+INTERVALS = {
+    "accuracy": Interval(value=0.8759, low=0.8699, high=0.8818),
+    "roc_auc": Interval(value=0.93104, low=0.9262, high=0.93523),
+    "log_loss": Interval(value=1.2, low=1.1, high=1.3),
+}
 EVALUATION = Evaluation(
     rows=9762,
     labels=("<=50K", "[b]>50K"),
-    metrics={"accuracy": 0.8759, "roc_auc": 0.93104, "log_loss": 1.2},
-    confusion_matrix=[[6973, 437], [774, 1578]],
+    metrics={name: found.value for name, found in INTERVALS.items()},
+    intervals=INTERVALS,
+    confidence=0.95,
+    resamples=1000,
+    confusion_matrix=((6973, 437), (774, 1578)),
 )
 FIGURES = """
 Test split, 9,762 rows
-┏━━━━━━━━━━┳━━━━━━━━┓
-┃ metric   ┃  value ┃
-┡━━━━━━━━━━╇━━━━━━━━┩
-│ accuracy │ 0.8759 │
-│ roc auc  │ 0.9310 │
-│ log loss │ 1.2000 │
-└──────────┴────────┘
+┏━━━━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
+┃ metric   ┃  value ┃ 95 % interval    ┃
+┡━━━━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━━━┩
+│ accuracy │ 0.8759 │ 0.8699 to 0.8818 │
+│ roc auc  │ 0.9310 │ 0.9262 to 0.9352 │
+│ log loss │ 1.2000 │ 1.1000 to 1.3000 │
+└──────────┴────────┴──────────────────┘
 Confusion matrix
 ┏━━━━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━━┓
 ┃ true ↓ predicted → ┃ <=50K ┃ [b]>50K ┃
@@ -28,6 +36,25 @@ Confusion matrix
 │ [b]>50K            │   774 │   1,578 │
 └────────────────────┴───────┴─────────┘
 """
+WEAKEST = """\
+Weakest slices
+┏━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━┳━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
+┃ metric   ┃ slice            ┃  rows ┃  value ┃ 95 % interval    ┃
+┡━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━╇━━━━━━━╇━━━━━━━━╇━━━━━━━━━━━━━━━━━━┩
+│ accuracy │ sex [b]F, age 17 │   104 │ 0.4000 │ 0.3000 to 0.5000 │
+│ accuracy │ sex [b]F, age 16 │   103 │ 0.5000 │ 0.4000 to 0.6000 │
+│ accuracy │ sex [b]F, age 15 │   102 │ 0.6000 │ 0.5000 to 0.7000 │
+│ roc auc  │ age above 48     │ 2,341 │ 0.9000 │ 0.8000 to 1.0000 │
+└──────────┴──────────────────┴───────┴────────┴──────────────────┘
+"""
+
+
+def part(levels: dict[str, str], rows: int, **metrics: float) -> Slice:
+    """Return a slice whose intervals reach 0.1 to either side."""
+    around = {name: Interval(value=x, low=x - 0.1, high=x + 0.1) for name, x in metrics.items()}
+    return Slice(
+        features=tuple(levels), levels=tuple(levels.values()), rows=rows, positives=None, metrics=around
+    )
 
 
 Capture = pytest.CaptureFixture[str]
@@ -51,11 +78,23 @@ def test_the_figures_are_tables(capsys: Capture) -> None:
     assert capsys.readouterr().out == FIGURES
 
 
+def test_the_three_weakest_slices_of_each_kind_follow(capsys: Capture) -> None:
+    small = [part({"sex": "[b]F", "age": f"{14 + i}"}, 101 + i, accuracy=0.7 - i / 10) for i in range(4)]
+    slices = (*small, part({"age": "above 48"}, 2341, accuracy=0.9, roc_auc=0.9))
+    Progress().figures(EVALUATION, Slices(minimum_rows=50, too_small=0, slices=slices))
+    assert capsys.readouterr().out == FIGURES + WEAKEST
+
+
+def test_without_slices_there_is_no_table_of_them(capsys: Capture) -> None:
+    Progress().figures(EVALUATION, Slices(minimum_rows=50, too_small=7, slices=()))
+    assert capsys.readouterr().out == FIGURES
+
+
 def test_a_step_is_a_line_with_its_time_and_a_line_for_each_further_note(capsys: Capture) -> None:
     with Progress().step("data") as notes:
         notes += ["real: [bold]adult.data[/], 3 rows", "no {gaps}"]
     assert re.sub(r" \d\.\d\d s", " 0.00 s", capsys.readouterr().out) == (
-        "✓ data       0.00 s  real: [bold]adult.data[/], 3 rows\n                     no {gaps}\n"
+        "✓ data         0.00 s  real: [bold]adult.data[/], 3 rows\n                       no {gaps}\n"
     )
 
 
@@ -91,4 +130,4 @@ def test_a_terminal_gets_a_spinner_that_goes_away(terminal: Progress, capsys: Ca
     printed = capsys.readouterr().out
     assert "train …" in printed
     last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", printed.rpartition("\r")[2])
-    assert re.fullmatch(r"\W*✓ train      \d\.\d\d s  a tree\n", last)
+    assert re.fullmatch(r"\W*✓ train        \d\.\d\d s  a tree\n", last)

@@ -1,73 +1,184 @@
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rich.console import Console
+from sklearn import metrics
 
+from app.contract import Positions, Target
 from app.features import Matrix
-from model_build.errors import DataError, SpecError
+from model_build import export
+from model_build.calibration import Calibrated
+from model_build.documents import Calibration, Threshold
+from model_build.errors import DataError
+from model_build.folds import deal
+from model_build.progress import Progress
+from model_build.repository import git_commit
+from model_build.sections import METRICS, Search, Training
 from model_build.spec import Estimator, ModelSpec
-from model_build.train import fit
+from model_build.stages import LIBRARIES, Job
+from model_build.train import Trained, notes, train
 
-GAP = np.nan
-MATRIX: Matrix = np.array(
-    [[5, 2.5, 0, 1], [7, GAP, 1, 0], [9, 1.5, 3, 1], [3, 0.5, 2, 0]] * 5, dtype=np.float32
-)
-LABELS = np.array([0, 1, 1, 0] * 5)
+LOGISTIC = Estimator(name="logistic_regression")
 
 
-def changed(tiny_spec: ModelSpec, name: str, **parameters: object) -> ModelSpec:
-    return tiny_spec.model_copy(update={"estimator": Estimator(name=name, parameters=parameters)})
+def rows(labels: int = 2, count: int = 300) -> tuple[Matrix, Positions]:
+    rng = np.random.default_rng(0)
+    found = rng.integers(0, labels, count)
+    matrix = rng.integers(0, 2, (count, 4)).astype(np.float32)
+    matrix[:, 1] = found + rng.normal(0, 1, count)
+    return matrix, found
 
 
-@pytest.mark.parametrize("name", ["decision_tree", "random_forest", "logistic_regression"])
-def test_an_estimator_learns_the_labels_of_its_rows(tiny_spec: ModelSpec, name: str) -> None:
-    fitted = fit(changed(tiny_spec, name), MATRIX, LABELS)
-    assert fitted.predict(MATRIX).tolist() == LABELS.tolist()
-    assert fitted.classes_.tolist() == [0, 1]
+def trained(
+    spec: ModelSpec,
+    directory: Path,
+    given: tuple[Matrix, Positions] | None = None,
+    *,
+    search: bool = False,
+    **changes: object,
+) -> Trained:
+    spec = spec.model_copy(update={"estimator": LOGISTIC} | changes)
+    job = Job(spec, directory, directory, Progress(Console(quiet=True)), search=search)
+    return train(job, *(given or rows()))
 
 
-def test_the_seed_of_the_split_seeds_the_estimator_too(tiny_spec: ModelSpec) -> None:
-    assert fit(changed(tiny_spec, "decision_tree"), MATRIX, LABELS)[-1].random_state == 1
-    assert fit(changed(tiny_spec, "decision_tree", random_state=5), MATRIX, LABELS)[-1].random_state == 5
+def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    report = trained(tiny_spec, tmp_path, training=Training(folds=3, drop=("grade",))).report
+    assert timedelta() <= datetime.now(UTC) - report.trained_at < timedelta(hours=1)
+    assert report.model_dump(exclude={"trained_at", "cross_validation", "calibration"}) == {
+        "rows": 300,
+        "estimator": "logistic_regression",
+        "parameters": {},
+        "features": ("years", "rate", "secured"),
+        "folds": 3,
+        "search": None,
+        "threshold": Threshold(
+            value=0.6, objective="fixed", reason="as the spec has it", scores={}
+        ).model_dump(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "git_commit": git_commit(),
+        "size": 4,
+    }
+    assert report.calibration.method == "none"
 
 
-@pytest.mark.parametrize(
-    ("labels", "absent"), [([0] * 20, "yes"), ([1] * 20, "no")], ids=["only no", "only yes"]
-)
-def test_a_label_without_a_row_is_a_data_error(tiny_spec: ModelSpec, labels: list[int], absent: str) -> None:
-    with pytest.raises(DataError) as caught:
-        fit(tiny_spec, MATRIX, np.array(labels))
-    assert str(caught.value) == f"There is no row to train on with paid {absent}."
+def test_every_metric_is_cross_validated(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    matrix, labels = rows()
+    training = Training(calibration="none", drop=("years", "grade", "secured"))
+    report = trained(tiny_spec, tmp_path, training=training).report
+    assert list(report.cross_validation) == list(METRICS)
+    assert all(len(spread.folds) == 5 for spread in report.cross_validation.values())
+    by_fold = [
+        metrics.roc_auc_score(labels[fold.validate], matrix[fold.validate, 1])
+        for fold in deal(tiny_spec.target, labels, 5, seed=1)
+    ]
+    assert report.cross_validation["roc_auc"].folds == pytest.approx(by_fold)
 
 
-@pytest.mark.parametrize("name", ["decision_tree", "logistic_regression", "hist_gradient_boosting"])
-def test_a_feature_without_a_value_is_a_data_error(tiny_spec: ModelSpec, name: str) -> None:
-    matrix = MATRIX.copy()
-    matrix[:, 1] = GAP
-    with pytest.raises(DataError) as caught:
-        fit(changed(tiny_spec, name), matrix, LABELS)
-    assert str(caught.value) == "There is no row to train on with a value of rate."
+def test_more_than_two_labels_are_cross_validated_too(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    three = Target(name="paid", labels=("no", "some", "all"))
+    found = trained(tiny_spec, tmp_path, rows(3), target=three)
+    assert found.report.threshold is None
+    assert found.report.cross_validation["accuracy"].mean > 0.5
+    assert found.model.predict_proba(rows(3)[0]).shape == (300, 3)
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters", "problem"),
-    [
-        ("decision_tree", {"max_depth": 0}, "The 'max_depth' parameter of DecisionTreeClassifier must be "),
-        (
-            "random_forest",
-            {"n_estimators": "many"},
-            "The 'n_estimators' parameter of RandomForestClassifier must be",
-        ),
-        ("random_forest", {"bootstrap": False, "oob_score": True}, "Out of bag estimation only available if"),
-        ("logistic_regression", {"class_weight": {"yes": 2}}, "The classes, [0, 1], are not in class_weight"),
-        (
-            "hist_gradient_boosting",
-            {"monotonic_cst": [1]},
-            "monotonic_cst has shape (1,) but the input data X has 4",
-        ),
-    ],
-)
-def test_a_value_that_scikit_learn_refuses_is_a_spec_error(
-    tiny_spec: ModelSpec, name: str, parameters: dict[str, object], problem: str
+def test_few_rows_are_enough(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    matrix, _ = rows(count=20)
+    report = trained(tiny_spec, tmp_path, (matrix, np.array([0] * 17 + [1] * 3))).report
+    assert report.folds == 3
+
+
+def test_a_label_with_a_single_row_is_a_data_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    matrix, _ = rows(count=20)
+    with pytest.raises(DataError, match=r"^There is only one row to train on with paid yes; "):
+        trained(tiny_spec, tmp_path, (matrix, np.array([0] * 19 + [1])))
+    with pytest.raises(DataError, match=r"^There is no row to train on with paid yes\.$"):
+        trained(tiny_spec, tmp_path, (matrix, np.array([0] * 20)))
+
+
+@pytest.mark.parametrize("how", ["over", "under"])
+def test_resampling_leaves_the_rows_that_validate_as_they_are(
+    tiny_spec: ModelSpec, tmp_path: Path, how: str
 ) -> None:
-    with pytest.raises(SpecError) as caught:
-        fit(changed(tiny_spec, name, **parameters), MATRIX, LABELS)
-    assert str(caught.value).startswith(f"estimator.parameters of tiny: {problem}")
+    """Balanced training rows make the rare label too likely, which only rows as they are can show."""
+    matrix, labels = rows(count=600)
+    kept = (labels == 0) | (np.arange(600) % 6 == 0)
+    given = matrix[kept], labels[kept]
+    plain = trained(tiny_spec, tmp_path, given, training=Training(calibration="none"))
+    training = Training.model_validate({"resample": how, "calibration": "none"})
+    balanced = trained(tiny_spec, tmp_path, given, training=training)
+    assert balanced.model.predict_proba(given[0])[:, 1].mean() > 0.3 > given[1].mean()
+    assert (
+        balanced.report.cross_validation["log_loss"].mean
+        > plain.report.cross_validation["log_loss"].mean + 0.05
+    )
+
+
+def test_probabilities_that_resampling_made_wrong_are_calibrated(
+    tiny_spec: ModelSpec, tmp_path: Path
+) -> None:
+    matrix, labels = rows(count=600)
+    kept = (labels == 0) | (np.arange(600) % 6 == 0)
+    found = trained(tiny_spec, tmp_path, (matrix[kept], labels[kept]), training=Training(resample="over"))
+    assert isinstance(found.model, Calibrated)
+    assert found.report.calibration.method in {"sigmoid", "isotonic"}
+    assert found.model.predict_proba(matrix[kept])[:, 1].mean() == pytest.approx(
+        labels[kept].mean(), abs=0.01
+    )
+    losses = found.report.calibration.log_loss
+    assert found.report.cross_validation["log_loss"].mean == pytest.approx(min(losses.values()), abs=0.01)
+
+
+def test_the_figures_are_those_at_the_chosen_threshold(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    target = tiny_spec.target.model_copy(update={"threshold": 0.95})
+    report = trained(tiny_spec, tmp_path, target=target, training=Training(threshold="accuracy")).report
+    assert report.threshold is not None
+    assert report.threshold.value == pytest.approx(0.5, abs=0.15)
+    assert report.cross_validation["accuracy"].mean == report.threshold.scores[f"{report.threshold.value:g}"]
+
+
+def test_the_model_has_the_parameters_that_the_search_found(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    search = Search(method="grid", space={"C": (0.01, 1.0)})
+    found = trained(tiny_spec, tmp_path, search=True, training=Training(search=search))
+    assert found.report.search is not None
+    assert found.report.parameters == found.report.search.chosen.parameters
+    unsearched = trained(tiny_spec, tmp_path, training=Training(search=search))
+    assert (unsearched.report.search, unsearched.report.parameters) == (None, {})
+
+
+def test_a_person_is_told_what_came_of_it(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    search = Search(method="grid", space={"C": (0.01,)})
+    training = Training(folds=3, search=search, calibration="none")
+    report = trained(tiny_spec, tmp_path, search=True, training=training).report
+    lines = list(notes(report))
+    assert lines[0].startswith("logistic_regression of size 6; 3 folds: roc auc 0.")
+    assert lines[1] == "calibration none: as the spec has it"
+    assert lines[2] == "threshold 0.6: as the spec has it"
+    assert lines[3].startswith("search: 2 trials, 0 pruned, 0 from before, ")
+    assert report.search is not None
+    assert (
+        lines[-1] == f"to keep it, put in the spec: parameters: {{{kept(report.search.chosen.parameters)}}}"
+    )
+
+
+def kept(parameters: dict[str, object]) -> str:
+    return "C: 0.01" if parameters else ""
+
+
+def test_the_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    training = Training(resample="over", select=2, threshold="f1")
+    one, other = (trained(tiny_spec, tmp_path, training=training) for _ in range(2))
+    assert export.convert(one.model, "tiny", 4) == export.convert(other.model, "tiny", 4)
+    assert one.report.model_dump(exclude={"trained_at"}) == other.report.model_dump(exclude={"trained_at"})
+
+
+def test_a_calibration_is_of_the_report(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    found = trained(tiny_spec, tmp_path, training=Training(calibration="isotonic"))
+    assert isinstance(found.model, Calibrated)
+    assert found.report.calibration == Calibration(
+        method="isotonic", reason="as the spec has it", log_loss=found.report.calibration.log_loss
+    )

@@ -1,0 +1,120 @@
+"""What the model is: an estimator's pipeline, fitted to those columns of the matrix that it reads."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_selection import SelectKBest, mutual_info_classif
+from sklearn.impute import SimpleImputer
+from threadpoolctl import threadpool_limits
+
+from app.contract import Positions, Probabilities
+from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from model_build.errors import DataError, SpecError
+from model_build.estimators import make
+from model_build.sections import Training, one_of
+from model_build.spec import ModelSpec
+
+
+class Classifier(ClassifierMixin, BaseEstimator):
+    """Reads float32 [N, all features] and answers with probabilities [N, labels]."""
+
+    def __init__(
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        features: Sequence[Feature],
+        training: Training,
+        seed: int,
+    ) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.features = features
+        self.training = training
+        self.seed = seed
+
+    def fit(self, matrix: Matrix, labels: Positions) -> Self:
+        self.columns_ = self._columns(matrix, labels)
+        parameters = {"random_state": self.seed, **self.parameters}
+        read = [self.features[column] for column in self.columns_]
+        self.pipeline_ = make(self.name, parameters, read, self.training.clip)
+        self.pipeline_.fit(matrix[:, self.columns_], labels)
+        self.classes_ = self.pipeline_.classes_
+        return self
+
+    def predict_proba(self, matrix: Matrix) -> Probabilities:
+        answer: Probabilities = self.pipeline_.predict_proba(matrix[:, self.columns_])
+        return answer
+
+    def predict(self, matrix: Matrix) -> Positions:
+        return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
+
+    def _columns(self, matrix: Matrix, labels: Positions) -> list[int]:
+        """Return the columns that are not dropped, or the best of them by mutual information."""
+        kept = [i for i, each in enumerate(self.features) if each.name not in self.training.drop]
+        if self.training.select is None:
+            return kept
+        filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(matrix[:, kept])
+        coded = [isinstance(self.features[i], CategoryFeature | BooleanFeature) for i in kept]
+        information = partial(mutual_info_classif, discrete_features=coded, random_state=self.seed)
+        best = SelectKBest(information, k=self.training.select).fit(filled, labels)
+        return [kept[position] for position in best.get_support(indices=True)]
+
+
+def check(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:
+    """Raise DataError when a label of the target has no row, or a feature that is read no value."""
+    absent = set(range(len(spec.target.labels))) - set(labels.tolist())
+    if absent:
+        names = ", ".join(spec.target.labels[position] for position in sorted(absent))
+        raise DataError(f"There is no row to train on with {spec.target.name} {names}.")
+    read = [each for each in enumerate(spec.features) if each[1].name not in spec.training.drop]
+    empty = [feature.name for column, feature in read if np.isnan(matrix[:, column]).all()]
+    if empty:
+        raise DataError(f"There is no row to train on with a value of {', '.join(empty)}.")
+
+
+def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: Positions) -> Classifier:
+    """Return the spec's estimator with these parameters, fitted to the encoded rows, resampled if declared.
+
+    Raises:
+        SpecError: scikit-learn refuses the value of a parameter.
+    """
+    training, seed = spec.training, spec.split.seed
+    rows = np.arange(len(labels)) if training.resample is None else resample(labels, training.resample, seed)
+    try:
+        known = {**parameters, **_class_weight(spec, parameters)}
+        model = Classifier(spec.estimator.name, known, spec.features, training, seed)
+        with threadpool_limits(1):  # sums of several threads differ in their last bits
+            return model.fit(matrix[rows], labels[rows])
+    except ValueError as error:
+        raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
+
+
+def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return class_weight by position, as scikit-learn has it, where the spec has it by label."""
+    weights = parameters.get("class_weight")
+    if not isinstance(weights, Mapping):
+        return {}
+    labels = spec.target.labels
+    return {
+        "class_weight": {
+            labels.index(one_of("label", name, labels)): weight for name, weight in weights.items()
+        }
+    }
+
+
+def resample(labels: Positions, how: str, seed: int) -> Positions:
+    """Return rows among which all labels are equally frequent, in the order of the data.
+
+    over: every row, and more of the rarer labels drawn again; under: as many of each as the rarest has.
+    """
+    rng = np.random.default_rng(seed)
+    of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    counts = [len(rows) for rows in of_label]
+    if how == "under":
+        drawn = [rng.choice(rows, min(counts), replace=False) for rows in of_label]
+    else:
+        drawn = [np.append(rows, rng.choice(rows, max(counts) - len(rows))) for rows in of_label]
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,105 @@
+"""Cross-validation: rows that train and rows that validate, and what figures of several folds say."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+from sklearn.model_selection import StratifiedKFold
+
+from app.contract import Positions, Probabilities, Target
+from app.features import Matrix
+from model_build.classifier import fit
+from model_build.documents import Comparison, Interval, Spread
+from model_build.errors import DataError
+from model_build.estimators import size
+from model_build.spec import ModelSpec
+
+FEWEST = 2
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row positions; every row validates in one fold and trains in all others."""
+
+    train: Positions
+    validate: Positions
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows [N, features] with their label positions [N], dealt into folds."""
+
+    matrix: Matrix
+    labels: Positions
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model that never saw them answers to the rows that validate in one fold."""
+
+    validate: Positions
+    probabilities: Probabilities
+    size: int
+
+
+def deal(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold, ...]:
+    """Return so many folds with the same share of every label; fewer if a label has fewer rows.
+
+    Raises:
+        DataError: a label has one row only, which can't both train and validate.
+    """
+    rows = np.bincount(labels, minlength=len(target.labels))
+    rarest = int(rows.argmin())
+    if rows[rarest] < FEWEST:
+        raise DataError(
+            f"There is only one row to train on with {target.name} {target.labels[rarest]}; "
+            "cross-validation needs two of every label."
+        )
+    splitter = StratifiedKFold(min(count, int(rows[rarest])), shuffle=True, random_state=seed)
+    return tuple(Fold(*parts) for parts in splitter.split(labels, labels))
+
+
+def answers(spec: ModelSpec, parameters: Mapping[str, Any], rows: Rows) -> Iterator[Answer]:
+    """Yield each fold's answer, as it is fitted; raise SpecError if scikit-learn refuses a parameter."""
+    for fold in rows.folds:
+        model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
+        probabilities = model.predict_proba(rows.matrix[fold.validate])
+        yield Answer(fold.validate, probabilities, size(model.pipeline_[-1]))
+
+
+def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: Rows) -> Probabilities:
+    """Return probabilities [N, labels] of every row, from the fold in which it validates."""
+    found = list(answers(spec, parameters, rows))
+    probabilities = np.concatenate([answer.probabilities for answer in found]).astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # those of float32 sum to 1 less exactly
+    return np.asarray(probabilities[np.argsort(np.concatenate([answer.validate for answer in found]))])
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(mean=float(np.mean(values)), deviation=float(np.std(values, ddof=1)), folds=tuple(values))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5)
+
+
+def compare(metric: str, chosen: Sequence[float], default: Sequence[float]) -> Comparison:
+    """Compare figures of the same folds by Student's interval of their difference.
+
+    The variance is corrected for training sets that share rows, after Nadeau and Bengio (2003): the mean of k
+    folds varies by 1/k, and by the share of validating to training rows, 1/(k - 1), more.
+    """
+    count = len(chosen)
+    differences = np.subtract(chosen, default)
+    error = float(differences.std(ddof=1)) * (1 / count + 1 / (count - 1)) ** 0.5
+    value, half = float(differences.mean()), float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    return Comparison(
+        metric=metric,
+        chosen=spread(chosen),
+        default=spread(default),
+        difference=Interval(value=value, low=value - half, high=value + half),
+    )

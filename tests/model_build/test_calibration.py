@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+from app.contract import Positions, Probabilities, Target
+from app.model import Model
+from model_build import calibration, classifier, export
+from model_build.calibration import METHODS, Calibrated, Choice
+from model_build.folds import deal
+from model_build.sections import Training
+from model_build.spec import Estimator, ModelSpec
+from tests.model_build.test_estimators import served
+
+TWO = Target(name="paid", labels=("no", "yes"), positive="yes")
+THREE = Target(name="paid", labels=("no", "some", "all"))
+EDGES = np.array([0, 1e-12, 1e-7, 0.01, 0.02, 0.3, 0.5, 0.7, 0.98, 1 - 1e-7, 1])
+
+
+def drawn(target: Target, rows: int = 3000) -> tuple[Positions, Probabilities]:
+    """Return labels, and the chances with which they were drawn."""
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet(np.ones(len(target.labels)), rows)
+    return (rng.random((rows, 1)) > chances.cumsum(axis=1)).sum(axis=1), chances
+
+
+def overconfident(chances: Probabilities) -> Probabilities:
+    sharp = chances**3
+    return np.asarray(sharp / sharp.sum(axis=1, keepdims=True))
+
+
+def choose(wanted: str, target: Target, labels: Positions, probabilities: Probabilities) -> Choice:
+    return calibration.choose(wanted, target, labels, probabilities, deal(target, labels, 5, seed=0))
+
+
+@pytest.mark.parametrize(("target", "method"), [(TWO, "sigmoid"), (THREE, "temperature")])
+def test_overconfident_probabilities_are_calibrated(target: Target, method: str) -> None:
+    labels, chances = drawn(target)
+    found = choose("auto", target, labels, overconfident(chances))
+    losses = found.report.log_loss
+    assert found.report.method == method
+    assert losses[method] == min(losses.values()) < losses["none"] - 0.05
+    assert found.report.reason.startswith("lowers the log loss on the folds by 0.")
+    assert found.calibrator is not None
+    np.testing.assert_allclose(found.calibrator(overconfident(chances)), chances, atol=0.05)
+
+
+@pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
+def test_calibrated_probabilities_are_left_alone(target: Target) -> None:
+    labels, chances = drawn(target)
+    found = choose("auto", target, labels, chances)
+    assert found.report.method == "none"
+    assert "log loss on the folds" in found.report.reason
+    assert found.calibrator is None
+    assert found.probabilities is chances
+
+
+@pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_named_method_is_taken_however_it_does(method: str, target: Target) -> None:
+    labels, chances = drawn(target)
+    found = choose(method, target, labels, chances)
+    assert (found.report.method, found.report.reason) == (method, "as the spec has it")
+    assert list(found.report.log_loss) == ["none", method]
+    assert type(found.calibrator) is METHODS[method]
+
+
+def test_none_is_taken_without_a_look_at_others() -> None:
+    labels, chances = drawn(TWO)
+    found = choose("none", TWO, labels, overconfident(chances))
+    assert (found.report.method, list(found.report.log_loss)) == ("none", ["none"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sure_probabilities_stay_numbers_that_sum_to_1(method: str) -> None:
+    labels, chances = drawn(TWO, 60)
+    fitted = METHODS[method].fit(overconfident(chances), labels)
+    found = fitted(np.stack([1 - EDGES, EDGES], axis=1))
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_what_never_happened_is_not_impossible_to_an_isotonic_curve() -> None:
+    labels = np.array([0] * 30 + [1] * 30)
+    sure = np.repeat([[1.0, 0.0], [0.0, 1.0]], 30, axis=0)
+    assert METHODS["isotonic"].fit(sure, labels)(sure).min() == pytest.approx(1 / 62)
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "random_forest", "logistic_regression"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
+def test_calibrated_answers_are_served(
+    tiny_spec: ModelSpec, tmp_path: Path, name: str, method: str, target: Target
+) -> None:
+    """Classes that are apart make the estimator sure; the trees' leaves and the curves then are steep."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, len(target.labels), 300)
+    matrix = rng.integers(0, 2, (300, 4)).astype(np.float32)
+    matrix[:, 1] = labels + rng.random(300) * 1.1
+    changes = {"estimator": Estimator(name=name), "target": target, "training": Training(drop=("years",))}
+    spec = tiny_spec.model_copy(update=changes)
+    few = {"n_estimators": 20} if name == "random_forest" else {}
+    fitted = classifier.fit(spec, few, matrix, labels)
+    model = Calibrated(fitted, METHODS[method].fit(fitted.predict_proba(matrix), labels))
+    answers = served(spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=5e-6)
+    joblib.dump(model, tmp_path / "model.joblib")
+    again = joblib.load(tmp_path / "model.joblib")
+    assert again.predict(matrix).tolist() == model.predict(matrix).tolist()
+
+
+def test_the_labels_of_a_calibrated_model_are_the_likeliest(tiny_spec: ModelSpec) -> None:
+    matrix = np.random.default_rng(0).random((50, 4)).astype(np.float32)
+    labels = np.array([0, 0, 0, 1, 1] * 10)
+    fitted = classifier.fit(tiny_spec, {"max_iter": 2}, matrix, labels)
+    model = Calibrated(fitted, calibration.Sigmoid(np.array([-1.0, -1.0]), np.array([0.0, 0.0])))
+    session: Model = served(tiny_spec, export.convert(model, "tiny", 4))
+    names = [each.name for each in session._session.get_outputs()]
+    answers = dict(zip(names, session._session.run(names, {"features": matrix}), strict=True))
+    assert answers["labels"].tolist() == answers["probabilities"].argmax(axis=1).tolist()
+    assert answers["labels"].tolist() == model.predict(matrix).tolist()

@@ -1,0 +1,74 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn import metrics
+
+from app.contract import Target
+from model_build.documents import Threshold
+from model_build.folds import deal
+from model_build.threshold import choose
+
+TWO = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.5)
+RNG = np.random.default_rng(0)
+LABELS = (RNG.random(1000) < 0.3).astype(int)
+CHANCE = np.clip(0.2 + 0.1 * LABELS + RNG.normal(0, 0.04, 1000), 0, 1)
+"""Best told apart near 0.25."""
+PROBABILITIES = np.stack([1 - CHANCE, CHANCE], axis=1)
+FOLDS = deal(TWO, LABELS, 5, seed=0)
+
+
+def chosen(objective: str, target: Target = TWO) -> Threshold:
+    found = choose(target, objective, LABELS, PROBABILITIES, FOLDS)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "balanced_accuracy", "f1"])
+def test_the_threshold_that_does_best_on_the_folds_is_chosen(objective: str) -> None:
+    found = chosen(objective)
+    assert found.value == pytest.approx(0.25, abs=0.03)
+    assert list(found.scores) == [f"{found.value:g}", "0.5"]
+    assert found.scores[f"{found.value:g}"] > 0.8 > found.scores["0.5"]
+    assert found.reason.startswith(f"the best {objective.replace('_', ' ')} on the folds, by 0.")
+
+
+@pytest.mark.parametrize(
+    ("objective", "score"),
+    [
+        ("accuracy", metrics.accuracy_score),
+        ("balanced_accuracy", metrics.balanced_accuracy_score),
+        ("f1", metrics.f1_score),
+    ],
+)
+def test_the_scores_are_those_of_scikit_learn(objective: str, score: npt.ArrayLike) -> None:
+    assert callable(score)
+    found = chosen(objective)
+    by_fold = [
+        score(LABELS[fold.validate], CHANCE[fold.validate].astype(np.float32) >= found.value)
+        for fold in FOLDS
+    ]
+    assert found.scores[f"{found.value:g}"] == pytest.approx(np.mean(by_fold))
+
+
+def test_the_positive_label_may_be_the_first() -> None:
+    target = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.5)
+    found = choose(target, "f1", 1 - LABELS, PROBABILITIES[:, ::-1], FOLDS)
+    assert found is not None
+    assert found.value == chosen("f1").value
+
+
+def test_the_threshold_of_the_target_stays_when_the_best_is_hardly_better() -> None:
+    found = chosen("accuracy", TWO.model_copy(update={"threshold": 0.27}))
+    assert found.value == 0.27
+    assert found.reason.startswith(
+        "no other has a better accuracy on the folds by more than a standard error"
+    )
+
+
+def test_a_fixed_threshold_is_that_of_the_target() -> None:
+    assert chosen("fixed") == Threshold(value=0.5, objective="fixed", reason="as the spec has it", scores={})
+
+
+def test_more_than_two_labels_have_no_threshold() -> None:
+    three = Target(name="paid", labels=("no", "some", "all"))
+    assert choose(three, "fixed", LABELS, PROBABILITIES, FOLDS) is None
