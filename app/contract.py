@@ -17,6 +17,7 @@ SCHEMA_VERSION: Literal[1] = 1
 BINARY = 2  # labels
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.onnx"
+CARD_FILE = "card.html"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")]

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from app import __version__, openapi, ops, upload
+from app import __version__, card, openapi, ops, upload
 from app.errors import HANDLERS
 from app.metrics import Metrics
 from app.model import Model
@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Service:
     predictor = Predictor(model, app.metrics, settings.max_rows)
     app.predict = Predict(predictor, app.metrics, settings)
     app.include_router(ops.router(model.contract, readiness, app.metrics))
+    app.include_router(card.router(settings.model_dir, model.contract))
     app.router.routes.append(Route(PATH, app.predict, methods=["POST"]))  # for the 405 of other methods
     app.router.routes.append(Route(upload.PATH, upload.Upload(predictor, settings), methods=["POST"]))
     _add_docs(app)

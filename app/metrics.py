@@ -41,7 +41,7 @@ BUCKETS = (
     1.0,
     2.5,
 )  # seconds
-STATUSES = (200, 400, 404, 405, 413, 415, 422, 500, 503, "other")
+STATUSES = (200, 304, 400, 404, 405, 413, 415, 422, 500, 503, "other")
 ROUTES = (
     "/",
     "/predict",
@@ -49,6 +49,7 @@ ROUTES = (
     "/health",
     "/ready",
     "/metrics",
+    "/card",
     "/docs",
     "/openapi.json",
     "other",

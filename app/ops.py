@@ -13,10 +13,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app import __version__
-from app.contract import Contract, DataSource
+from app.contract import CARD_FILE, Contract, DataSource
 from app.errors import Problem
 from app.metrics import Metrics
 from app.openapi import problem_responses
+
+CARD_LINK = '<a href="card">Model card: /card</a> '
 
 
 class ModelInfo(BaseModel):
@@ -140,4 +142,5 @@ def welcome(contract: Contract) -> str:
         data_source=escape(provenance.data_source),
         rows=f"{provenance.rows:,}",
         trained_at=f"{provenance.trained_at:%Y-%m-%d %H:%M} UTC",
+        card=CARD_LINK if CARD_FILE in contract.files else "",
     )

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app import __version__
-from app.contract import Contract, load
+from app.contract import CARD_FILE, Contract, load
 from app.main import Service, create_app
 from app.ops import Readiness, welcome
 from app.settings import Settings
@@ -69,7 +69,7 @@ def not_ready(detail: str) -> dict[str, object]:
     return {"type": "urn:problem:not-ready", "title": "Not ready", "status": 503, "detail": detail}
 
 
-async def test_root_names_the_model_and_leads_to_docs_and_health(
+async def test_root_names_the_model_and_leads_to_docs_card_and_health(
     client: httpx.AsyncClient, contract: Contract
 ) -> None:
     response = await client.get("/")
@@ -88,10 +88,16 @@ async def test_root_names_the_model_and_leads_to_docs_and_health(
         "API",
         __version__,
         "Try it: /docs",
+        "Model card: /card",
         "Versions: /health",
     ]
-    assert page.links == ["docs", "health"]
-    assert [(await client.get(link)).status_code for link in page.links] == [200, 200]
+    assert page.links == ["docs", "card", "health"]
+    assert [(await client.get(link)).status_code for link in page.links] == [200, 200, 200]
+
+
+def test_root_does_not_lead_to_a_card_that_is_not_there(contract: Contract) -> None:
+    files = {name: sha256 for name, sha256 in contract.files.items() if name != CARD_FILE}
+    assert Page(welcome(contract.model_copy(update={"files": files}))).links == ["docs", "health"]
 
 
 def test_page_shows_markup_in_titles_as_text(contract: Contract) -> None:

@@ -1,0 +1,43 @@
+"""/card: the model card that was baked with the model."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app.contract import CARD_FILE, Contract
+from app.errors import Problem
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def router(directory: Path, contract: Contract) -> APIRouter:
+    """Return the route. A browser that has the card asks whether it is still this model's."""
+    routes = APIRouter()
+    page = _read(directory, contract)
+    tag = f'"{contract.files.get(CARD_FILE)}"'
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY, "ETag": tag}
+
+    @routes.get("/card", include_in_schema=False)
+    async def get_card(request: Request) -> Response:
+        if page is None:
+            raise Problem(404, "no-card", "The model was baked without a card; bake it again to have one.")
+        if _has(request, tag):
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(page, headers=headers)
+
+    return routes
+
+
+def _read(directory: Path, contract: Contract) -> bytes | None:
+    return (directory / CARD_FILE).read_bytes() if CARD_FILE in contract.files else None
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Return whether the client holds what bears that tag (RFC 9110, 13.1.2)."""
+    held = request.headers.get("If-None-Match", "").split(",")
+    return not {"*", tag}.isdisjoint(each.strip().removeprefix("W/") for each in held)

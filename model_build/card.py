@@ -1,0 +1,169 @@
+"""The model card: what a person should know of a model before using it."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from app.contract import Contract, sha256
+from app.features import BooleanFeature, Feature, RangedFeature
+from model_build import charts
+from model_build.documents import (
+    Cleaning,
+    Curves,
+    DataReport,
+    Evaluation,
+    Explanation,
+    Fairness,
+    ModelReport,
+    Slice,
+    Slices,
+    TrainingReport,
+)
+from model_build.pages import TEMPLATES, number, render
+from model_build.sections import LOWER_IS_BETTER, SLICE_METRICS
+from model_build.spec import SPECS, ModelSpec
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+}
+HEADLINE = ("roc_auc", "average_precision", "accuracy", "f1", "log_loss", "calibration_error")
+RATES = (
+    ("selection_rate", "Selection rate", "demographic_parity"),
+    ("true_positive_rate", "True positive rate", "equal_opportunity"),
+    ("false_positive_rate", "False positive rate", "false_positive_rate"),
+    ("false_negative_rate", "False negative rate", "false_negative_rate"),
+)
+"""Of a group, and what its distance from the reference group's is called."""
+WEAKEST = 15
+"""So many slices stand in the Markdown; the page has all."""
+
+# What Markdown would take for markup: signs that always are, and those that are where they stand.
+MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|^[>#+-]")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the stages found."""
+
+    spec: ModelSpec
+    contract: Contract
+    cleaning: Cleaning
+    data: DataReport
+    training: TrainingReport
+    evaluation: Evaluation
+    curves: Curves
+    slices: Slices
+    fairness: Fairness
+    explanation: Explanation
+    model: ModelReport
+
+
+def html(facts: Facts) -> str:
+    """Return one self-contained page."""
+    target, explanation = facts.contract.target, facts.explanation
+    script = (TEMPLATES / "card.js").read_text()
+    explained = [charts.importance(explanation)] if explanation.importance else []
+    return render(
+        "card.html",
+        **_values(facts),
+        performance=charts.performance(target, facts.curves, facts.evaluation),
+        fairness=[(each, charts.fairness(each)) for each in facts.fairness.protected],
+        explanation=explained + charts.dependence(explanation, target.positive or target.labels[-1]),
+        slice_features=list(dict.fromkeys(_of(each) for each in facts.slices.slices)),
+        script=Markup(script),  # noqa: S704 - it is ours
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+    )
+
+
+def markdown(facts: Facts) -> str:
+    """Return what the page says, without its figures and with the weakest slices only."""
+    return render("card.md", **_values(facts), text=text, code=code, weakest=WEAKEST)
+
+
+def text(value: Any) -> Markup:
+    """Return what Markdown shows as this text, on one line."""
+    return Markup(MARKUP.sub(r"\\\g<0>", " ".join(str(value).split())))  # noqa: S704 - what HTML reads is escaped
+
+
+def code(value: Any) -> Markup:
+    """Return a code span; one more backtick than the text has in a row stands around it."""
+    line = " ".join(str(value).split()).replace("|", "\\|")  # as a table wants it
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    space = " " if "`" in line else ""
+    return Markup(f"{fence}{space}{line}{space}{fence}")  # noqa: S704 - within the span nothing is markup
+
+
+def _values(facts: Facts) -> dict[str, Any]:
+    """Return what both templates read."""
+    slices = sorted(facts.slices.slices, key=_weakness)
+    known = {name for each in slices for name in each.metrics}
+    return {
+        "facts": facts,
+        "titles": TITLES,
+        "headline": [name for name in HEADLINE if name in facts.evaluation.intervals],
+        "lower_is_better": LOWER_IS_BETTER,
+        "slices": slices,
+        "slice_metrics": [name for name in SLICE_METRICS if name in known],
+        "rates": RATES,
+        "commands": _commands(facts),
+        "values_of": values_of,
+        "fixed": fixed,
+        "signed": signed,
+        "sentence": sentence,
+    }
+
+
+def _weakness(found: Slice) -> tuple[bool, float]:
+    accuracy = found.metrics.get("accuracy")
+    return accuracy is None, accuracy.value if accuracy else 0
+
+
+def _of(found: Slice) -> str:
+    return " × ".join(found.features)
+
+
+def _commands(facts: Facts) -> list[str]:
+    """Return what to type for the same model: the spec by name, if it is one of the repository's."""
+    provenance = facts.contract.provenance
+    specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == facts.spec.sha256)
+    name = next((path.stem for path in specs), "SPEC.yaml")
+    search = " --search" if facts.training.search else ""
+    checkout = [f"git checkout {provenance.git_commit}"] if provenance.git_commit else []
+    return [
+        *checkout,
+        "python -m pip install --require-hashes -r model_build/requirements.txt",
+        f"python -m model_build bake {name} --source {provenance.data_source}{search}",
+    ]
+
+
+def values_of(feature: Feature) -> str:
+    """Say which values a feature takes."""
+    if isinstance(feature, RangedFeature):
+        return f"{number(feature.minimum)} to {number(feature.maximum)}"
+    return "true or false" if isinstance(feature, BooleanFeature) else ", ".join(feature.categories)
+
+
+def fixed(value: float, digits: int) -> str:
+    return f"{value:z.{digits}f}".replace("-", "−")  # noqa: RUF001 - a minus, which is as wide as a plus
+
+
+def signed(value: float, digits: int) -> str:
+    return f"{value:+z.{digits}f}".replace("-", "−")  # noqa: RUF001
+
+
+def sentence(reason: str) -> str:
+    """Return a reason as a sentence."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
