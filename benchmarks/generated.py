@@ -13,6 +13,7 @@ from benchmarks.bodies import Rows
 from model_build import pipeline, spec
 from model_build.data import Wanted
 from model_build.progress import Progress
+from model_build.stages import Job
 
 TREES = 100  # of the models that differ in features
 ROWS = 2_000
@@ -52,7 +53,8 @@ def with_trees(count: int, directory: Path) -> Path:
     """Bake the census model with so many trees, on synthetic rows; return its directory."""
     document = YAML(typ="safe", pure=True).load(spec.find("census"))
     document["estimator"]["parameters"]["max_iter"] = count
-    document["gates"] = []
+    document["gates"] = {}
+    document["model_checks"] = {}
     directory.mkdir(parents=True)
     return _bake(document, directory, "synthetic")
 
@@ -61,7 +63,8 @@ def _bake(document: dict[str, Any], directory: Path, source: Wanted) -> Path:
     path = directory / "spec.yaml"
     path.write_text(json.dumps(document))  # JSON is YAML
     out = directory / "model"
-    pipeline.bake(spec.load(str(path)), source, out, directory, Progress(Console(quiet=True)))
+    job = Job(spec.load(str(path)), directory / "build", directory, Progress(Console(quiet=True)), source)
+    pipeline.bake(job, out)
     return out
 
 

@@ -11,20 +11,63 @@ from model_build import pipeline, spec
 from model_build.data import Wanted
 from model_build.errors import BuildError
 from model_build.progress import Progress
+from model_build.stages import Job
+
+HELP = {
+    "fetch": "get the rows: a file, a download, or synthetic data",
+    "eda": "write a report on the data, to look at",
+    "preprocess": "strip, name and read the values; drop duplicates",
+    "check-data": "find what is wrong with the data, all at once",
+    "segregate": "set the test rows aside",
+    "train": "cross-validate, calibrate, fit and convert",
+    "evaluate": "score the test rows: overall, by slice and by protected group",
+    "check-model": "hold the model to its gates and promises, through the code that serves",
+    "card": "write the model card",
+    "bake": "all of these, and then the directory that the service reads",
+}
 
 
 def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(prog="python -m model_build", description="The training script.")
     commands = arguments.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    bake = commands.add_parser("bake", help="train, check and export a model that the service can read")
-    bake.add_argument("spec", nargs="?", default="census", help="name of a spec, or path of a .yaml file")
-    bake.add_argument(
-        "--source",
-        choices=get_args(Wanted),
-        default="auto",
-        help="real data, synthetic data, or (auto) synthetic when no real data can be had",
+    for name, text in HELP.items():
+        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        command.add_argument(
+            "spec", nargs="?", default="census", help="name of a spec, or path of a .yaml file"
+        )
+        command.add_argument(
+            "--build", type=Path, default=Path("build"), help="where the stages leave their results, by model"
+        )
+        if name in {"fetch", "bake"}:
+            command.add_argument(
+                "--source",
+                choices=get_args(Wanted),
+                default="auto",
+                help="real data, synthetic data, or (auto) synthetic when no real data can be had",
+            )
+        if name in {"train", "bake"}:
+            command.add_argument(
+                "--search", action="store_true", help="look for better parameters, as training.search says"
+            )
+        if name in {"check-model", "bake"}:
+            command.add_argument(
+                "--deployed",
+                metavar="PLACE",
+                help="the model not to be worse than: a directory, s3://bucket/prefix, or a service's URL",
+            )
+    registry = command.add_mutually_exclusive_group()
+    registry.add_argument(
+        "--track",
+        action="store_true",
+        help="keep the bake as a run of MLflow, at MLFLOW_TRACKING_URI or in mlflow.db, and register the "
+        "model as candidate; the first one is the champion too",
     )
-    bake.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
+    registry.add_argument(
+        "--from-registry",
+        metavar="URI",
+        help="train nothing: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
+    )
+    command.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
     return arguments
 
 
@@ -32,11 +75,39 @@ def main() -> None:
     arguments = parser().parse_args()
     progress = Progress()
     try:
-        data_directory = Path(os.environ.get("DATA_DIR", "data"))
-        pipeline.bake(spec.load(arguments.spec), arguments.source, arguments.out, data_directory, progress)
+        job = _job(arguments, progress)
+        if arguments.command == "bake":
+            _bake(job, arguments)
+        else:
+            pipeline.run(arguments.command, job)
     except (BuildError, StartupError, OSError) as error:
         progress.fail(str(error))
         sys.exit(1)
+
+
+def _bake(job: Job, arguments: argparse.Namespace) -> None:
+    if not (arguments.track or arguments.from_registry):
+        pipeline.bake(job, arguments.out)
+        return
+    from model_build import tracking  # noqa: PLC0415 - only who asks for it needs MLflow
+
+    if arguments.from_registry:
+        tracking.restore(job, arguments.from_registry, arguments.out)
+    else:
+        pipeline.bake(job, arguments.out, tracking.track(job, pipeline.STAGES, arguments.out))
+
+
+def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
+    found = spec.load(arguments.spec)
+    return Job(
+        spec=found,
+        directory=arguments.build / found.name,
+        data_directory=Path(os.environ.get("DATA_DIR", "data")),
+        progress=progress,
+        wanted=getattr(arguments, "source", "auto"),
+        search=getattr(arguments, "search", False),
+        deployed=getattr(arguments, "deployed", None),
+    )
 
 
 if __name__ == "__main__":

@@ -1,105 +1,405 @@
-"""bake: from a spec to a baked model, step by step."""
+"""The stages from a spec to a baked model, in order: what each reads, does and writes."""
 
-import os
-import subprocess
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from app.contract import CONTRACT_FILE, Contract, Provenance
+import joblib
+
+from app.contract import CONTRACT_FILE, Contract, Provenance, Target
 from app.features import Encoder
 from app.model import Model
-from model_build import data, directory, export, train
-from model_build.data import Dataset, Wanted
-from model_build.errors import GateError
-from model_build.evaluate import Evaluation, evaluate
-from model_build.progress import Progress
+from model_build import (
+    behaviour,
+    card,
+    checks,
+    data,
+    deployed,
+    directory,
+    export,
+    gates,
+    importance,
+    plots,
+    stages,
+)
+from model_build import (
+    eda as exploration,
+)
+from model_build import (
+    train as training,
+)
+from model_build.curves import curves
+from model_build.data import Dataset
+from model_build.documents import (
+    Cleaning,
+    Curves,
+    DataReport,
+    Evaluation,
+    Explanation,
+    Fairness,
+    ModelReport,
+    Origin,
+    Slices,
+    TrainingReport,
+    Verdict,
+)
+from model_build.errors import BuildError, DataError, GateError
+from model_build.evaluate import evaluate as score
+from model_build.fairness import fairness
 from model_build.reference import reference
-from model_build.spec import ModelSpec
+from model_build.slices import slices
 from model_build.split import split
+from model_build.stages import Job, Stage
 
-LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
+
+def fetch(job: Job, notes: list[str]) -> None:
+    """Write the rows as they are at their source."""
+    frame, origin = data.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
+    data.write(frame, job.path("raw.csv"))
+    origin.write(job.path("source.json"))
+    notes.append(f"{origin.source}: {origin.uri}, {len(frame):,} rows")
 
 
-def bake(spec: ModelSpec, wanted: Wanted, out: Path, data_directory: Path, progress: Progress) -> Contract:
-    """Write the baked model of `spec` to `out`, and the fitted pipeline beside it as `out`.joblib.
+def eda(job: Job, notes: list[str]) -> None:
+    """Write a page to look at before anything is dropped."""
+    page = exploration.report(job.spec, data.read(job.path("raw.csv")), Origin.read(job.path("source.json")))
+    job.path("eda.html").write_text(page)
+    notes.append(str(job.path("eda.html")))
+
+
+def preprocess(job: Job, notes: list[str]) -> None:
+    origin = Origin.read(job.path("source.json"))
+    frame, cleaning = data.clean(data.read(job.path("raw.csv")), job.spec, origin.uri)
+    data.write(frame, job.path("clean.csv"))
+    cleaning.write(job.path("cleaning.json"))
+    missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
+    notes.append(f"missing values: {missing or 'none'}")
+    if job.spec.data.drop_duplicates:
+        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {cleaning.rows_read:,} rows")
+
+
+def check_data(job: Job, notes: list[str]) -> None:
+    """Write every violation there is, and stop at one that must not be."""
+    report = checks.check(
+        job.spec,
+        data.read_clean(job.path("clean.csv"), job.spec),
+        Cleaning.read(job.path("cleaning.json")),
+        data.fetch_reference(job.spec, job.data_directory),
+    )
+    report.write(job.path("data-checks.json"))
+    _stop_at_failures(job, report)
+    notes += [f"warning: {finding.sentence}" for finding in report.findings]
+    notes.append(f"{len(report.checks)} checks, {len(report.findings)} warnings")
+
+
+def _stop_at_failures(job: Job, report: DataReport) -> None:
+    if report.failures:
+        sentences = "\n".join(f"  {finding.sentence}" for finding in report.failures)
+        raise DataError(
+            f"The data are not what the spec says ({job.path('data-checks.json')} has it all):\n{sentences}"
+        )
+
+
+def segregate(job: Job, notes: list[str]) -> None:
+    """Write the rows that train and those that test; rows that a warning is about do neither."""
+    report = DataReport.read(job.path("data-checks.json"))
+    _stop_at_failures(job, report)
+    frame = data.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
+    parts = split(data.dataset(frame, job.spec).labels, job.spec.split)
+    data.write(frame.iloc[parts.train], job.path("train.csv"))
+    data.write(frame.iloc[parts.test], job.path("test.csv"))
+    notes.append(f"{len(parts.train):,} rows to train, {len(parts.test):,} to test")
+
+
+def train(job: Job, notes: list[str]) -> None:
+    rows = _rows(job, "train.csv")
+    matrix = Encoder(job.spec.features)(rows.rows)
+    trained = training.train(job, matrix, rows.labels)
+    onnx = export.convert(trained.model, job.spec.name, len(job.spec.features))
+    seen = reference(job.spec.features, job.spec.target, matrix, trained.model.predict_proba(matrix))
+    directory.dump(trained.model, job.path("model.joblib"))
+    job.path("model.onnx").write_bytes(onnx)
+    job.path("reference.json").write_bytes(export.to_json(seen))
+    trained.report.write(job.path("training.json"))
+    notes += [*training.notes(trained.report), f"model.onnx, {len(onnx):,} bytes"]
+
+
+def evaluate(job: Job, notes: list[str]) -> None:
+    spec, target, rows = job.spec, _target(job), _rows(job, "test.csv")
+    matrix = Encoder(spec.features)(rows.rows)
+    fitted = joblib.load(job.path("model.joblib"))
+    probabilities = fitted.predict_proba(matrix)
+    evaluation = score(target, spec.evaluation, rows.labels, probabilities, spec.split.seed)
+    evaluation.write(job.path("metrics.json"))
+    job.path("figures.json").write_bytes(export.to_json(evaluation.metrics))
+    drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
+    drawn.write(job.path("curves.json"))
+    plots.write(drawn, job.directory)
+    slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
+    fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
+    importance.explain(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
+    found = evaluation.intervals["roc_auc"]
+    notes.append(f"ROC AUC {found.value:.4f} ({found.low:.4f} to {found.high:.4f})")
+
+
+def check_model(job: Job, notes: list[str]) -> None:
+    """Hold the model to the gates of the spec and to its promises, through the code that serves."""
+    spec, rows, onnx = job.spec, _rows(job, "test.csv"), job.path("model.onnx").read_bytes()
+    model = Model(_contract(job), onnx)
+    evaluation = Evaluation.read(job.path("metrics.json"))
+    by_slice = Slices.read(job.path("slices.json"))
+    microseconds = export.microseconds(model)
+    parity = _parity(job, model, rows)
+    verdicts = [
+        parity,
+        *gates.judge(
+            spec.gates,
+            Origin.read(job.path("source.json")).source,
+            evaluation,
+            by_slice,
+            Fairness.read(job.path("fairness.json")),
+        ),
+        *gates.judge_cost(spec.gates, len(onnx), microseconds),
+        *behaviour.behave(model, spec.model_checks, rows.rows, spec.split.seed),
+        *_against_deployed(job, model, rows),
+    ]
+    report = ModelReport(verdicts=tuple(verdicts), bytes=len(onnx), microseconds=microseconds)
+    report.write(job.path("model-checks.json"))
+    if report.broken:
+        job.progress.figures(evaluation, by_slice)
+        sentences = "\n".join(f"  {each.sentence}" for each in report.broken)
+        raise GateError(
+            f"No model was baked; broken are {len(report.broken)} of {len(verdicts)} gates and checks "
+            f"({job.path('model-checks.json')} has them all):\n{sentences}"
+        )
+    notes += [parity.sentence, f"{len(verdicts)} gates and checks kept"]
+
+
+def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:
+    expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows.rows))
+    try:
+        found = export.parity(model, rows.rows, expected)
+    except GateError as error:
+        return Verdict(kind="parity", name="parity", kept=False, sentence=str(error).removesuffix("."))
+    sentence = (
+        f"{found.rows:,} rows: {found.labels_that_differ} labels differ from scikit-learn's, "
+        f"probabilities by at most {found.largest_difference:.1e}"
+    )
+    return Verdict(kind="parity", name="parity", kept=True, sentence=sentence)
+
+
+def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
+    """Compare with the model that is deployed, if one is named; one that can't be asked breaks the gate."""
+    place = _place_of_the_deployed(job)
+    if not place:
+        return []
+    try:
+        return [deployed.compare(job.spec, place, model, rows.rows, rows.labels)]
+    except BuildError as error:
+        sentence = str(error).removesuffix(".")
+        return [Verdict(kind="deployed", name="deployed", kept=False, sentence=sentence)]
+
+
+def make_card(job: Job, notes: list[str]) -> None:
+    facts = card.Facts(
+        spec=job.spec,
+        contract=_contract(job),
+        cleaning=Cleaning.read(job.path("cleaning.json")),
+        data=DataReport.read(job.path("data-checks.json")),
+        training=TrainingReport.read(job.path("training.json")),
+        evaluation=Evaluation.read(job.path("metrics.json")),
+        curves=Curves.read(job.path("curves.json")),
+        slices=Slices.read(job.path("slices.json")),
+        fairness=Fairness.read(job.path("fairness.json")),
+        explanation=Explanation.read(job.path("importance.json")),
+        model=ModelReport.read(job.path("model-checks.json")),
+    )
+    job.path("card.html").write_text(card.html(facts))
+    job.path("card.md").write_text(card.markdown(facts))
+    notes.append(str(job.path("card.html")))
+
+
+CARD_SECTIONS = (
+    "name",
+    "title",
+    "version",
+    "description",
+    "data",
+    "features",
+    "target",
+    "split",
+    "evaluation",
+    "card",
+)
+DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
+BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
+"""What the baked model holds beside contract and model."""
+
+
+def _has_a_reference(job: Job) -> bool:
+    reference = job.spec.data_checks.reference
+    return reference is not None and reference.source is not None
+
+
+def _place_of_the_deployed(job: Job) -> str | None:
+    return job.deployed or job.spec.gates.deployed.model
+
+
+STAGES = (
+    Stage(
+        "fetch",
+        fetch,
+        sections=("data", "features", "target"),
+        inputs=(),
+        outputs=("raw.csv", "source.json"),
+        reads_the_world=lambda _: True,
+    ),
+    Stage(
+        "eda",
+        eda,
+        sections=("name", "title", "data", "features", "target"),
+        inputs=("raw.csv", "source.json"),
+        outputs=("eda.html",),
+    ),
+    Stage(
+        "preprocess",
+        preprocess,
+        sections=("data", "features", "target"),
+        inputs=("raw.csv", "source.json"),
+        outputs=("clean.csv", "cleaning.json"),
+    ),
+    Stage(
+        "check-data",
+        check_data,
+        sections=("data", "features", "target", "data_checks", "split"),
+        inputs=("clean.csv", "cleaning.json"),
+        outputs=("data-checks.json",),
+        reads_the_world=_has_a_reference,
+    ),
+    Stage(
+        "segregate",
+        segregate,
+        sections=("features", "target", "split"),
+        inputs=("clean.csv", "data-checks.json"),
+        outputs=("train.csv", "test.csv"),
+    ),
+    Stage(
+        "train",
+        train,
+        sections=("name", "features", "target", "split", "estimator", "training"),
+        inputs=("train.csv",),
+        outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
+        options=lambda job: job.search,
+    ),
+    Stage(
+        "evaluate",
+        evaluate,
+        sections=("features", "target", "split", "evaluation"),
+        inputs=("test.csv", "model.joblib", "training.json"),
+        outputs=(*DOCUMENTS, "figures.json", *plots.FILES),
+    ),
+    Stage(
+        "check-model",
+        check_model,
+        sections=(
+            "name",
+            "title",
+            "version",
+            "description",
+            "data",
+            "features",
+            "target",
+            "split",
+            "evaluation",
+            "gates",
+            "model_checks",
+        ),
+        inputs=(
+            "source.json",
+            "test.csv",
+            "model.joblib",
+            "model.onnx",
+            "training.json",
+            "metrics.json",
+            "slices.json",
+            "fairness.json",
+        ),
+        outputs=("model-checks.json",),
+        options=lambda job: job.deployed,
+        reads_the_world=lambda job: _place_of_the_deployed(job) is not None,
+    ),
+    Stage(
+        "card",
+        make_card,
+        sections=CARD_SECTIONS,
+        inputs=(
+            "source.json",
+            "cleaning.json",
+            "data-checks.json",
+            "training.json",
+            "model-checks.json",
+            *DOCUMENTS,
+        ),
+        outputs=("card.html", "card.md"),
+        options=lambda job: job.spec.sha256,
+    ),
+)
+
+
+def run(name: str, job: Job) -> None:
+    """Run one stage; what it reads must be there."""
+    stages.run(next(stage for stage in STAGES if stage.name == name), job, STAGES)
+
+
+def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = None) -> Contract:
+    """Write the baked model of a spec to `out`, and the fitted pipeline beside it as `out`.joblib.
+
+    It is done within `tracked`, which learns how it ends.
 
     Raises:
-        BuildError: no baked model was written, and the one that was at `out` is as it was.
+        BuildError: no baked model was written, and the one that was at `out` is as it was; or it was
+            written, but `tracked` failed afterwards.
     """
-    started = time.perf_counter()
     directory.check_replaceable(out, CONTRACT_FILE)
-    progress.say(f"Baking {spec.name} {spec.version}")
-
-    with progress.step("data") as notes:
-        dataset = data.load(spec, wanted, data_directory, progress.warn)
-        matrix = Encoder(spec.features)(dataset.rows)
-        notes += [f"{dataset.source}: {dataset.uri}, {len(matrix):,} rows", *dataset.notes]
-
-    with progress.step("split") as notes:
-        parts = split(dataset.labels, spec.split)
-        notes += [f"{len(parts.train):,} rows to train, {len(parts.test):,} to test"]
-
-    with progress.step("train") as notes:
-        fitted = train.fit(spec, matrix[parts.train], dataset.labels[parts.train])
-        notes += [spec.estimator.name]
-
-    with progress.step("evaluate") as notes:
-        expected = fitted.predict_proba(matrix[parts.test])
-        evaluation = evaluate(spec.target, dataset.labels[parts.test], expected)
-        notes += [f"ROC AUC {evaluation.metrics['roc_auc']:.4f}"]
-    check_gates(spec, dataset, evaluation, progress)
-
-    with progress.step("export") as notes:
-        onnx = export.convert(fitted, spec.name, len(spec.features))
-        training = reference(
-            spec.features, spec.target, matrix[parts.train], fitted.predict_proba(matrix[parts.train])
-        )
-        documents = {"metrics.json": evaluation.document(), "reference.json": training}
-        contract, contents = export.files(describe(spec, dataset, evaluation.metrics), onnx, documents)
-        notes += [f"model.onnx, {len(onnx):,} bytes"]
-
-    with progress.step("parity") as notes:
-        rows = [dataset.rows[position] for position in parts.test]
-        found = export.parity(Model(contract, onnx), rows, expected)
-        notes += [
-            f"{found.rows:,} rows: {found.labels_that_differ} labels differ from scikit-learn's, "
-            f"probabilities by at most {found.largest_difference:.1e}"
-        ]
-
-    with progress.step("write") as notes:
-        directory.replace(out, contents)
-        directory.dump(fitted, out.with_name(f"{out.name}.joblib"))
-        notes += [f"{out}/ and {out}.joblib"]
-
-    progress.figures(evaluation)
-    progress.say(f"Baked {out}/ from {dataset.source} data in {time.perf_counter() - started:.1f} s.")
+    job.progress.say(f"Baking {job.spec.name} {job.spec.version}")
+    with tracked or nullcontext():
+        for stage in STAGES:
+            stages.run(stage, job, STAGES)
+        with job.progress.step("bake") as notes:
+            documents = {name: job.path(name).read_bytes() for name in BAKED}
+            contract, contents = export.files(_contract(job), job.path("model.onnx").read_bytes(), documents)
+            directory.replace(out, contents)
+            directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
+            notes.append(f"{out}/ and {out}.joblib")
+    job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
     return contract
 
 
-def check_gates(spec: ModelSpec, dataset: Dataset, evaluation: Evaluation, progress: Progress) -> None:
-    """Print the figures and raise GateError when a gate for this data source is not kept."""
-    gates = [gate for gate in spec.gates if gate.data_source == dataset.source]
-    broken = [sentence for gate in gates if (sentence := gate.verdict(evaluation.metrics))]
-    if broken:
-        progress.figures(evaluation)
-        raise GateError(f"No model was baked: {'; '.join(broken)}.")
+def _rows(job: Job, name: str) -> Dataset:
+    return data.dataset(data.read_clean(job.path(name), job.spec), job.spec)
 
 
-def describe(spec: ModelSpec, dataset: Dataset, metrics: Mapping[str, float]) -> Contract:
+def _target(job: Job) -> Target:
+    """Return the target with the threshold that training chose."""
+    chosen = TrainingReport.read(job.path("training.json")).threshold
+    return job.spec.target.model_copy(update={"threshold": chosen.value}) if chosen else job.spec.target
+
+
+def _contract(job: Job) -> Contract:
     """Return the contract, still without checksums."""
+    spec = job.spec
+    origin = Origin.read(job.path("source.json"))
+    report = TrainingReport.read(job.path("training.json"))
+    evaluation = Evaluation.read(job.path("metrics.json"))
     provenance = Provenance(
-        data_source=dataset.source,
-        data_uri=dataset.uri,
-        data_sha256=dataset.sha256,
-        rows=len(dataset.rows),
+        data_source=origin.source,
+        data_uri=origin.uri,
+        data_sha256=origin.sha256,
+        rows=report.rows + evaluation.rows,
         licence=spec.data.licence,
         spec_sha256=spec.sha256,
-        git_commit=git_commit(),
-        libraries={name: version(name) for name in LIBRARIES},
-        trained_at=datetime.now(UTC).replace(microsecond=0),
+        git_commit=report.git_commit,
+        libraries=report.libraries,
+        trained_at=report.trained_at,
     )
     return Contract(
         name=spec.name,
@@ -107,19 +407,8 @@ def describe(spec: ModelSpec, dataset: Dataset, metrics: Mapping[str, float]) ->
         description=spec.description,
         model_version=spec.version,
         features=spec.features,
-        target=spec.target,
-        metrics=dict(metrics),
+        target=_target(job),
+        metrics=evaluation.metrics,
         provenance=provenance,
         files={},
     )
-
-
-def git_commit() -> str | None:
-    """Return GIT_COMMIT (an image is built without the repository), or what git says, or None."""
-    if "GIT_COMMIT" in os.environ:
-        return os.environ["GIT_COMMIT"] or None
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - constant
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -10,10 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from app.contract import Contract
 from app.main import create_app
 from app.settings import Settings
-from model_build import pipeline, spec
+from model_build import data, pipeline, spec
+from model_build.data import Dataset, Wanted
 from model_build.progress import Progress
+from model_build.spec import ModelSpec
+from model_build.stages import Job
 
 TINY = """
 name: tiny
@@ -48,6 +54,30 @@ def loans(rows: int = 400, seed: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
+def _builds() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="builds-")
+
+
+def bake(
+    spec: ModelSpec,
+    wanted: Wanted,
+    out: Path,
+    directory: Path,
+    progress: Progress,
+    build: Path | None = None,
+) -> Contract:
+    """Bake; without a build directory, what an earlier test has baked alike is not made again."""
+    build = build or Path(_builds().name) / spec.name
+    return pipeline.bake(Job(spec, build, directory, progress, wanted), out)
+
+
+def rows_of(spec: ModelSpec, wanted: Wanted, directory: Path) -> Dataset:
+    """Return the clean rows of a spec, as they train."""
+    raw, origin = data.fetch(spec, wanted, directory, pytest.fail)
+    return data.dataset(data.clean(raw, spec, origin.uri)[0], spec)
+
+
 @pytest.fixture(scope="session")
 def quiet() -> Progress:
     return Progress(Console(quiet=True))
@@ -73,7 +103,7 @@ def tiny_model(
 ) -> Path:
     """The directory of the baked model; copy it before changing it."""
     out = tmp_path_factory.mktemp("baked") / "model"
-    pipeline.bake(tiny_spec, "real", out, tiny_data, quiet)
+    bake(tiny_spec, "real", out, tiny_data, quiet)
     return out
 
 
@@ -81,7 +111,7 @@ def tiny_model(
 def census_model(quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The census model, baked from synthetic data: no file is needed."""
     out = tmp_path_factory.mktemp("census") / "model"
-    pipeline.bake(spec.load("census"), "synthetic", out, out.parent, quiet)
+    bake(spec.load("census"), "synthetic", out, out.parent, quiet)
     return out
 
 

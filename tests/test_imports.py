@@ -23,6 +23,7 @@ ALLOWED = {
     "app.metrics": {"app", "app.contract"},
     "app.scores": {"app.contract"},
     "app.parts": set[str](),
+    "app.card": {"app.contract", "app.errors"},
     "app.tables": {"app.contract", "app.errors", "app.features", "app.parts"},
     "app.answers": {"app.contract", "app.features"},
     "app.schemas": {"app.errors", "app.features", "app.parts"},
@@ -44,6 +45,7 @@ ALLOWED = {
     "app.upload": {"app.errors", "app.predict", "app.settings"},
     "app.main": {
         "app",
+        "app.card",
         "app.errors",
         "app.metrics",
         "app.model",
@@ -65,11 +67,17 @@ ALLOWED_TO_MODEL_BUILD = {
 }
 FOR_TRAINING_ONLY = {
     "boto3",
+    "fairlearn",
     "httpx",
+    "jinja2",
     "joblib",
+    "matplotlib",
+    "mlflow",
     "model_build",
     "onnx",
+    "optuna",
     "pandas",
+    "pandera",
     "scipy",
     "skl2onnx",
     "sklearn",

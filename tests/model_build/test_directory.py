@@ -158,8 +158,10 @@ def baking():
     from rich.console import Console
     from model_build import pipeline, spec
     from model_build.progress import Progress
-    loaded = spec.load(str(paths[0]))
-    return lambda target: pipeline.bake(loaded, "real", target, paths[1], Progress(Console(quiet=True)))
+    from model_build.stages import Job
+    progress = Progress(Console(quiet=True))
+    job = Job(spec.load(str(paths[0])), paths[2], paths[1], progress, "real")
+    return lambda target: pipeline.bake(job, target)
 
 work = {"replacing": replacing, "baking": baking}[kind]()
 
@@ -228,7 +230,7 @@ def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Pat
     out = tmp_path / "out/model"
     directory.replace(out, contents(versions[0]))
     (tmp_path / "tiny.yaml").write_text(TINY)
-    left = versions_left_by_killed("baking", 10, out, tmp_path / "tiny.yaml", tiny_data)
+    left = versions_left_by_killed("baking", 10, out, tmp_path / "tiny.yaml", tiny_data, tmp_path / "build")
     assert len(left) == 10
     assert set(left) <= {"1.0.0", "1.2.3"}
 

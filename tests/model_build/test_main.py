@@ -10,14 +10,16 @@ import pytest
 
 from app.contract import load
 from model_build.__main__ import main
+from model_build.documents import Evaluation
+from model_build.pipeline import STAGES as PIPELINE
 from model_build.spec import SPECS
-from tests.conftest import TINY
+from tests.conftest import TINY, loans
 
 Bake = Callable[..., tuple[object, str, str]]
 
 REPOSITORY = Path(__file__).parents[2]
 TIME = re.compile(r"(?<= )\d+\.\d\d? s")
-FIGURE = re.compile(r"\d\.\d{4}")
+STAGES = [stage.name for stage in PIPELINE]
 
 
 @pytest.fixture
@@ -55,29 +57,40 @@ def test_a_bake_prints_each_step_and_the_figures_in_plain_lines(
 ) -> None:
     done = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--out", "deep/model")
     assert (done.returncode, done.stderr) == (0, "")
-    size = (tmp_path / "deep/model/model.onnx").stat().st_size
-    metrics = load(tmp_path / "deep/model").metrics
     lines = [line for line in TIME.sub("_ s", done.stdout).splitlines() if line and line[0] not in "┏┃┡│└"]
-    missing = next(line for line in lines if "missing values: rate" in line)
-    parity = next(line for line in lines if line.startswith("✓ parity"))
-    assert lines == [
-        "Baking tiny 1.2.3",
-        "✓ data       _ s  real: loans.csv, 398 rows",
-        missing,
-        "                     exact duplicates dropped: 2 of 400 rows",
-        "✓ split      _ s  298 rows to train, 100 to test",
-        "✓ train      _ s  hist_gradient_boosting",
-        f"✓ evaluate   _ s  ROC AUC {metrics['roc_auc']:.4f}",
-        f"✓ export     _ s  model.onnx, {size:,} bytes",
-        parity,
-        "✓ write      _ s  deep/model/ and deep/model.joblib",
+    assert lines[0] == "Baking tiny 1.2.3"
+    assert [line.split()[1] for line in lines if line.startswith("✓")] == [*STAGES, "bake"]
+    size = (tmp_path / "deep/model/model.onnx").stat().st_size
+    low, value, high = interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
+    for line in (
+        "✓ fetch        _ s  real: loans.csv, 400 rows",
+        "                       exact duplicates dropped: 2 of 400 rows",
+        "✓ check-data   _ s  9 checks, 0 warnings",
+        "✓ segregate    _ s  298 rows to train, 100 to test",
+        "                       threshold 0.6: as the spec has it",
+        f"                       model.onnx, {size:,} bytes",
+        f"✓ evaluate     _ s  ROC AUC {value} ({low} to {high})",
+        "                       5 gates and checks kept",
+        "✓ card         _ s  build/tiny/card.html",
+        "✓ bake         _ s  deep/model/ and deep/model.joblib",
         "Test split, 100 rows",
         "Confusion matrix",
-        "Baked deep/model/ from real data in _ s.",
-    ]
-    assert "100 rows: 0 labels differ from scikit-learn's, probabilities by at most " in parity
-    assert f"│ accuracy          │ {metrics['accuracy']:.4f} │" in done.stdout
+    ):
+        assert line in lines
+    assert f"│ roc auc           │ {value} │ {low} to {high} │" in done.stdout
     assert "\x1b" not in done.stdout
+
+    again = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--out", "deep/model")
+    assert [line.split()[1] for line in again.stdout.splitlines() if line.endswith("  unchanged")] == STAGES[
+        1:
+    ]
+    alone = run(tmp_path, tiny_data, "card", tiny)
+    assert TIME.sub("_ s", alone.stdout) == "✓ card         _ s  unchanged\n"
+
+
+def interval(path: Path, metric: str) -> tuple[str, str, str]:
+    found = Evaluation.read(path).intervals[metric]
+    return f"{found.low:.4f}", f"{found.value:.4f}", f"{found.high:.4f}"
 
 
 def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
@@ -89,7 +102,7 @@ def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_dat
         os.close(theirs)
         printed = read_all(ours)
     assert process.returncode == 0
-    assert "\x1b[32m✓\x1b[0m data" in printed
+    assert "\x1b[32m✓\x1b[0m fetch" in printed
     assert "train …" in printed
     assert "Traceback" not in printed
     assert load(tmp_path / "model").name == "tiny"
@@ -111,15 +124,47 @@ def read_all(handle: int) -> str:
 def test_a_gate_that_is_not_kept_prints_the_figures_and_exits_with_1(
     tiny: Path, tmp_path: Path, tiny_data: Path
 ) -> None:
-    tiny.write_text(TINY + "gates: [{metric: roc_auc, minimum: 1}]\n")
+    tiny.write_text(TINY + "gates: {metrics: [{metric: roc_auc, minimum: 1}]}\n")
     done = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--out", "model")
     assert (done.returncode, done.stderr) == (1, "")
-    figure = FIGURE.search(next(line for line in done.stdout.splitlines() if "│ roc auc" in line))
-    assert figure
-    assert done.stdout.splitlines()[-1] == (
-        f"✗ No model was baked: roc_auc is {figure[0]}, the gate wants at least 1."
+    low, value, high = interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
+    *_, summary, sentence = done.stdout.splitlines()
+    assert f"│ roc auc           │ {value} │" in done.stdout
+    assert summary == (
+        "✗ No model was baked; broken are 1 of 6 gates and checks "
+        "(build/tiny/model-checks.json has them all):"
+    )
+    assert sentence.startswith(
+        f"  roc_auc is {value} ({low} to {high}), the gate wants its lower bound at least 1: "
     )
     assert not (tmp_path / "model").exists()
+
+
+def test_data_that_are_not_what_the_spec_says_are_all_told_and_exit_with_1(
+    tiny: Path, tmp_path: Path
+) -> None:
+    lines = loans().splitlines()
+    lines[3], lines[7] = "31, 1, D, true, no", "-1, 1, A, true, yes"
+    (tmp_path / "loans.csv").write_text("\n".join(lines))
+    done = run(tmp_path, tmp_path, "bake", tiny, "--source", "real", "--out", "model")
+    assert (done.returncode, done.stderr) == (1, "")
+    summary, *sentences = done.stdout[done.stdout.index("✗") :].splitlines()
+    assert summary == ("✗ The data are not what the spec says (build/tiny/data-checks.json has it all):")
+    assert [sentence.split(":")[0].strip() for sentence in sentences] == ["years", "grade"]
+    assert "2 rows are outside 1 to 30 (rows 3, 7: " in sentences[0]
+    again = run(tmp_path, tmp_path, "segregate", tiny)
+    assert again.returncode == 1
+    assert "✗ The data are not what the spec says" in again.stdout
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_stage_alone_says_which_one_must_run_before_it(tiny: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, tmp_path, "train", tiny)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "✗ build/tiny/train.csv is not there; run `python -m model_build segregate` first.\n",
+        "",
+    )
 
 
 def test_an_unknown_spec_is_one_sentence_and_exits_with_1(tmp_path: Path) -> None:

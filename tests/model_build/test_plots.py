@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from model_build import plots
+from model_build.documents import CalibrationBin, Curve, Curves, Interval
+
+CURVES = Curves(
+    roc={"yes": Curve(x=(0, 0.25, 1), y=(0, 0.5, 1)), "late": Curve(x=(0, 1), y=(0, 1))},
+    precision_recall={"yes": Curve(x=(1, 0), y=(0.5, 1))},
+    lift={"yes": Curve(x=(0.1, 1), y=(2, 1))},
+    calibration={
+        "yes": (CalibrationBin(rows=9, predicted=0.2, observed=Interval(value=0.3, low=0.1, high=0.5)),)
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "roc.csv",
+            [
+                "label,false_positive_rate,true_positive_rate",
+                "yes,0.0,0.0",
+                "yes,0.25,0.5",
+                "yes,1.0,1.0",
+                "late,0.0,0.0",
+                "late,1.0,1.0",
+            ],
+        ),
+        ("precision_recall.csv", ["label,recall,precision", "yes,1.0,0.5", "yes,0.0,1.0"]),
+        ("lift.csv", ["label,share_of_rows,lift", "yes,0.1,2.0", "yes,1.0,1.0"]),
+        ("calibration.csv", ["label,predicted,observed", "yes,0.2,0.3"]),
+    ],
+)
+def test_a_curve_is_a_table_of_its_points(tmp_path: Path, name: str, lines: list[str]) -> None:
+    plots.write(CURVES, tmp_path)
+    assert (tmp_path / name).read_text().splitlines() == lines
+
+
+def test_every_table_that_is_declared_is_written(tmp_path: Path) -> None:
+    plots.write(Curves(roc={}, precision_recall={}, lift={}, calibration={}), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(plots.FILES)

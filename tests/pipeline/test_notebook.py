@@ -1,0 +1,103 @@
+"""The notebook, run from top to bottom in a copy of the repository without any data."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # what Jupyter will do; it warns where it is not said
+
+import nbformat
+from nbclient import NotebookClient
+
+REPOSITORY = Path(__file__).parents[2]
+NOTEBOOK = Path("notebooks") / "explore.ipynb"
+SECONDS = 120  # that a cell may take; the slowest takes about three
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the notebook needs of the repository, without any data or model."""
+    directory = tmp_path_factory.mktemp("repository")
+    for name in ("app", "model_build", "notebooks"):
+        shutil.copytree(REPOSITORY / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return directory
+
+
+def run(repository: Path) -> dict[str, list[Any]]:
+    """Return what each cell puts out; a cell that fails is an error."""
+    notebook = nbformat.read(repository / NOTEBOOK, as_version=4)
+    place = {"metadata": {"path": repository / "notebooks"}}
+    # Nothing is downloaded either: there is no such proxy.
+    nowhere = {"DATA_DIR": str(repository / "data"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    NotebookClient(notebook, timeout=SECONDS, resources=place).execute(env=os.environ | nowhere)
+    return {cell.id: cell.get("outputs", []) for cell in notebook.cells}
+
+
+def text(outputs: list[Any], kind: str = "text/plain") -> str:
+    """Return what a cell printed and showed."""
+    return "".join(each.get("text") or each["data"].get(kind, "") for each in outputs)
+
+
+@pytest.fixture(scope="module")
+def found(bare: Path) -> dict[str, list[Any]]:
+    return run(bare)
+
+
+def test_without_data_the_rows_are_synthetic(found: dict[str, list[Any]]) -> None:
+    assert "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA." in text(found["data"])
+    rows = "**32,561 rows of synthetic data** from synthetic:census?rows=32561&seed=7"
+    assert rows in text(found["data"], "text/markdown")
+
+
+def test_every_column_is_in_the_table(found: dict[str, list[Any]]) -> None:
+    rows = re.findall(r"<th>(\w+)</th>", text(found["columns"], "text/html"))
+    assert rows[-1] == "salary"
+    assert {"age", "workclass", "native_country"} <= set(rows)
+
+
+def test_what_stands_out_is_told(found: dict[str, list[Any]]) -> None:
+    assert "- What goes with salary most: " in text(found["findings"], "text/markdown")
+
+
+def test_figures_are_drawn(found: dict[str, list[Any]]) -> None:
+    drawn = re.findall(r"<svg [^>]*><title>([^:<]*)", text(found["figures"], "text/html"))
+    assert drawn == ["Age", "Highest education", "Marital status", "Working time"]
+    assert text(found["heat-map"], "text/html").count("<svg ") == 1
+
+
+def test_features_are_ranked(found: dict[str, list[Any]]) -> None:
+    ranked = re.findall(r'class="row_heading[^>]*>(\w+)</th>', text(found["strengths"], "text/html"))
+    assert len(ranked) == 14
+    assert {"relationship", "marital_status"} <= set(ranked[:3])
+
+
+def test_without_a_model_the_command_that_makes_one_is_named(found: dict[str, list[Any]]) -> None:
+    fitted, baked = (text(found[cell], "text/markdown") for cell in ("pipeline", "prediction"))
+    assert fitted == "No model is fitted yet: run `python -m model_build bake`."
+    assert baked == "No model is baked yet: run `python -m model_build bake`."
+
+
+def test_a_baked_model_is_shown_and_asked(bare: Path, tiny_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(bare, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(tiny_model, tmp_path / "model")
+    shutil.copy(tiny_model.with_name("model.joblib"), tmp_path)
+    found = run(tmp_path)
+    fitted = joblib.load(tmp_path / "model.joblib")
+    assert f"{type(fitted).__name__}(" in text(found["pipeline"])
+    assert "sk-container-id-1" in text(found["pipeline"], "text/html")
+    answer = text(found["prediction"])
+    assert answer.splitlines()[0].strip() == "tiny 1.2.3"
+    assert re.search(r"probability of no +0\.\d+\nprobability of yes +0\.\d+\npaid +(no|yes)$", answer)
+
+
+def test_the_notebook_is_kept_without_outputs() -> None:
+    cells = [
+        cell for cell in nbformat.read(REPOSITORY / NOTEBOOK, as_version=4).cells if cell.cell_type == "code"
+    ]
+    assert [cell.outputs for cell in cells] == [[]] * len(cells)
+    assert {cell.execution_count for cell in cells} == {None}
