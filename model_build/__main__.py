@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from app.errors import StartupError
-from model_build import pipeline, spec
+from model_build import pipeline, spec, stages
 from model_build.data import Wanted
 from model_build.errors import BuildError
 from model_build.progress import Progress
@@ -57,6 +57,11 @@ def parser() -> argparse.ArgumentParser:
             )
     registry = command.add_mutually_exclusive_group()
     registry.add_argument(
+        "--from-build",
+        action="store_true",
+        help="train nothing: bake what the stages left under --build, as the last stage of dvc.yaml does",
+    )
+    registry.add_argument(
         "--track",
         action="store_true",
         help="keep the bake as a run of MLflow, at MLFLOW_TRACKING_URI or in mlflow.db, and register the "
@@ -76,16 +81,20 @@ def main() -> None:
     progress = Progress()
     try:
         job = _job(arguments, progress)
-        if arguments.command == "bake":
-            _bake(job, arguments)
-        else:
-            pipeline.run(arguments.command, job)
+        with stages.alone(job):
+            if arguments.command == "bake":
+                _bake(job, arguments)
+            else:
+                pipeline.run(arguments.command, job)
     except (BuildError, StartupError, OSError) as error:
         progress.fail(str(error))
         sys.exit(1)
 
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
+    if arguments.from_build:
+        pipeline.assemble(job, arguments.out)
+        return
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)
         return

@@ -41,6 +41,7 @@ from model_build.documents import (
     Slices,
     TrainingReport,
     Verdict,
+    need,
 )
 from model_build.errors import BuildError, DataError, GateError
 from model_build.evaluate import evaluate as score
@@ -233,6 +234,8 @@ CARD_SECTIONS = (
 DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
 """What the baked model holds beside contract and model."""
+ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
+"""What the last step of a bake reads."""
 
 
 def _has_a_reference(job: Job) -> bool:
@@ -364,12 +367,22 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
     with tracked or nullcontext():
         for stage in STAGES:
             stages.run(stage, job, STAGES)
-        with job.progress.step("bake") as notes:
-            documents = {name: job.path(name).read_bytes() for name in BAKED}
-            contract, contents = export.files(_contract(job), job.path("model.onnx").read_bytes(), documents)
-            directory.replace(out, contents)
-            directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
-            notes.append(f"{out}/ and {out}.joblib")
+        return assemble(job, out)
+
+
+def assemble(job: Job, out: Path) -> Contract:
+    """Bake what the stages left, and run none of them; a model that its checks refused is not baked."""
+    directory.check_replaceable(out, CONTRACT_FILE)
+    for name in ASSEMBLED:
+        need(job.path(name), "python -m model_build bake")
+    if broken := ModelReport.read(job.path("model-checks.json")).broken:
+        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in broken)}.")
+    with job.progress.step("bake") as notes:
+        documents = {name: job.path(name).read_bytes() for name in BAKED}
+        contract, contents = export.files(_contract(job), job.path("model.onnx").read_bytes(), documents)
+        directory.replace(out, contents)
+        directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
+        notes.append(f"{out}/ and {out}.joblib")
     job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
     return contract
 

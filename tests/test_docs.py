@@ -2,18 +2,24 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from app.main import create_app
 from app.metrics import ROUTES
 from app.settings import Settings
+from model_build.spec import ModelSpec
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("data/*.md")) + sorted(ROOT.glob("infra/*.md"))
+PAGES = [page for place in (".", "data", "docs", "infra") for page in sorted((ROOT / place).glob("*.md"))]
+SPEC_PAGE = (ROOT / "docs/spec.md").read_text()
 
 
 def table(heading: str) -> dict[str, str]:
@@ -33,14 +39,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def test_every_endpoint_is_documented(tiny_model: Path) -> None:
     app = create_app(Settings(model_dir=tiny_model))
-    paths = set(app.openapi()["paths"]) | {"/", "/docs", "/openapi.json"}
+    paths = set(app.openapi()["paths"]) | {"/", "/card", "/docs", "/openapi.json"}
     documented = set(re.findall(r"`(?:GET|POST) (/\S*)`", README))
     assert documented == paths
 
 
 def test_every_endpoint_has_its_series(tiny_model: Path) -> None:
     paths = set(create_app(Settings(model_dir=tiny_model)).openapi()["paths"])
-    assert paths | {"/", "/docs", "/openapi.json", "other"} == set(ROUTES)
+    assert paths | {"/", "/card", "/docs", "/openapi.json", "other"} == set(ROUTES)
 
 
 def test_the_files_that_a_model_depends_on_are_named_alike() -> None:
@@ -66,6 +72,32 @@ def test_every_metric_is_documented_with_its_labels(tiny_model: Path) -> None:
     assert {
         name: set(re.findall(r"`(\w+)`", rest.split("|")[0])) for name, rest in documented.items()
     } == labels
+
+
+def keys_of(annotation: Any) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every key of the mappings that a value of this type may hold, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield name, field
+            yield from keys_of(field.annotation)
+    for each in get_args(annotation):
+        yield from keys_of(each)
+
+
+@pytest.mark.parametrize("section", [name for name in ModelSpec.model_fields if name != "sha256"])
+def test_every_key_of_a_spec_is_documented(section: str) -> None:
+    pages = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", SPEC_PAGE, re.MULTILINE | re.DOTALL))
+    keys = {name for name, _ in keys_of(ModelSpec.model_fields[section].annotation)}
+    assert f"| `{section}` |" in SPEC_PAGE.split("## `", 1)[0]
+    assert {key for key in keys if f"`{key}`" not in pages[section]} == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "default"), sorted(re.findall(r"^\| `(\w+)` \| `(\w[^`]*)` \|", SPEC_PAGE, re.MULTILINE))
+)
+def test_every_documented_default_of_a_spec_is_right(key: str, default: str) -> None:
+    found = {str(field.default) for name, field in keys_of(ModelSpec) if name == key}
+    assert default.capitalize() in {value.capitalize() for value in found}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
