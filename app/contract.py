@@ -20,6 +20,7 @@ MODEL_FILE = "model.onnx"
 CARD_FILE = "card.html"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")]
 DataSource = Literal["real", "synthetic"]
 
@@ -86,7 +87,7 @@ class Contract(Frozen):
     target: Target
     metrics: dict[str, float]
     provenance: Provenance
-    files: dict[str, Sha256]
+    files: dict[FileName, Sha256]
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:

@@ -61,11 +61,10 @@ def correlation_ratio(levels: pd.Series, values: pd.Series) -> float:
     """Return η: the root of the share of the variance of `values` that lies between the levels."""
     known = levels.notna() & values.notna()
     groups = values[known].groupby(levels[known], observed=True)
-    total = values[known].var(ddof=0)
-    if not total > 0 or len(groups) == 1:
+    if len(groups) == 1 or values[known].nunique() <= 1:  # the variance of equal floats may be above 0
         return float("nan")
     between = np.average((groups.mean() - values[known].mean()) ** 2, weights=groups.size())
-    return float(np.sqrt(between / total))
+    return float(np.sqrt(between / values[known].var(ddof=0)))
 
 
 def cramers_v(one: pd.Series, other: pd.Series) -> float:

@@ -189,7 +189,10 @@ def importance(explanation: Explanation) -> Chart:
     axes.axvline(0, color=MUTED, linewidth=1)
     _across(axes, [each.feature for each in found], [each.drop for each in found], ACCENT)
     axes.set(xlabel="Fall of the ROC AUC")
-    caption = "By how much the ROC AUC of the test split falls when a feature's values are shuffled."
+    caption = (
+        "By how much the ROC AUC of the test split falls when a feature's values are shuffled. "
+        "The intervals are about the shuffles, not the rows."
+    )
     return Chart("Importance of the features", caption, svg(made, "Importance of the features"))
 
 

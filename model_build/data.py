@@ -129,8 +129,9 @@ def _lines(path: Path) -> list[list[str]]:
 def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
     """Return the columns of the spec, with values as a request holds them, and what was done.
 
-    Text is stripped, markers become None, exact duplicates go if the spec says so. A value that does not fit
-    its feature stays as it is, for the checks to find. The index stays: the number of the row in the file.
+    Text is stripped, markers and empty text become None, exact duplicates go if the spec says so. A value
+    that does not fit its feature stays as it is, for the checks to find. The index stays: the number of the
+    row in the file.
     """
     columns = _columns(raw, spec, origin)
     frame = pd.DataFrame({name: raw[column].astype(str).str.strip() for name, column in columns.items()})
@@ -151,18 +152,21 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:
     """Return under which column, its name or an alias, each feature and the target are found.
 
     Raises:
-        DataError: one of them is absent, or there twice.
+        DataError: some of them are absent, or there twice.
     """
     wanted = {feature.name: feature.names for feature in spec.features} | {
         spec.target.name: (spec.target.name,)
     }
     found: dict[str, str] = {}
+    problems: list[str] = []
     for name, names in wanted.items():
         columns = [each for each in raw.columns if each in {column_name(alias) for alias in names}]
-        if len(columns) != 1:
-            problem = "has no column" if not columns else "has more than one column"
-            raise DataError(f"{origin} {problem} {' or '.join(names)}; it has {', '.join(raw.columns)}")
-        found[name] = columns[0]
+        if len(columns) == 1:
+            found[name] = columns[0]
+        else:
+            problems.append(f"{'more than one' if columns else 'no'} column {' or '.join(names)}")
+    if problems:
+        raise DataError(f"{origin} has {', '.join(problems)}; it has {', '.join(raw.columns)}")
     return found
 
 
@@ -181,8 +185,7 @@ def read_clean(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return clean rows that `write` wrote, with their values."""
     frame = read(path)
     for feature in spec.features:
-        column = frame[feature.name]
-        frame[feature.name] = _values(feature, column).where(column != "", None)
+        frame[feature.name] = _values(feature, frame[feature.name])
     return frame
 
 
@@ -194,7 +197,7 @@ def _values(feature: Feature, column: "pd.Series[str]") -> "pd.Series[Any]":
 
 def _value(feature: Feature, text: str) -> Value:
     """Return the value of a cell; `nan` and `inf` stay text, because they are no numbers to a request."""
-    value = feature.from_text(text)
+    value = feature.from_text(text) if text else None
     return text if isinstance(value, float) and not math.isfinite(value) else value
 
 

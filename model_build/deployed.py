@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -21,7 +20,7 @@ from model_build.documents import Interval, Verdict
 from model_build.errors import BuildError, SourceError
 from model_build.gates import shown
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
-from model_build.sections import LOWER_IS_BETTER, EvaluationPlan
+from model_build.sections import LOWER_IS_BETTER, EvaluationPlan, Share
 from model_build.sources import TRANSPORTS
 from model_build.spec import ModelSpec
 from model_build.weighted import Scored, measure
@@ -70,7 +69,7 @@ class Predictions(BaseModel):
     """Of POST /predict, the answers."""
 
     predictions: list[str]
-    probabilities: list[dict[str, float]]
+    probabilities: list[dict[str, Share]]
 
 
 def compare(spec: ModelSpec, place: str, model: Model, rows: Sequence[Row], truth: Positions) -> Verdict:
@@ -113,11 +112,18 @@ def answers(model: Model, rows: Sequence[Row]) -> Answers:
 
 
 def ask(place: str, rows: Sequence[Row]) -> Answers:
-    """Return the answers of the model in a directory, under an s3:// prefix, or of a service at a URL."""
-    match urlsplit(place).scheme:
-        case "http" | "https":
+    """Return the answers of the model in a directory, under an s3:// prefix, or of a service at a URL.
+
+    Raises:
+        BuildError: there is no model at `place`, or it can't be asked; or it is a URL with a password.
+    """
+    scheme, _, rest = place.partition("//")
+    if scheme.endswith(":") and "@" in rest:  # whatever it is, it would stand in reports
+        raise BuildError("The URL of the deployed model must hold no user name and no password, so no @.")
+    match scheme.lower():
+        case "http:" | "https:":
             return _ask_service(place, rows)
-        case "s3":
+        case "s3:":
             with TemporaryDirectory() as directory:
                 _download(place, Path(directory))
                 return _ask_directory(place, Path(directory), rows)
@@ -198,11 +204,14 @@ def _ask_service(url: str, rows: Sequence[Row]) -> Answers:
         raise _nothing_at(url, f"it does not answer as a model's service does ({wrong})") from error
     probabilities = [row for batch in found for row in batch.probabilities]
     labels = tuple(probabilities[0])
+    predicted = [label for batch in found for label in batch.predictions]
+    if not set(predicted) <= set(labels) or any(row.keys() != set(labels) for row in probabilities):
+        raise _nothing_at(url, "it does not give every row one of its labels, and a probability of each")
     return Answers(
         title=f"{health.name} {health.model_lib_version}",
         labels=labels,
         probabilities=np.array([[row[label] for label in labels] for row in probabilities], np.float32),
-        predicted=[label for batch in found for label in batch.predictions],
+        predicted=predicted,
     )
 
 
@@ -217,7 +226,14 @@ def _predict(url: str, client: httpx.Client, rows: Sequence[Row]) -> Predictions
     response = client.post("/predict", json={"inputs": [dict(row) for row in rows]})
     if response.status_code != httpx.codes.OK:
         raise _refused(url, Refusal.model_validate_json(response.content).detail)
-    return Predictions.model_validate_json(response.content)
+    found = Predictions.model_validate_json(response.content)
+    sizes = len(found.predictions), len(found.probabilities)
+    if sizes != (len(rows), len(rows)):
+        raise _nothing_at(
+            url,
+            f"of {len(rows):,} rows it has predictions for {sizes[0]:,}, and probabilities for {sizes[1]:,}",
+        )
+    return found
 
 
 def _nothing_at(place: str, reason: str) -> BuildError:

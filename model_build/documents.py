@@ -4,10 +4,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
 from app.contract import DataSource, Sha256
-from app.features import Frozen, Value
+from app.features import Frozen
 from model_build.errors import BuildError
 from model_build.sections import Then
 
@@ -19,7 +19,11 @@ class Document(Frozen):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        return cls.model_validate_json(path.read_bytes())
+        """Raise BuildError if there is something else, of an earlier version for instance."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise BuildError(f"{path} is not what this version writes; delete it and bake again.") from error
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=2) + "\n")
@@ -147,12 +151,14 @@ class Threshold(Document):
     objective: str
     reason: str
     scores: dict[str, float]
-    """The objective on the folds: at the chosen threshold and at the target's."""
+    """The objective on the folds: at the chosen threshold, the best one and the target's."""
 
 
 class TrainingReport(Document):
     """training.json: how the model came to be."""
 
+    recipe: Sha256
+    """Of the spec that it was trained by."""
     rows: int
     estimator: str
     parameters: dict[str, Any]
@@ -239,7 +245,7 @@ class Group(Document):
     disparities: dict[str, Interval]
     """FAIRNESS_METRICS: this group's rate minus the reference group's, or divided by it.
 
-    None for the reference group itself. A ratio of two rates that are 0 is 1; one to a rate of 0 is left out.
+    Empty for the reference group itself. A ratio of two rates of 0 is 1; one to a rate of 0 is left out.
     """
     four_fifths: bool
     """Whether the selection rate is at least 80 % of the reference group's, and not above 125 %."""
@@ -302,14 +308,6 @@ class ModelReport(Document):
     @property
     def broken(self) -> tuple[Verdict, ...]:
         return tuple(each for each in self.verdicts if not each.kept)
-
-
-class Answer(Document):
-    """A row and its answer, as the service gives it."""
-
-    row: dict[str, Value]
-    label: str
-    probability: float
 
 
 def need(path: Path, command: str) -> Path:

@@ -398,10 +398,12 @@ def _target(job: Job) -> Target:
 
 
 def _contract(job: Job) -> Contract:
-    """Return the contract, still without checksums."""
+    """Return the contract, still without checksums; raise BuildError if another spec trained the model."""
     spec = job.spec
     origin = Origin.read(job.path("source.json"))
     report = TrainingReport.read(job.path("training.json"))
+    if report.recipe != spec.recipe:
+        raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
     evaluation = Evaluation.read(job.path("metrics.json"))
     provenance = Provenance(
         data_source=origin.source,

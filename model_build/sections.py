@@ -169,7 +169,7 @@ class SlicePlan(Frozen):
     """Quantile bands of a number."""
     minimum_rows: int = Field(default=50, ge=1)
     """Smaller slices are left out."""
-    intersections: tuple[tuple[str, ...], ...] = ()
+    intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
 
 class EvaluationPlan(Frozen):

@@ -91,11 +91,11 @@ def _categories(name: str, now: pd.Series, before: pd.Series, smallest: float) -
         return
     found = chi2_contingency(counts, correction=False)
     shares = counts / counts.sum()
-    most = (shares["now"] - shares["before"]).abs().round(6).idxmax()  # of equal ones, the rarest
+    most = int((shares["now"] - shares["before"]).abs().round(6).argmax())  # of equal ones, the rarest
     yield _Shift(
         check="chi_squared",
         column=name,
-        figures=_against(shares["now"][most], shares["before"][most], most),
+        figures=_against(shares["now"].iloc[most], shares["before"].iloc[most], shares.index[most]),
         effect="Cramér's V",
         size=float(np.sqrt(chi2_contingency(shares, correction=False).statistic / TWO_SAMPLES)),
         smallest=smallest,
@@ -106,9 +106,9 @@ def _categories(name: str, now: pd.Series, before: pd.Series, smallest: float) -
 
 def _pooled(counts: pd.DataFrame) -> pd.DataFrame:
     """Return counts [categories, samples] with the rarest as one category, as common as the test needs."""
-    counts = counts.set_axis([shown(each) for each in counts.index])  # of booleans .loc would make a mask
-    counts = counts.loc[counts.sum(axis=1).sort_values(kind="stable").index]
-    counts = counts[counts.any(axis=1)]
+    counts = counts.set_axis([shown(each) for each in counts.index])  # two long ones may be shown alike
+    counts = counts.iloc[np.argsort(counts.sum(axis=1), kind="stable")]
+    counts = counts[counts.any(axis=1).to_numpy()]
     expected = expected_freq(counts).min(axis=1)
     rare = int((expected < LEAST_EXPECTED).sum())
     if not rare:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from app.contract import Target, Version
+from app.contract import Target, Version, sha256
 from app.features import CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
@@ -152,17 +152,21 @@ class ModelSpec(Frozen):
 
     def _check_evaluation(self) -> None:
         plan = self.evaluation
+        names = [feature.name for feature in self.features]
         self._check_features("evaluation.slices.features", plan.slices.features or ())
-        for names in plan.slices.intersections:
-            self._check_features("evaluation.slices.intersections", names)
+        for together in plan.slices.intersections:
+            self._check_features("evaluation.slices.intersections", together)
         self._check_features("evaluation.fairness", plan.fairness, CategoryFeature)
         for feature in self.features:
             if isinstance(feature, CategoryFeature) and feature.name in plan.fairness:
                 one_of(f"category of {feature.name}", plan.fairness[feature.name], feature.categories)
         if plan.fairness and self.target.positive is None:
             raise ValueError("evaluation.fairness: only a target with a positive label has it")
+        sliced = [*([name] for name in plan.slices.features or names), *plan.slices.intersections]
         for gate in self.gates.slices:
             self._check_features("gates.slices", gate.features or ())
+            if gate.features and not any(set(each) <= set(gate.features) for each in sliced):
+                raise ValueError(f"gates.slices: there is no slice by {', '.join(gate.features)}")
         for fairness in self.gates.fairness:
             one_of("feature in evaluation.fairness", fairness.feature, plan.fairness)
 
@@ -195,6 +199,12 @@ class ModelSpec(Frozen):
                 one_of(what, name, [each.name for each in features])
             except ValueError as error:
                 raise ValueError(f"{key}: {error}") from error
+
+    @property
+    def recipe(self) -> str:
+        """A checksum of all that decides what a model learns from given rows."""
+        parts = {"features", "target", "split", "estimator", "training"}
+        return sha256(json.dumps(self.model_dump(mode="json", include=parts), sort_keys=True).encode())
 
     def _check_columns(self) -> None:
         """Raise ValueError if one column of a file would be found for two features, or for the target too."""

@@ -1,7 +1,6 @@
 """What a stage of the pipeline is: a command with declared inputs and outputs, which runs only if it must."""
 
 import fcntl
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from app.contract import sha256
 from model_build.data import Wanted
 from model_build.documents import need
 from model_build.progress import Progress
+from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
@@ -97,7 +97,7 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
         for path in (stamp, *map(job.path, stage.outputs)):
             path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
         stage.run(job, notes)
-        outputs = {name: _hash(job.path(name)) for name in stage.outputs}
+        outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
         stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
 
 
@@ -106,7 +106,7 @@ def _is_current(stage: Stage, job: Job, stamp: Path, fingerprint: str) -> bool:
         found = json.loads(stamp.read_bytes())
         return bool(
             found["fingerprint"] == fingerprint
-            and found["outputs"] == {name: _hash(job.path(name)) for name in stage.outputs}
+            and found["outputs"] == {name: sha256_of(job.path(name)) for name in stage.outputs}
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -118,16 +118,11 @@ def _fingerprint(stage: Stage, job: Job) -> str:
         "stage": stage.name,
         "sections": tree,
         "options": stage.options(job),
-        "inputs": {name: _hash(job.path(name)) for name in stage.inputs},
+        "inputs": {name: sha256_of(job.path(name)) for name in stage.inputs},
         "code": _code(),
         "libraries": _libraries(),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode())
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

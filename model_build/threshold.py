@@ -55,7 +55,8 @@ def _scores(
     objective: str, is_positive: npt.NDArray[np.bool_], chance: npt.NDArray[np.floating], thresholds: Scores
 ) -> Scores:
     """Return the objective at every threshold; scikit-learn would take seconds for all of them."""
-    taken = chance.astype(np.float32)[:, None] >= thresholds  # as Target.decide compares
+    # As Target.decide compares, in float32: a share of 0.7 meets a threshold of 0.7.
+    taken = chance.astype(np.float32)[:, None] >= thresholds.astype(np.float32)
     positives, negatives = is_positive.sum(), (~is_positive).sum()
     hits, false_alarms = taken[is_positive].sum(axis=0), taken[~is_positive].sum(axis=0)
     passes = negatives - false_alarms

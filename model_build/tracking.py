@@ -67,6 +67,7 @@ FILES = "extra_files"
 NOT_LOGGED = frozenset({".csv", ".onnx"})
 """The rows stay where they are, and the model goes to the registry."""
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 MLFLOW_TYPES = {"integer": "long", "number": "double", "category": "string", "boolean": "boolean"}
 
 
@@ -82,7 +83,7 @@ def track(job: Job, makers: Iterable[Stage], out: Path) -> Iterator[None]:
     Raises:
         BuildError: MLflow does not take it.
     """
-    place = mlflow.get_tracking_uri()
+    place = _public(mlflow.get_tracking_uri())
     with _said(f"MLflow at {place}"):
         with job.progress.step("track") as notes:
             run = _start(job.spec)
@@ -313,7 +314,7 @@ def restore(job: Job, uri: str, out: Path) -> Contract:
             What was at `out` is as it was.
     """
     directory.check_replaceable(out, CONTRACT_FILE)
-    place = mlflow.get_tracking_uri()
+    place = _public(mlflow.get_tracking_uri())
     job.progress.say(f"Baking {uri} of {place}")
     with tempfile.TemporaryDirectory() as scratch:
         with job.progress.step("download") as notes, _said(f"{uri} of {place}"):
@@ -390,7 +391,21 @@ def _said(subject: str) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
+        subject = _said_before(error) + subject
         cause = error.__context__ if isinstance(error, MlflowException) else error
         if isinstance(cause, requests.ConnectionError | requests.Timeout):
             raise BuildError(f"{subject} can't be reached ({type(cause).__name__}).") from error
-        raise BuildError(f"{subject}: {str(error).splitlines()[0]}") from error
+        reason = str(error).partition("\n")[0]
+        raise BuildError(f"{subject}: {_public(reason)}") from error
+
+
+def _said_before(error: BaseException | None) -> str:
+    """Return what a bake had failed of already when MLflow failed too; nothing if it had not."""
+    while error is not None and not isinstance(error, BuildError):
+        error = error.__context__
+    return f"{error}\nBesides, " if error else ""
+
+
+def _public(text: str) -> str:
+    """Return text without the user and password that a URL in it may have."""
+    return CREDENTIALS.sub("", text)

@@ -45,6 +45,7 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     target = spec.target.model_copy(update={"threshold": cut.value}) if cut else spec.target
     classifier = fit(spec, parameters, matrix, labels)
     report = TrainingReport(
+        recipe=spec.recipe,
         rows=len(matrix),
         estimator=spec.estimator.name,
         parameters=parameters,

@@ -52,7 +52,8 @@ def test_missing_values_are_left_out_of_a_pair() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [numbers(1, 1, 1), numbers(1, math.nan, math.nan), numbers(*[math.nan] * 3)]
+    "values",
+    [numbers(1, 1, 1), numbers(0.1, 0.1, 0.1), numbers(1, math.nan, math.nan), numbers(*[math.nan] * 3)],
 )
 def test_a_column_of_one_value_goes_with_nothing(values: pd.Series) -> None:
     square = associations(

@@ -141,6 +141,7 @@ def facts(tiny_spec: ModelSpec) -> Facts:
             left_out=(),
         ),
         training=TrainingReport(
+            recipe="0" * 64,
             rows=300,
             estimator="hist_gradient_boosting",
             parameters={"max_iter": 5},
@@ -286,6 +287,16 @@ def test_page_says_what_the_model_is_and_how_good(html: str) -> None:
         "python -m model_build bake SPEC.yaml --source real --search",
     ):
         assert words in text
+
+
+def test_shares_are_not_rounded_to_whole_percents(facts: Facts) -> None:
+    evaluation = facts.evaluation.model_copy(update={"confidence": 0.995})
+    split = facts.spec.split.model_copy(update={"test": 0.125})
+    fine = replace(facts, evaluation=evaluation, spec=facts.spec.model_copy(update={"split": split}))
+    text = Page(card.html(fine)).text
+    assert "Intervals cover 99.5%, from 100 bootstrap resamples" in text
+    assert "300 rows train and 100 test (12.5%)" in text
+    assert "with 99.5% intervals from 100 bootstrap resamples" in card.markdown(fine)
 
 
 def test_page_asks_nothing_of_anybody(html: str) -> None:

@@ -62,7 +62,7 @@ def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
         ("ranges", "years", "fail", 1, (3,)),
         ("types", "rate", "fail", 1, (6,)),
         ("categories", "grade", "fail", 2, (4, 8)),
-        ("types", "secured", "fail", 1, (5,)),
+        ("missing", "secured", "fail", 1, (5,)),
         ("labels", "paid", "fail", 1, (7,)),
         ("columns", None, "warn", None, ()),
         ("duplicates", None, "warn", 22, ()),
@@ -70,10 +70,10 @@ def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
         ("missing_rates", "grade", "warn", None, ()),
     ]
     assert found.checks == {
-        "types": 2,
+        "types": 1,
         "categories": 1,
         "ranges": 1,
-        "missing": 0,
+        "missing": 1,
         "labels": 1,
         "columns": 1,
         "duplicates": 1,

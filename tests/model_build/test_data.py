@@ -175,7 +175,7 @@ WITH_GAPS = "or, when missing, null or"
         ("31,1,A,true,no", "years 31 in row 3; it must be a whole number from 1 to 30."),
         ("1.5,1,A,true,no", "years 1.5 in row 3; it must be a whole number from 1 to 30."),
         ("one,1,A,true,no", "years 'one' in row 3; it must be a whole number from 1 to 30."),
-        (",1,A,true,no", "years '' in row 3; it must be a whole number from 1 to 30."),
+        (",1,A,true,no", "years None in row 3; it must be a whole number from 1 to 30."),
         ("n/a,1,A,true,no", "years 'n/a' in row 3; it must be a whole number from 1 to 30."),
         ("1,20.01,A,true,no", f"rate 20.01 in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,abc,A,true,no", f"rate 'abc' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
@@ -183,7 +183,7 @@ WITH_GAPS = "or, when missing, null or"
         ("1,inf,A,true,no", f"rate 'inf' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,?,A,true,no", f"rate '?' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
         ("1,1,A,2,no", "secured '2' in row 3; it must be true or false."),
-        ("1,1,A,,no", "secured '' in row 3; it must be true or false."),
+        ("1,1,A,,no", "secured None in row 3; it must be true or false."),
         ("1,1,A,true,maybe", "paid 'maybe'; allowed are no, yes."),
         ("1,1,A,true,", "paid ''; allowed are no, yes."),
         (
@@ -224,6 +224,11 @@ def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read
         (
             "rate,grade,secured,paid\n1,A,true,no\n",
             " has no column years or duration-years; it has rate, grade, secured, paid",
+        ),
+        (
+            "years,Years,rate,paid\n1,1,1,no\n",
+            " has more than one column years or duration-years, no column grade, no column secured; "
+            "it has years, years, rate, paid",
         ),
         (
             "years,Duration Years,rate,grade,secured,paid\n1,1,1,A,true,no\n",
@@ -405,18 +410,20 @@ def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header
 
 
 def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n"
+    text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n,,,,\n8, ,,,no\n"
     (tmp_path / "loans.csv").write_text(text)
     raw, origin = data.fetch(tiny_spec, "real", tmp_path, pytest.fail)
     data.write(raw, tmp_path / "raw.csv")
     assert data.read(tmp_path / "raw.csv").equals(raw)
-    frame, _ = data.clean(raw, tiny_spec, origin.uri)
+    frame, cleaned = data.clean(raw, tiny_spec, origin.uri)
     data.write(frame, tmp_path / "clean.csv")
     found = data.read_clean(tmp_path / "clean.csv", tiny_spec)
-    assert found.index.tolist() == [1, 2, 4, 5]
+    assert found.index.tolist() == [1, 2, 4, 5, 6]
     assert found.to_dict("records") == frame.to_dict("records")
     assert found.loc[4].tolist() == [30, None, None, False, "yes"]
     assert found.loc[5].tolist() == [7, "nan", "Z", "2", "maybe"]
+    assert found.loc[6].tolist() == [8, None, None, None, "no"]
+    assert cleaned.missing == {"years": 0, "rate": 2, "grade": 2, "secured": 1}
 
 
 def test_there_is_no_reference_unless_the_spec_names_one(tiny_spec: ModelSpec, tmp_path: Path) -> None:

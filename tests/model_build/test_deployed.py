@@ -1,3 +1,4 @@
+import json
 import os
 import socket
 import time
@@ -22,7 +23,7 @@ from app.main import create_app
 from app.model import Model
 from app.settings import Settings
 from model_build import export, spec
-from model_build.deployed import compare
+from model_build.deployed import BATCH, compare
 from model_build.errors import BuildError
 from model_build.spec import ModelSpec
 
@@ -383,16 +384,45 @@ def test_a_url_where_nothing_listens_is_an_error(sums: Sums, good: Model) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "place", ["https://me:secret@host", "http://me:sec/ret@host", "s3://key:secret@bucket/m"]
+)
+def test_a_url_with_a_password_is_refused_without_showing_it(sums: Sums, good: Model, place: str) -> None:
+    assert refusal(sums, place, good) == (
+        "The URL of the deployed model must hold no user name and no password, so no @."
+    )
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:port"])
+def test_what_is_no_url_is_an_error(sums: Sums, good: Model, url: str) -> None:
+    assert refusal(sums, url, good).startswith(f"There is no model to compare with at {url}: ")
+
+
+ANSWERS = {
+    "/few": {"predictions": ["no"], "probabilities": [{"no": 1, "yes": 0}]},
+    "/none": {"predictions": [], "probabilities": []},
+    "/other": {"predictions": ["maybe"] * BATCH, "probabilities": [{"no": 1, "yes": 0}] * BATCH},
+    "/mixed": {
+        "predictions": ["no"] * BATCH,
+        "probabilities": [{"no": 1, "yes": 0}, {"no": 1}] * (BATCH // 2),
+    },
+    "/large": {"predictions": ["no"] * BATCH, "probabilities": [{"no": 2, "yes": 0}] * BATCH},
+}
+
+
 class Stranger(BaseHTTPRequestHandler):
     """Answers /health as our service does, and /predict otherwise; /page with HTML."""
 
     def do_GET(self) -> None:
-        found = {"/health": b'{"name": "a", "model_lib_version": "1"}', "/page/health": b"<h1>Welcome</h1>"}
+        health = b'{"name": "a", "model_lib_version": "1"}'
+        found = {"/page/health": b"<h1>Welcome</h1>"}
+        found |= {f"{path}/health": health for path in ("", *ANSWERS)}
         self._answer(found.get(self.path))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(b'{"detail": 7}')
+        found = ANSWERS.get(self.path.removesuffix("/predict"), {"detail": 7})
+        self._answer(json.dumps(found).encode())
 
     def _answer(self, body: bytes | None) -> None:
         self.send_response(404 if body is None else 200)
@@ -416,7 +446,7 @@ def stranger() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/other", "/health answers with the HTTP status 404"),
+        ("/nowhere", "/health answers with the HTTP status 404"),
         (
             "/page",
             "it does not answer as a model's service does (Invalid JSON: expected value at line 1 column 1)",
@@ -430,3 +460,28 @@ def test_a_url_of_something_else_is_an_error(
     assert refusal(sums, stranger + path, good) == (
         f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"
     )
+
+
+NOT_EACH = "it does not give every row one of its labels, and a probability of each"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/few", "of 1,000 rows it has predictions for 1, and probabilities for 1"),
+        ("/none", "of 1,000 rows it has predictions for 0, and probabilities for 0"),
+        ("/other", NOT_EACH),
+        ("/mixed", NOT_EACH),
+        (
+            "/large",
+            "it does not answer as a model's service does (Input should be less than or equal to 1)",
+        ),
+    ],
+)
+def test_a_service_whose_answers_have_another_shape_is_an_error(
+    stranger: str, sums: Sums, good: Model, path: str, reason: str
+) -> None:
+    rows, truth = ROWS[:BATCH], TRUTH[:BATCH]
+    with pytest.raises(BuildError) as caught:
+        compare(sums(), stranger + path, good, rows, truth)
+    assert str(caught.value) == f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"

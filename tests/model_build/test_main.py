@@ -93,6 +93,25 @@ def interval(path: Path, metric: str) -> tuple[str, str, str]:
     return f"{found.low:.4f}", f"{found.value:.4f}", f"{found.high:.4f}"
 
 
+def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
+    assert run(tmp_path, tiny_data, "bake", tiny, "--source", "real").returncode == 0
+    before = load(tmp_path / "model")
+    tiny.write_text(TINY.replace("categories: [A, B, C]", "categories: [C, B, A]"))
+    done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
+    assert (done.returncode, done.stdout) == (
+        1,
+        "✗ The model in build/tiny was trained by another spec; train it again.\n",
+    )
+    tiny.write_text(TINY.replace("Will it be paid back?", "Is it paid back?"))
+    assert run(tmp_path, tiny_data, "bake", tiny, "--from-build").returncode == 0
+    assert load(tmp_path / "model").files == before.files
+    (tmp_path / "build/tiny/training.json").write_text("{}")
+    done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
+    assert done.stdout == (
+        "✗ build/tiny/training.json is not what this version writes; delete it and bake again.\n"
+    )
+
+
 def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
     ours, theirs = pty.openpty()
     arguments = command("bake", tiny, "--source", "real", "--out", "model")

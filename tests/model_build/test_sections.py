@@ -92,6 +92,7 @@ def test_a_threshold_is_chosen_for_two_labels_only(tmp_path: Path) -> None:
             "{slices: {intersections: [[grade, colour]]}}",
             "evaluation.slices.intersections: there is no feature 'colour'; ",
         ),
+        ("{slices: {intersections: [[]]}}", "evaluation.slices.intersections.0: needs at least 2."),
         (
             "{fairness: {years: A}}",
             "evaluation.fairness: there is no category 'years'; allowed are grade.",
@@ -103,6 +104,12 @@ def test_an_evaluation_that_could_not_be_done_is_refused(
     tmp_path: Path, evaluation: str, sentence: str
 ) -> None:
     assert refusal(tmp_path, f"{TINY}evaluation: {evaluation}\n").startswith(sentence)
+
+
+def test_a_gate_on_slices_that_are_not_made_is_refused(tmp_path: Path) -> None:
+    sections = "evaluation: {slices: {features: [grade]}}\ngates: {slices: [%s]}\n"
+    gate = "{metric: accuracy, minimum: 0.5, features: [years]}"
+    assert refusal(tmp_path, TINY + sections % gate) == "gates.slices: there is no slice by years."
 
 
 def test_fairness_needs_a_positive_label(tmp_path: Path) -> None:

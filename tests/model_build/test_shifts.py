@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from model_build import misfits
 from model_build.documents import Finding
 from model_build.sections import Reference
 from model_build.shifts import shifts
-from model_build.spec import ModelSpec
+from model_build.spec import ModelSpec, load
+from tests.conftest import TINY
 
 ROWS = 1000
 
@@ -146,6 +148,21 @@ def test_the_size_of_a_shift_does_not_depend_on_how_many_rows_the_reference_has(
         "35.0 % are 'B', 50.0 % in the reference (Cramér's V of 0.152, p < 0.0001; below 0.1 is allowed)"
     )
     assert sentences == [f"grade: {figures}"] * 2
+
+
+def test_long_categories_that_are_shown_alike_are_told_apart(tmp_path: Path) -> None:
+    one, other = (f"With the spouse {where} at the moment" for where in ("abroad", "at sea"))
+    categories = f"categories: [{one}, {other}], title: Grade, example: {one}"
+    path = tmp_path / "long.yaml"
+    path.write_text(TINY.replace("categories: [A, B, C], title: Grade, example: B", categories))
+    now, before = (
+        frame(grade=shares((one, count), (other, ROWS - count)), years=1.0) for count in (300, 500)
+    )
+    (finding,) = found(load(str(path)), now, before)
+    assert finding.sentence == (
+        "grade: 30.0 % are 'With the spo...at the moment', 50.0 % in the reference "
+        "(Cramér's V of 0.204, p < 0.0001; below 0.1 is allowed)"
+    )
 
 
 def test_rare_categories_are_tested_together(tiny_spec: ModelSpec) -> None:

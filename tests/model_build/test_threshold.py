@@ -50,6 +50,16 @@ def test_the_scores_are_those_of_scikit_learn(objective: str, score: npt.ArrayLi
     assert found.scores[f"{found.value:g}"] == pytest.approx(np.mean(by_fold))
 
 
+def test_a_share_that_meets_a_threshold_takes_the_positive_label_as_the_service_does() -> None:
+    chance = np.repeat([0.3, 0.7], 50)  # 0.7 is a little less as float32
+    labels = (chance > 0.5).astype(int)
+    probabilities = np.stack([1 - chance, chance], axis=1)
+    target = TWO.model_copy(update={"threshold": 0.7})
+    found = choose(target, "accuracy", labels, probabilities, deal(target, labels, 2, seed=0))
+    assert found is not None
+    assert found.scores["0.7"] == (target.decide(probabilities) == labels).mean() == 1.0
+
+
 def test_the_positive_label_may_be_the_first() -> None:
     target = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.5)
     found = choose(target, "f1", 1 - LABELS, PROBABILITIES[:, ::-1], FOLDS)

@@ -48,7 +48,7 @@ def trained(
 def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     report = trained(tiny_spec, tmp_path, training=Training(folds=3, drop=("grade",))).report
     assert timedelta() <= datetime.now(UTC) - report.trained_at < timedelta(hours=1)
-    assert report.model_dump(exclude={"trained_at", "cross_validation", "calibration"}) == {
+    assert report.model_dump(exclude={"recipe", "trained_at", "cross_validation", "calibration"}) == {
         "rows": 300,
         "estimator": "logistic_regression",
         "parameters": {},
@@ -63,6 +63,7 @@ def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path
         "size": 4,
     }
     assert report.calibration.method == "none"
+    assert report.recipe not in {tiny_spec.recipe, trained(tiny_spec, tmp_path).report.recipe}
 
 
 def test_every_metric_is_cross_validated(tiny_spec: ModelSpec, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import boto3
 import httpx
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 from moto.server import ThreadedMotoServer
 
 from app.contract import load
@@ -191,6 +192,20 @@ def test_a_failed_run_has_only_what_this_bake_made(bakery: Bakery, reports: list
     assert artifacts(run) == {"source.json", "cleaning.json", "eda.html", *reports}
 
 
+def test_a_bake_that_mlflow_does_not_take_either_fails_with_both_sentences(
+    bakery: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise MlflowException("http://me:secret@host/api is gone\nfor good")
+
+    monkeypatch.setattr(tracking, "_log", refuse)
+    with pytest.raises(BuildError) as caught, tracking.track(bakery.job("lost"), (), bakery.directory):
+        raise DataError("There are no rows.")
+    assert str(caught.value) == (
+        f"There are no rows.\nBesides, MLflow at {mlflow.get_tracking_uri()}: http://host/api is gone"
+    )
+
+
 # Servers and S3
 
 
@@ -260,7 +275,7 @@ def test_a_server_that_is_not_there_is_one_sentence_before_anything_is_baked(
 ) -> None:
     url = f"http://127.0.0.1:{port}"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(BuildError) as caught:
         bakery.bake(bakery.job("alone"))
