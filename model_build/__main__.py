@@ -55,24 +55,25 @@ def parser() -> argparse.ArgumentParser:
                 metavar="PLACE",
                 help="the model not to be worse than: a directory, s3://bucket/prefix, or a service's URL",
             )
-    registry = command.add_mutually_exclusive_group()
-    registry.add_argument(
+    bake = commands.choices["bake"]
+    kinds = bake.add_mutually_exclusive_group()
+    kinds.add_argument(
         "--from-build",
         action="store_true",
         help="train nothing: bake what the stages left under --build, as the last stage of dvc.yaml does",
     )
-    registry.add_argument(
+    kinds.add_argument(
         "--track",
         action="store_true",
         help="keep the bake as a run of MLflow, at MLFLOW_TRACKING_URI or in mlflow.db, and register the "
         "model as candidate; the first one is the champion too",
     )
-    registry.add_argument(
+    kinds.add_argument(
         "--from-registry",
         metavar="URI",
         help="train nothing: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
     )
-    command.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
+    bake.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
     return arguments
 
 

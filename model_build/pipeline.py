@@ -51,6 +51,24 @@ from model_build.slices import slices
 from model_build.split import split
 from model_build.stages import Job, Stage
 
+CARD_SECTIONS = (
+    "name",
+    "title",
+    "version",
+    "description",
+    "data",
+    "features",
+    "target",
+    "split",
+    "evaluation",
+    "card",
+)
+DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
+BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
+"""What the baked model holds beside contract and model."""
+ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
+"""What the last step of a bake reads."""
+
 
 def fetch(job: Job, notes: list[str]) -> None:
     """Write the rows as they are at their source."""
@@ -217,25 +235,6 @@ def make_card(job: Job, notes: list[str]) -> None:
     job.path("card.html").write_text(card.html(facts))
     job.path("card.md").write_text(card.markdown(facts))
     notes.append(str(job.path("card.html")))
-
-
-CARD_SECTIONS = (
-    "name",
-    "title",
-    "version",
-    "description",
-    "data",
-    "features",
-    "target",
-    "split",
-    "evaluation",
-    "card",
-)
-DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
-BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
-"""What the baked model holds beside contract and model."""
-ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
-"""What the last step of a bake reads."""
 
 
 def _has_a_reference(job: Job) -> bool:

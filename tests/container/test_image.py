@@ -171,7 +171,8 @@ def test_the_service_is_all_that_is_in_its_directory(files: set[str]) -> None:
     in_srv = [PurePosixPath(name).relative_to("srv") for name in files if name.startswith("srv/")]
     assert {path.parts[0] for path in in_srv} == {"app", "model", "run.sh"}
     assert {path.name for path in in_srv if path.parts[0] == "model"} == {
-        *("contract.json", "metrics.json", "model.onnx", "reference.json")
+        *("contract.json", "model.onnx", "reference.json"),
+        *("metrics.json", "slices.json", "card.html", "card.md"),
     }
     source = {path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*") if path.is_file()}
     assert {str(path) for path in in_srv if path.parts[0] == "app" and path.suffix != ".pyc"} == {
