@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Training threads that wait by spinning take minutes on cores that others use too.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline image test test-pipeline test-browser test-container test-aws bench check format lock clean
+.PHONY: help serve bake pipeline lab image test test-pipeline test-browser test-container test-aws bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,8 @@ pipeline: $(VENV)/.build $(VENV)-dvc/.installed ## Bring the pipeline of dvc.yam
 
 model/contract.json: | $(VENV)/.build
 	python -m model_build bake --source $(SOURCE)
+
+lab: $(VENV)/.lab ## Install MLflow and what the notebook needs
 
 image: ## Build the container image census-model-api, with its labels
 	infra/build_image.sh census-model-api

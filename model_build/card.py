@@ -24,6 +24,7 @@ from model_build.documents import (
     TrainingReport,
 )
 from model_build.pages import TEMPLATES, number, render
+from model_build.repository import DIRTY
 from model_build.sections import LOWER_IS_BETTER, SLICE_METRICS
 from model_build.spec import SPECS, ModelSpec
 
@@ -73,15 +74,14 @@ class Facts:
 
 def html(facts: Facts) -> str:
     """Return one self-contained page."""
-    target, explanation = facts.contract.target, facts.explanation
+    target = facts.contract.target
     script = (TEMPLATES / "card.js").read_text()
-    explained = [charts.importance(explanation)] if explanation.importance else []
     return render(
         "card.html",
         **_values(facts),
         performance=charts.performance(target, facts.curves, facts.evaluation),
         fairness=[(each, charts.fairness(each)) for each in facts.fairness.protected],
-        explanation=explained + charts.dependence(explanation, target.positive or target.labels[-1]),
+        explanation=charts.explanation(target, facts.explanation),
         slice_features=list(dict.fromkeys(_of(each) for each in facts.slices.slices)),
         script=Markup(script),  # noqa: S704 - it is ours
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
@@ -119,6 +119,7 @@ def _values(facts: Facts) -> dict[str, Any]:
         "slice_metrics": [name for name in SLICE_METRICS if name in known],
         "rates": RATES,
         "commands": _commands(facts),
+        "is_dirty": (facts.contract.provenance.git_commit or "").endswith(DIRTY),
         "values_of": values_of,
         "fixed": fixed,
         "signed": signed,
@@ -141,7 +142,8 @@ def _commands(facts: Facts) -> list[str]:
     specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == facts.spec.sha256)
     name = next((path.stem for path in specs), "SPEC.yaml")
     search = " --search" if facts.training.search else ""
-    checkout = [f"git checkout {provenance.git_commit}"] if provenance.git_commit else []
+    commit = (provenance.git_commit or "").removesuffix(DIRTY)
+    checkout = [f"git checkout {commit}"] if commit else []
     return [
         *checkout,
         "python -m pip install --require-hashes -r model_build/requirements.txt",

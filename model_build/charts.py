@@ -182,8 +182,13 @@ def _confusion(target: Target, evaluation: Evaluation) -> Chart:
     return Chart("Confusion matrix", caption, svg(made, "Confusion matrix"))
 
 
-def importance(explanation: Explanation) -> Chart:
-    """Draw by how much the ROC AUC falls without each feature; there must be one."""
+def explanation(target: Target, found: Explanation) -> list[Chart]:
+    """Draw importance, if it was measured, and dependence."""
+    important = [_importance(found)] if found.importance else []
+    return important + [_dependence(each, target.positive or target.labels[-1]) for each in found.dependence]
+
+
+def _importance(explanation: Explanation) -> Chart:
     found = sorted(explanation.importance, key=lambda each: each.drop.value)
     made, [axes] = figure(WIDTH, len(found) * LINE_HEIGHT + 0.9)
     axes.axvline(0, color=MUTED, linewidth=1)
@@ -194,10 +199,6 @@ def importance(explanation: Explanation) -> Chart:
         "The intervals are about the shuffles, not the rows."
     )
     return Chart("Importance of the features", caption, svg(made, "Importance of the features"))
-
-
-def dependence(explanation: Explanation, label: str) -> list[Chart]:
-    return [_dependence(each, label) for each in explanation.dependence]
 
 
 def _dependence(found: Dependence, label: str) -> Chart:

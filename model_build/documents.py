@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError
 
-from app.contract import DataSource, Sha256
+from app.contract import DataSource, Sha256, Target
 from app.features import Frozen
 from model_build.errors import BuildError
 from model_build.sections import Then
@@ -173,6 +173,10 @@ class TrainingReport(Document):
     git_commit: str | None
     trained_at: datetime
     size: int
+
+    def with_threshold(self, target: Target) -> Target:
+        """Return the target with the threshold that was chosen."""
+        return target.model_copy(update={"threshold": self.threshold.value}) if self.threshold else target
 
 
 # ---- evaluate

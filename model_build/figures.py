@@ -83,6 +83,11 @@ def svg(figure: Figure, title: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree has escaped it
 
 
+def as_file(drawing: Markup) -> str:
+    """Return what `svg` drew as a document of its own, which needs the namespace that a page gives it."""
+    return str(drawing).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
 def css(colour: str) -> str:
     """Return the page's colour; beyond a page, as in a notebook, it is the one of the light page."""
     return f"var({VARIABLES[colour]}, {colour})" if colour in VARIABLES else colour

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import joblib
 
-from app.contract import CONTRACT_FILE, Contract, Provenance, Target
+from app.contract import CONTRACT_FILE, Contract, Provenance
 from app.features import Encoder
 from app.model import Model
 from model_build import (
@@ -143,7 +143,8 @@ def train(job: Job, notes: list[str]) -> None:
 
 
 def evaluate(job: Job, notes: list[str]) -> None:
-    spec, target, rows = job.spec, _target(job), _rows(job, "test.csv")
+    spec, rows = job.spec, _rows(job, "test.csv")
+    target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
     matrix = Encoder(spec.features)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
@@ -390,12 +391,6 @@ def _rows(job: Job, name: str) -> Dataset:
     return data.dataset(data.read_clean(job.path(name), job.spec), job.spec)
 
 
-def _target(job: Job) -> Target:
-    """Return the target with the threshold that training chose."""
-    chosen = TrainingReport.read(job.path("training.json")).threshold
-    return job.spec.target.model_copy(update={"threshold": chosen.value}) if chosen else job.spec.target
-
-
 def _contract(job: Job) -> Contract:
     """Return the contract, still without checksums; raise BuildError if another spec trained the model."""
     spec = job.spec
@@ -421,7 +416,7 @@ def _contract(job: Job) -> Contract:
         description=spec.description,
         model_version=spec.version,
         features=spec.features,
-        target=_target(job),
+        target=report.with_threshold(spec.target),
         metrics=evaluation.metrics,
         provenance=provenance,
         files={},

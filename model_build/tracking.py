@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
 from app.errors import StartupError
 from app.model import LABELS, PROBABILITIES, Model
-from model_build import behaviour, directory
-from model_build.documents import Candidate, Evaluation, Interval, ModelReport, Origin, Slices, TrainingReport
+from model_build import behaviour, charts, directory, figures
+from model_build.documents import (
+    Candidate,
+    Curves,
+    Evaluation,
+    Explanation,
+    Fairness,
+    Interval,
+    ModelReport,
+    Origin,
+    Slices,
+    TrainingReport,
+)
 from model_build.errors import BuildError, GateError
 from model_build.sections import ModelChecks
 from model_build.spec import ModelSpec
@@ -45,7 +57,7 @@ try:
     from sqlalchemy.exc import SQLAlchemyError
 except ModuleNotFoundError as error:
     raise BuildError(
-        "MLflow is not installed. Run `make .venv/.lab`, or install model_build/lab-requirements.txt."
+        "MLflow is not installed. Run `make lab`, or install model_build/lab-requirements.txt."
     ) from error
 
 database.MAX_RETRY_COUNT = 3  # its own 10 wait 100 seconds for a file that can't be opened
@@ -209,6 +221,21 @@ def _log_worst_slice(path: Path, _: ModelSpec) -> None:
         )
 
 
+def _log_figures(path: Path, spec: ModelSpec) -> None:
+    """Log the figures of the card as files, because MLflow shows those beside a run."""
+    found = path.parent
+    target = TrainingReport.read(found / "training.json").with_threshold(spec.target)
+    evaluation = Evaluation.read(found / "metrics.json")
+    drawn = [
+        *charts.performance(target, Curves.read(found / "curves.json"), evaluation),
+        *chain(*map(charts.fairness, Fairness.read(found / "fairness.json").protected)),
+        *charts.explanation(target, Explanation.read(path)),
+    ]
+    for chart in drawn:
+        name = "_".join(re.findall(r"\w+", chart.title.lower()))
+        mlflow.log_text(figures.as_file(chart.drawing), f"figures/{name}.svg")
+
+
 def _log_checks(path: Path, _: ModelSpec) -> None:
     report = ModelReport.read(path)
     mlflow.log_metrics(
@@ -226,6 +253,7 @@ LOGGED: Mapping[str, Callable[[Path, ModelSpec], None]] = {
     "training.json": _log_training,
     "metrics.json": _log_evaluation,
     "slices.json": _log_worst_slice,
+    "importance.json": _log_figures,
     "model-checks.json": _log_checks,
 }
 

@@ -19,6 +19,7 @@ from model_build.spec import ModelSpec
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [page for place in (".", "data", "docs", "infra") for page in sorted((ROOT / place).glob("*.md"))]
+NAMING_TARGETS = [*PAGES, *(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "model_build").glob("*.py")]
 SPEC_PAGE = (ROOT / "docs/spec.md").read_text()
 
 
@@ -100,7 +101,7 @@ def test_every_documented_default_of_a_spec_is_right(key: str, default: str) -> 
     assert default.capitalize() in {value.capitalize() for value in found}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", NAMING_TARGETS, ids=lambda page: page.name)
 def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)(?:\S+=\S+ )*make ([a-z-]+)", page.read_text(), re.MULTILINE))

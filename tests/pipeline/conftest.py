@@ -63,8 +63,8 @@ def runs(name: str) -> list[Any]:
     return list(mlflow.search_runs(experiment_names=[name], output_format="list"))
 
 
-def artifacts(run: Any) -> set[str]:
-    return {each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+def artifacts(run: Any, directory: str | None = None) -> set[str]:
+    return {each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id, directory)}
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import boto3
 import httpx
@@ -115,8 +116,20 @@ def test_a_run_has_the_data_set_with_its_columns(tiny: Path) -> None:
 def test_a_run_keeps_everything_that_the_stages_made_but_the_rows_and_the_model() -> None:
     (run,) = runs("tiny")
     made = {name for stage in pipeline.STAGES for name in stage.outputs}
-    assert artifacts(run) == {name for name in made if not name.endswith((".csv", ".onnx"))}
+    assert artifacts(run) == {name for name in made if not name.endswith((".csv", ".onnx"))} | {"figures"}
     assert {"eda.html", "card.html", "card.md", "model.joblib", "metrics.json"} <= artifacts(run)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_shows_the_figures_of_the_card() -> None:
+    (run,) = runs("tiny")
+    curves = {"roc_curve", "precision_and_recall", "calibration", "lift", "confusion_matrix"}
+    features = {f"dependence_on_{name}" for name in ("years", "rate", "grade", "secured")}
+    shown = {f"figures/{name}.svg" for name in curves | features | {"importance_of_the_features"}}
+    assert artifacts(run, "figures") == shown
+    for name in shown:
+        drawing = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{name}")
+        assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - it is ours
 
 
 def test_the_trials_of_a_search_are_runs_below_the_run(bakery: Bakery) -> None:
@@ -389,7 +402,7 @@ def test_a_plain_bake_needs_no_mlflow(tmp_path: Path) -> None:
 def test_without_mlflow_it_is_said_what_to_install(tmp_path: Path, option: str) -> None:
     assert command(tmp_path, "bake", "tiny.yaml", option, code=NO_MLFLOW) == (
         1,
-        "✗ MLflow is not installed. Run `make .venv/.lab`, or install model_build/lab-requirements.txt.\n",
+        "✗ MLflow is not installed. Run `make lab`, or install model_build/lab-requirements.txt.\n",
         "",
     )
 
