@@ -10,11 +10,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # What a model depends on, so that a commit that changes something else does not train it again.
 model_inputs=(model_build app/errors.py app/features.py app/contract.py app/parts.py app/schemas.py app/model.py)
 say() { git "$@" 2>/dev/null || true; } # an archive without .git can be built too
+commit=$(say log -1 --format=%H -- "${model_inputs[@]}")
+[ -z "$(say status --porcelain -- "${model_inputs[@]}")" ] || commit=$commit-dirty
 
 options=(
   --build-arg "MODEL_SPEC=${MODEL_SPEC:-census}"
   --build-arg "DATA_SOURCE=${DATA_SOURCE:-auto}"
-  --build-arg "GIT_COMMIT=$(say log -1 --format=%H -- "${model_inputs[@]}")"
+  --build-arg "GIT_COMMIT=$commit"
 )
 [ -z "${PLATFORM:-}" ] || options+=(--platform "$PLATFORM")
 [ -z "${PYTHON_IMAGE:-}" ] || options+=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")

@@ -26,6 +26,7 @@ NOT_CODE = frozenset({".pyc", ".txt", ".yaml"})
 """Suffixes of caches, requirements and specs, which lie beside the code; a spec counts by its sections."""
 SHARED_CODE = ("errors", "features", "contract", "parts", "schemas", "model")
 """The modules of the service that the training script shares."""
+TRAINING_CODE = (CODE, *(CODE.parent / "app" / f"{name}.py" for name in SHARED_CODE))
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,9 @@ def _fingerprint(stage: Stage, job: Job) -> str:
 @cache
 def _code() -> str:
     """Return a checksum of all that trains: any of it may change any output."""
-    files = [path for path in CODE.rglob("*") if path.is_file() and path.suffix not in NOT_CODE]
-    files += [CODE.parent / "app" / f"{name}.py" for name in SHARED_CODE]
-    contents = {str(path.relative_to(CODE.parent)): sha256(path.read_bytes()) for path in files}
+    own, *shared = TRAINING_CODE
+    files = [path for path in own.rglob("*") if path.is_file() and path.suffix not in NOT_CODE] + shared
+    contents = {str(path.relative_to(own.parent)): sha256(path.read_bytes()) for path in files}
     return sha256(json.dumps(contents, sort_keys=True).encode())
 
 

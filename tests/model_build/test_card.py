@@ -525,6 +525,15 @@ def test_commands_that_make_the_model_again_are_exact(
     assert "\n".join(commands) in card.markdown(again)
 
 
+def test_a_model_of_code_that_no_commit_has_is_not_said_to_be_made_again_bit_by_bit(facts: Facts) -> None:
+    provenance = facts.contract.provenance.model_copy(update={"git_commit": "c0ffee-dirty"})
+    dirty = replace(facts, contract=facts.contract.model_copy(update={"provenance": provenance}))
+    for page in (card.html(dirty), card.markdown(dirty)):
+        assert "git checkout c0ffee\n" in page
+        assert "had changes that no commit has, so these commands may give another model." in page
+        assert "bit by bit" not in page
+
+
 def test_commands_leave_the_path_of_a_spec_of_ones_own_open(facts: Facts) -> None:
     assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in card.markdown(facts)
 

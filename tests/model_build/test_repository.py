@@ -1,8 +1,30 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from model_build.repository import git_commit
+from model_build.stages import TRAINING_CODE
+
+
+@pytest.fixture
+def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A repository with one commit, of the directory code and of a page."""
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "A user")
+        monkeypatch.setenv(f"{name}_EMAIL", "user@example.com")
+    (tmp_path / "code").mkdir()
+    for name in ("code/train.py", "page.md"):
+        (tmp_path / name).write_text("first\n")
+    for command in ("init --quiet", "add --all", "commit --quiet --message first"):
+        git(tmp_path, *command.split())
+    return tmp_path
+
+
+def git(repository: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize(("value", "commit"), [("abc123", "abc123"), ("", None)])
@@ -15,3 +37,23 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("GIT_COMMIT", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_commit() is None
+
+
+def test_outside_of_a_repository_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("GIT_COMMIT", raising=False)
+    assert git_commit([tmp_path / "code"]) is None
+
+
+def test_a_commit_that_has_all_of_the_code_is_clean(repository: Path) -> None:
+    (repository / "page.md").write_text("second\n")
+    assert git_commit([repository / "code"]) == git(repository, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("name", ["train.py", "new.py"])
+def test_code_that_no_commit_has_is_dirty(repository: Path, name: str) -> None:
+    (repository / "code" / name).write_text("second\n")
+    assert git_commit([repository / "code"]) == f"{git(repository, 'rev-parse', 'HEAD')}-dirty"
+
+
+def test_the_code_that_trains_is_there() -> None:
+    assert [path for path in TRAINING_CODE if not path.exists()] == []

@@ -118,9 +118,10 @@ def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (code / "templates").mkdir(parents=True)
     (code / "specs").mkdir()
     (code.parent / "app").mkdir()
-    for name in stages.SHARED_CODE:
-        (code.parent / "app" / f"{name}.py").touch()
-    monkeypatch.setattr(stages, "CODE", code)
+    shared = [code.parent / "app" / f"{name}.py" for name in stages.SHARED_CODE]
+    for path in shared:
+        path.touch()
+    monkeypatch.setattr(stages, "TRAINING_CODE", (code, *shared))
     forget()
     return code
 
