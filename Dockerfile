@@ -5,7 +5,7 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 # ---- what both stages that install need; a private index or another CA come as build secrets (see README)
 FROM ${PYTHON_IMAGE} AS install
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1 OMP_WAIT_POLICY=passive
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 COPY --chmod=755 <<'SCRIPT' /usr/local/bin/install-locked
 #!/bin/sh -e
 # install-locked VENV REQUIREMENTS: a virtual environment without pip, from wheels with the locked hashes

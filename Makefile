@@ -7,7 +7,7 @@ SOURCE ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Training threads that wait by spinning take minutes on cores that others use too.
+# Threads of scikit-learn that wait by spinning take minutes on cores that others use too.
 export OMP_WAIT_POLICY := passive
 
 .PHONY: help serve bake pipeline lab image test test-pipeline test-browser test-container test-aws bench check format lock clean

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
-from threadpoolctl import threadpool_limits
 
 from app.contract import Positions, Probabilities
 from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
@@ -86,8 +85,7 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     try:
         known = {**parameters, **_class_weight(spec, parameters)}
         model = Classifier(spec.estimator.name, known, spec.features, training, seed)
-        with threadpool_limits(1):  # sums of several threads differ in their last bits
-            return model.fit(matrix[rows], labels[rows])
+        return model.fit(matrix[rows], labels[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
 

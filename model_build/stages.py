@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from app.contract import sha256
 from model_build.data import Wanted
 from model_build.documents import need
@@ -97,7 +99,8 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
             return
         for path in (stamp, *map(job.path, stage.outputs)):
             path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
-        stage.run(job, notes)
+        with threadpool_limits(1):  # sums of several threads differ in their last bits, and threads wait long
+            stage.run(job, notes)
         outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
         stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
 

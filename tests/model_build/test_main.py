@@ -41,7 +41,6 @@ def environment(data: Path) -> dict[str, str]:
     return kept | {
         "DATA_DIR": str(data),
         "TERM": "xterm",
-        "OMP_WAIT_POLICY": "passive",
         "PYTHONPATH": str(REPOSITORY),
     }
 

@@ -286,7 +286,6 @@ def start_a_bake(directory: Path, tiny_data: Path, threads: int) -> subprocess.P
     arguments = [str(directory / "tiny.yaml"), "real", str(tiny_data), *map(str, outs)]
     settings = {
         "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "passive",
         "PYTHONHASHSEED": str(threads),
     }
     return subprocess.Popen(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import joblib
 import pytest
 from rich.console import Console
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from model_build import directory, pipeline, spec, stages
 from model_build.errors import BuildError, DataError
@@ -78,6 +79,18 @@ def test_a_stage_whose_outputs_are_there_is_not_run_again(
     first, second = output.getvalue().splitlines()
     assert first.endswith("run 1")
     assert second.endswith("unchanged")
+
+
+def test_a_stage_runs_in_one_thread(job: Job) -> None:
+    found: list[int] = []
+
+    def count_threads(_: Job, __: list[str]) -> None:
+        found.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+
+    with threadpool_limits(2):
+        stages.run(Stage("count", count_threads, sections=(), inputs=(), outputs=()), job, [])
+    assert found
+    assert set(found) == {1}
 
 
 def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
