@@ -138,6 +138,12 @@ def test_the_labels_name_the_code_and_the_model(
     )
 
 
+def test_the_card_of_its_model_is_served(replica: Container) -> None:
+    card = httpx.get(f"{replica.url}/card")
+    assert card.status_code == 200
+    assert "<title>Census income: model card</title>" in card.text
+
+
 def test_the_locked_requirements_are_installed_and_nothing_else(replica: Container) -> None:
     answer = json.loads(replica.python(DISTRIBUTIONS))
 
