@@ -13,6 +13,9 @@ from model_build.errors import BuildError
 from model_build.progress import Progress
 from model_build.stages import Job
 
+INTERRUPTED = 130
+"""The exit code that shells give to what Ctrl-C ended."""
+
 HELP = {
     "fetch": "get the rows: a file, a download, or synthetic data",
     "eda": "write a report on the data, to look at",
@@ -55,7 +58,11 @@ def parser() -> argparse.ArgumentParser:
                 metavar="PLACE",
                 help="the model not to be worse than: a directory, s3://bucket/prefix, or a service's URL",
             )
-    bake = commands.choices["bake"]
+    _add_kinds_of_bake(commands.choices["bake"])
+    return arguments
+
+
+def _add_kinds_of_bake(bake: argparse.ArgumentParser) -> None:
     kinds = bake.add_mutually_exclusive_group()
     kinds.add_argument(
         "--from-build",
@@ -74,7 +81,6 @@ def parser() -> argparse.ArgumentParser:
         help="train nothing: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
     )
     bake.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
-    return arguments
 
 
 def main() -> None:
@@ -90,6 +96,9 @@ def main() -> None:
     except (BuildError, StartupError, OSError) as error:
         progress.fail(str(error))
         sys.exit(1)
+    except KeyboardInterrupt:
+        progress.fail("Stopped. The same command goes on where it was.")
+        sys.exit(INTERRUPTED)
 
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:

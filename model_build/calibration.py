@@ -51,6 +51,11 @@ class Sigmoid:
             np.array([fit.coef_.item() for fit in fits]), np.array([fit.intercept_.item() for fit in fits])
         )
 
+    @property
+    def turns_around(self) -> bool:
+        """Whether it makes likelier what was less likely, as it may after few rows of a label."""
+        return bool((self.slopes <= 0).any())
+
     def __call__(self, probabilities: Probabilities) -> Probabilities:
         return _normalised(expit(_odds(probabilities) * self.slopes + self.offsets))
 
@@ -89,7 +94,14 @@ class Temperature:
         widest = float(np.log(SHARPEST))
         return cls(float(np.exp(minimize_scalar(loss, bounds=(-widest, widest), method="bounded").x)))
 
+    @property
+    def sigmoid(self) -> Sigmoid:
+        """The same for two labels."""
+        return Sigmoid(np.full(BINARY, self.exponent), np.zeros(BINARY))
+
     def __call__(self, probabilities: Probabilities) -> Probabilities:
+        if probabilities.shape[1] == BINARY:
+            return self.sigmoid(probabilities)
         return _normalised(probabilities**self.exponent)
 
 
@@ -150,10 +162,14 @@ def choose(
             reason = _reason(gain, error, best, chosen)
         case _:
             chosen, reason = wanted, "as the spec has it"
+    calibrator = METHODS[chosen].fit(probabilities, labels) if chosen in METHODS else None
+    if isinstance(calibrator, Sigmoid) and calibrator.turns_around:
+        chosen, calibrator = "none", None
+        reason = "a sigmoid would turn the ranking around; there may be too few rows of a label"
     return Choice(
         report=Calibration.model_validate({"method": chosen, "reason": reason, "log_loss": means}),
         probabilities=by_method[chosen],
-        calibrator=METHODS[chosen].fit(probabilities, labels) if chosen in METHODS else None,
+        calibrator=calibrator,
     )
 
 

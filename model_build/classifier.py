@@ -83,11 +83,17 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     training, seed = spec.training, spec.split.seed
     rows = np.arange(len(labels)) if training.resample is None else resample(labels, training.resample, seed)
     try:
-        known = {**parameters, **_class_weight(spec, parameters)}
+        known = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
         model = Classifier(spec.estimator.name, known, spec.features, training, seed)
         return model.fit(matrix[rows], labels[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
+
+
+def _early_stopping(spec: ModelSpec) -> dict[str, Any]:
+    """Keep rows that are drawn again from validating early stopping, which has trained on their copies."""
+    may_stop = spec.estimator.name == "hist_gradient_boosting"
+    return {"early_stopping": False} if may_stop and spec.training.resample == "over" else {}
 
 
 def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, compose, helper, numpy_helper, parser
+from scipy.special import logit
 
+from app.contract import BINARY
 from app.model import INPUT, LABELS, PROBABILITIES
 from model_build import trees
 from model_build.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
@@ -25,13 +27,16 @@ calibration (float[N, {count}] raw_probabilities) => (int64[N] labels, float[N, 
     labels = ArgMax <axis = 1, keepdims = 0> (probabilities)
 }}
 """
-SIGMOID = """
+ODDS = """
     rest = Sub (one, given)
     inner = Clip (given, nearest, farthest)
     others = Clip (rest, nearest, farthest)
     log = Log (inner)
     log_others = Log (others)
     odds = Sub (log, log_others)
+"""
+ODDS_OF_TREES = "odds = Clip (raw_probabilities, nearest, farthest)"
+SIGMOID = """
     scaled = Mul (odds, slopes)
     shifted = Add (scaled, offsets)
     scores = Sigmoid (shifted)
@@ -75,7 +80,10 @@ def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
 def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelProto:
     """Return the model with its probabilities [N, count] calibrated, and the likeliest labels."""
     opsets = {each.domain: each.version for each in model.opset_import}
-    numbers, nodes = _steps(calibrator)
+    if isinstance(calibrator, Temperature) and count == BINARY:
+        calibrator = calibrator.sigmoid
+    in_odds = isinstance(calibrator, Sigmoid) and trees.answer_in_odds(model)
+    numbers, nodes = _steps(calibrator, in_odds=in_odds)
     calibration = parser.parse_model(
         MODEL.format(
             ir_version=model.ir_version,
@@ -98,13 +106,14 @@ def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelPro
     )
 
 
-def _steps(calibrator: Calibrator) -> tuple[str, str]:
-    """Return the constants and the nodes, in ONNX's own notation."""
+def _steps(calibrator: Calibrator, *, in_odds: bool) -> tuple[str, str]:
+    """Return the constants and the nodes, in ONNX's own notation, after probabilities or log-odds."""
     match calibrator:
         case Sigmoid():
-            ends = f"float nearest = {_braced([NEAREST])}, float farthest = {_braced([1 - NEAREST])}"
+            nearest, farthest = logit([NEAREST, 1 - NEAREST]) if in_odds else (NEAREST, 1 - NEAREST)
+            ends = f"float nearest = {_braced([nearest])}, float farthest = {_braced([farthest])}"
             lines = f"{_row('slopes', calibrator.slopes)}, {_row('offsets', calibrator.offsets)}"
-            return f"{ends}, {lines}", SIGMOID
+            return f"{ends}, {lines}", (ODDS_OF_TREES if in_odds else ODDS) + SIGMOID
         case Isotonic():
             curves = calibrator.curves
             starts = np.arange(len(curves)) * curves.shape[1]

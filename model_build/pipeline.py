@@ -134,7 +134,7 @@ def train(job: Job, notes: list[str]) -> None:
     matrix = Encoder(job.spec.features)(rows.rows)
     trained = training.train(job, matrix, rows.labels)
     onnx = export.convert(trained.model, job.spec.name, len(job.spec.features))
-    seen = reference(job.spec.features, job.spec.target, matrix, trained.model.predict_proba(matrix))
+    seen = reference(job.spec.features, job.spec.target, matrix, trained.probabilities)
     directory.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
     job.path("reference.json").write_bytes(export.to_json(seen))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -91,7 +92,14 @@ class Estimator(Frozen):
     @model_validator(mode="after")
     def _exists_and_takes_the_parameters(self) -> Self:
         check_parameters(one_of("estimator", self.name, ESTIMATORS), self.parameters)
+        weights = self.parameters.get("class_weight")
+        if isinstance(weights, Mapping) and not all(map(_is_weight, weights.values())):
+            raise ValueError("class_weight: a weight must be a number above 0")
         return self
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
 
 
 class ModelSpec(Frozen):

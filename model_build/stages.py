@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from app.contract import sha256
 from model_build.data import Wanted
 from model_build.documents import need
+from model_build.errors import BuildError
 from model_build.progress import Progress
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
@@ -87,9 +88,7 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
             those that it wrote before, a report for instance, and the next run does not trust them.
     """
     for maker in makers:
-        for name in stage.inputs:
-            if name in maker.outputs:
-                need(job.path(name), f"python -m model_build {maker.name}")
+        _check_inputs(stage, job, maker)
     job.directory.mkdir(parents=True, exist_ok=True)
     stamp = job.path(f".{stage.name}.json")
     fingerprint = _fingerprint(stage, job)
@@ -99,10 +98,35 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
             return
         for path in (stamp, *map(job.path, stage.outputs)):
             path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
-        with threadpool_limits(1):  # sums of several threads differ in their last bits, and threads wait long
+        with _marked(_marker(stage, job)), threadpool_limits(1):  # threads differ in the last bits of sums
             stage.run(job, notes)
-        outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
-        stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
+            outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
+            stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
+
+
+def _check_inputs(stage: Stage, job: Job, maker: Stage) -> None:
+    """Raise BuildError unless what the stage reads of the maker's is there, and all of it."""
+    for name in set(stage.inputs) & set(maker.outputs):
+        command = f"python -m model_build {maker.name}"
+        need(job.path(name), command)
+        if _marker(maker, job).exists():
+            raise BuildError(f"{job.path(name)} may be cut short: {maker.name} did not end; run `{command}`.")
+
+
+def _marker(stage: Stage, job: Job) -> Path:
+    return job.path(f".{stage.name}.running")
+
+
+@contextmanager
+def _marked(marker: Path) -> Iterator[None]:
+    """Leave the marker when what is done meanwhile is killed, or fails of itself."""
+    marker.touch()
+    try:
+        yield
+    except BuildError:
+        marker.unlink()
+        raise
+    marker.unlink()
 
 
 def _is_current(stage: Stage, job: Job, stamp: Path, fingerprint: str) -> bool:
@@ -123,14 +147,14 @@ def _fingerprint(stage: Stage, job: Job) -> str:
         "sections": tree,
         "options": stage.options(job),
         "inputs": {name: sha256_of(job.path(name)) for name in stage.inputs},
-        "code": _code(),
-        "libraries": _libraries(),
+        "code": code(),
+        "libraries": libraries(),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
 @cache
-def _code() -> str:
+def code() -> str:
     """Return a checksum of all that trains: any of it may change any output."""
     own, *shared = TRAINING_CODE
     files = [path for path in own.rglob("*") if path.is_file() and path.suffix not in NOT_CODE] + shared
@@ -139,5 +163,5 @@ def _code() -> str:
 
 
 @cache
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
     return {name: version(name) for name in TOOLS}

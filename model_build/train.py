@@ -24,6 +24,8 @@ class Trained:
     """A fitted classifier of the encoded matrix, and how it came to be."""
 
     model: Classifier | Calibrated
+    probabilities: Probabilities
+    """Of the same rows, from the folds in which they validate: of what it has learnt, a model is too sure."""
     report: TrainingReport
 
 
@@ -61,7 +63,8 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
         size=size(classifier.pipeline_[-1]),
     )
     calibrator = calibrated.calibrator
-    return Trained(Calibrated(classifier, calibrator) if calibrator else classifier, report)
+    model = Calibrated(classifier, calibrator) if calibrator else classifier
+    return Trained(model, calibrated.probabilities, report)
 
 
 def notes(report: TrainingReport) -> Iterator[str]:

@@ -36,6 +36,18 @@ def read_columns(node: NodeProto, columns: Sequence[int]) -> None:
     node.attribute.append(helper.make_attribute("nodes_featureids", whole))
 
 
+def answer_in_odds(model: ModelProto) -> bool:
+    """Have trees that add up log-odds answer with these, and return whether the model has such trees.
+
+    A probability near 0 is, in float32, what is left of 1: too coarse to find the log-odds again.
+    """
+    node = next((each for each in model.graph.node if each.op_type == ENSEMBLE), None)
+    if node is None or _attribute(node, "post_transform").s != b"LOGISTIC":
+        return False
+    _attribute(node, "post_transform").s = b"NONE"
+    return True
+
+
 def _round_thresholds_down(node: NodeProto, thresholds: Sequence[Any]) -> None:
     """Put the next lower float32 in place of the nearest: a value above the double must stay above it."""
     trees, positions = _integers(node, "nodes_treeids"), _integers(node, "nodes_nodeids")

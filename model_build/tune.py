@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,15 +18,14 @@ from sklearn.model_selection import ParameterGrid
 
 from app.contract import sha256
 from model_build.documents import Candidate, Comparison, SearchReport
-from model_build.errors import SpecError
+from model_build.errors import BuildError, SpecError
 from model_build.folds import Rows, answers, compare, standard_error
 from model_build.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.spec import ModelSpec
-from model_build.stages import Job
+from model_build.stages import Job, code, libraries
 from model_build.weighted import Scored, measure
 
 COMPARED = ("roc_auc", "log_loss")
-LIBRARIES = ("numpy", "optuna", "scikit-learn")
 DIGITS = 3  # of a parameter that is not a whole number; more would say nothing
 KEPT = 75.0  # percent that are not pruned; a median would lose small ones within a standard error of the best
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -58,18 +57,20 @@ def search(job: Job, rows: Rows) -> SearchReport:
         raise SpecError(f"{job.spec.name} declares no training.search.")
     started = perf_counter()
     study = _open(job, rows, how)
-    resumed = len(_finished(study))
     tuner = _Tuner(job.spec, how, rows, study)
+    resumed = min(len(_finished(study)), tuner.total)
     with job.progress.bar("trial", tuner.total, resumed) as took:
         tuner.run(took)
-    tried = [_tried(trial, how.metric) for trial in study.get_trials(states=[TrialState.COMPLETE])]
+    trials = _finished(study)[: tuner.total]  # an earlier run may have been asked for more
+    complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
+    tried = [_tried(trial, how.metric) for trial in complete.values()]
     default = next(each for each in tried if not each.candidate.parameters)
     best, chosen, reason = choose(tried, default, how.metric)
     return SearchReport(
         method=how.method,
         metric=how.metric,
-        trials=len(_finished(study)),
-        pruned=len(_finished(study)) - len(tried),
+        trials=len(trials),
+        pruned=sum(not _is_complete(trial) for trial in trials),
         resumed=resumed,
         seconds=perf_counter() - started,
         best=best.candidate,
@@ -146,10 +147,17 @@ class _Tuner:
         trial.set_user_attr("planned", planned)
         trial.set_user_attr("parameters", dict(parameters))
         try:
-            score = self._score(trial, parameters, may_prune=planned is None)
+            score = self._known(trial, parameters)
+            if score is None:
+                score = self._score(trial, parameters, may_prune=planned is None)
         except optuna.TrialPruned:
             self._study.tell(trial, state=TrialState.PRUNED)
             return "pruned"
+        except SpecError as error:
+            if parameters in ({}, self._spec.estimator.parameters):
+                raise
+            self._study.tell(trial, state=TrialState.PRUNED)
+            return f"scikit-learn refuses {in_yaml(parameters)}: {error.__cause__}"
         self._study.tell(trial, score)
         return f"{self._how.metric} {score:.5f}, best {self._study.best_value:.5f}"
 
@@ -165,6 +173,20 @@ class _Tuner:
 
     def _suggested(self, trial: Trial) -> dict[str, Any]:
         return {name: _suggest(trial, name, values) for name, values in self._how.space.items()}
+
+    def _known(self, trial: Trial, parameters: Parameters) -> float | None:
+        """Return the score of a trial with the same parameters, whose figures are this one's too."""
+        same = (
+            each
+            for each in self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+            if _key(each.user_attrs["parameters"]) == _key(parameters)
+        )
+        twin = next(same, None)
+        if twin is None:
+            return None
+        for name in ("figures", "size"):
+            trial.set_user_attr(name, twin.user_attrs[name])
+        return twin.value
 
     def _score(self, trial: Trial, parameters: Parameters, *, may_prune: bool) -> float:
         """Return the mean metric over the folds, and leave every figure with the trial."""
@@ -192,7 +214,12 @@ def _planned(spec: ModelSpec, how: Search) -> list[Parameters]:
     if how.method == "grid":
         points = ParameterGrid({name: list(values) for name, values in how.space.items()})
         planned += [{**own, **point} for point in points]
-    return [each for number, each in enumerate(planned) if each not in planned[:number]]
+    return list({_key(each): each for each in planned}.values())
+
+
+def _key(parameters: Parameters) -> str:
+    """Return what tells 1, 1.0 and true apart, which are equal to Python and different to scikit-learn."""
+    return json.dumps(parameters, sort_keys=True)
 
 
 def _holds(values: Range | Choices, value: Any) -> bool:
@@ -211,18 +238,37 @@ def _suggest(trial: Trial, name: str, values: Range | Choices) -> Any:
 
 
 def _open(job: Job, rows: Rows, how: Search) -> optuna.Study:
-    """Return the study of exactly this question; what was running when it was killed has failed."""
+    """Return the study of exactly this question; what was running when it was killed has failed.
+
+    Raises:
+        BuildError: the journal holds something else.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=_fingerprint(job.spec, rows, how),
-        storage=JournalStorage(JournalFileBackend(str(job.path("study.journal")))),
-        direction="minimize" if how.metric in LOWER_IS_BETTER else "maximize",
-        pruner=PercentilePruner(KEPT, n_startup_trials=5, n_warmup_steps=1),
-        load_if_exists=True,
-    )
+    journal = job.path("study.journal")
+    _mend(journal)
+    try:
+        study = optuna.create_study(
+            study_name=_fingerprint(job.spec, rows, how),
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            direction="minimize" if how.metric in LOWER_IS_BETTER else "maximize",
+            pruner=PercentilePruner(KEPT, n_startup_trials=5, n_warmup_steps=1),
+            load_if_exists=True,
+        )
+    except ValueError as error:
+        raise BuildError(f"{journal} can't be read; delete it to start the search afresh.") from error
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
+
+
+def _mend(journal: Path) -> None:
+    """Take away what a search that was killed left, half a line and a lock: no other is at work here."""
+    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
+    content = journal.read_bytes() if journal.exists() else b""
+    if whole := content.rpartition(b"\n")[0]:
+        whole += b"\n"
+    if whole != content:
+        journal.write_bytes(whole)
 
 
 def _fingerprint(spec: ModelSpec, rows: Rows, how: Search) -> str:
@@ -235,13 +281,18 @@ def _fingerprint(spec: ModelSpec, rows: Rows, how: Search) -> str:
         "seed": spec.split.seed,
         "folds": [sha256(fold.validate.tobytes()) for fold in rows.folds],
         "data": sha256(rows.matrix.tobytes() + rows.labels.tobytes()),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "code": code(),
+        "libraries": libraries(),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
 def _finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=FINISHED)
+
+
+def _is_complete(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE
 
 
 def _tried(trial: FrozenTrial, metric: str) -> Tried:

@@ -66,6 +66,19 @@ def test_a_named_method_is_taken_however_it_does(method: str, target: Target) ->
     assert type(found.calibrator) is METHODS[method]
 
 
+@pytest.mark.parametrize("wanted", ["auto", "sigmoid"])
+def test_a_sigmoid_that_turns_the_ranking_around_is_not_taken(wanted: str) -> None:
+    labels, chances = drawn(TWO)
+    found = choose(wanted, TWO, labels, chances[:, ::-1])
+    if found.report.method == "none":
+        assert found.report.reason == (
+            "a sigmoid would turn the ranking around; there may be too few rows of a label"
+        )
+        assert found.calibrator is None
+    assert found.report.method != "sigmoid"
+    assert found.report.log_loss["sigmoid"] < found.report.log_loss["none"] - 0.5
+
+
 def test_none_is_taken_without_a_look_at_others() -> None:
     labels, chances = drawn(TWO)
     found = choose("none", TWO, labels, overconfident(chances))
@@ -108,6 +121,23 @@ def test_calibrated_answers_are_served(
     joblib.dump(model, tmp_path / "model.joblib")
     again = joblib.load(tmp_path / "model.joblib")
     assert again.predict(matrix).tolist() == model.predict(matrix).tolist()
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "temperature"])
+def test_answers_of_a_model_that_is_much_too_sure_are_served(tiny_spec: ModelSpec, method: str) -> None:
+    """Of two labels, the one has what float32 leaves of the other: its logarithm is coarse near 0."""
+    rng = np.random.default_rng(0)
+    matrix = rng.random((2000, 4)).astype(np.float32)
+    matrix[:, 2:] = 0
+    labels = (matrix[:, 0] + rng.normal(0, 0.3, 2000) > 0.5).astype(int)
+    spec = tiny_spec.model_copy(update={"estimator": Estimator(name="hist_gradient_boosting")})
+    half = slice(1000)
+    fitted = classifier.fit(spec, {"max_iter": 300}, matrix[half], labels[half])
+    chances = fitted.predict_proba(matrix)
+    assert chances[half].min() < 1e-5
+    model = Calibrated(fitted, METHODS[method].fit(chances[1000:], labels[1000:]))
+    answers = served(spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=8e-6)
 
 
 def test_the_labels_of_a_calibrated_model_are_the_likeliest(tiny_spec: ModelSpec) -> None:

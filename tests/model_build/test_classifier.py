@@ -99,6 +99,23 @@ def test_a_resampled_estimator_learns_from_as_many_rows_of_each_label(tiny_spec:
 
 
 @pytest.mark.parametrize(
+    ("resample", "given", "stops"),
+    [
+        ("over", {}, False),
+        ("over", {"early_stopping": True}, True),
+        ("under", {}, "auto"),
+        (None, {}, "auto"),
+    ],
+)
+def test_copies_of_rows_that_train_do_not_stop_a_boosting_unless_asked_to(
+    tiny_spec: ModelSpec, resample: str | None, given: dict[str, bool], stops: object
+) -> None:
+    spec = tiny_spec.model_copy(update={"training": Training.model_validate({"resample": resample})})
+    model = fit(spec, {"max_iter": 2, **given}, MATRIX, LABELS)
+    assert model.pipeline_[-1].early_stopping == stops
+
+
+@pytest.mark.parametrize(
     ("labels", "absent"), [([0] * 20, "yes"), ([1] * 20, "no")], ids=["only no", "only yes"]
 )
 def test_a_label_without_a_row_is_a_data_error(tiny_spec: ModelSpec, labels: list[int], absent: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app.contract import load
 from model_build.__main__ import main
-from model_build.documents import Evaluation
+from model_build.documents import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE
 from model_build.spec import SPECS
 from tests.conftest import TINY, loans
@@ -245,6 +245,32 @@ def test_a_mistake_is_one_sentence_and_exits_with_1(
     (tmp_path / "wrong.yaml").write_text(TINY.replace("threshold: 0.6", "threshold: 6"))
     assert bake("bake", *arguments) == (1, printed, "")
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_is_interrupted_says_that_it_can_go_on(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model_build.pipeline.run", interrupt)
+    said = "✗ Stopped. The same command goes on where it was.\n"
+    assert bake("train", "tiny.yaml", "--search") == (130, said, "")
+
+
+def test_a_search_is_part_of_a_bake_that_asks_for_one(tmp_path: Path, tiny_data: Path) -> None:
+    space = "training: {threshold: accuracy, search: {method: grid, space: {max_leaf_nodes: [2]}}}\n"
+    (tmp_path / "tiny.yaml").write_text(TINY + space)
+    done = run(tmp_path, tiny_data, "bake", "tiny.yaml", "--source", "real", "--search")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  trial 3/3: roc_auc 0." in done.stdout
+    report = TrainingReport.read(tmp_path / "build/tiny/training.json")
+    assert report.search is not None
+    assert report.parameters == report.search.chosen.parameters
+    assert [each.parameters for each in report.search.candidates][1:] == [
+        *({}, {"max_iter": 5, "max_leaf_nodes": 2})
+    ]
+    assert report.threshold is not None
+    assert load(tmp_path / "model").target.threshold == report.threshold.value != 0.6
 
 
 @pytest.mark.usefixtures("tiny")

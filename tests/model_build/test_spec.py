@@ -182,6 +182,14 @@ def test_an_unknown_name_lists_the_names_there_are(name: str) -> None:
             "name: decision_tree, parameters: {depth: 5}",
             f"estimator: decision_tree has no parameter 'depth'; allowed are {TREE_PARAMETERS}.",
         ),
+        *(
+            (
+                "{max_iter: 5}",
+                f"{{class_weight: {{'no': {weight}}}}}",
+                "estimator: class_weight: a weight must be a number above 0.",
+            )
+            for weight in ("null", "-1", "0", ".inf", "true", "heavy")
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_keys_there_are(

@@ -93,6 +93,34 @@ def test_a_stage_runs_in_one_thread(job: Job) -> None:
     assert set(found) == {1}
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (KeyboardInterrupt(), "may be cut short: count did not end; run `python -m model_build count`."),
+        (OSError("No space left"), "may be cut short: count did not end; run `python -m model_build count`."),
+        (BuildError("The rows are bad."), None),
+    ],
+)
+def test_a_stage_does_not_read_what_another_may_have_cut_short(
+    stage: Stage, job: Job, error: BaseException, sentence: str | None
+) -> None:
+    def write_a_part(job: Job, _: list[str]) -> None:
+        job.path("out.txt").write_text("out")
+        raise error
+
+    reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
+    with pytest.raises(type(error)):
+        stages.run(replace(stage, run=write_a_part), job, [])
+    if sentence is None:
+        stages.run(reader, job, [stage])
+        return
+    with pytest.raises(BuildError) as caught:
+        stages.run(reader, job, [stage])
+    assert str(caught.value) == f"{job.path('out.txt')} {sentence}"
+    stages.run(stage, job, [])
+    stages.run(reader, job, [stage])
+
+
 def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
     stages.run(stage, job, [])
     stages.run(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])
@@ -141,8 +169,8 @@ def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def forget() -> None:
     """Have code and libraries looked at again, as a new process does."""
-    stages._code.cache_clear()
-    stages._libraries.cache_clear()
+    stages.code.cache_clear()
+    stages.libraries.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from app.contract import Positions, Target
 from app.features import Matrix
 from model_build import export
 from model_build.calibration import Calibrated
+from model_build.classifier import Classifier
 from model_build.documents import Calibration, Threshold
 from model_build.errors import DataError
 from model_build.folds import deal
@@ -143,10 +144,14 @@ def test_the_figures_are_those_at_the_chosen_threshold(tiny_spec: ModelSpec, tmp
 
 
 def test_the_model_has_the_parameters_that_the_search_found(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    search = Search(method="grid", space={"C": (0.01, 1.0)})
-    found = trained(tiny_spec, tmp_path, search=True, training=Training(search=search))
+    search = Search(method="grid", space={"C": (0.01, 2.0)})
+    found = trained(tiny_spec, tmp_path, search=True, training=Training(search=search, calibration="none"))
     assert found.report.search is not None
-    assert found.report.parameters == found.report.search.chosen.parameters
+    assert found.report.parameters == found.report.search.chosen.parameters == {"C": 0.01}
+    assert isinstance(found.model, Classifier)
+    assert found.model.parameters == {"C": 0.01}
+    scores = found.report.cross_validation["roc_auc"]
+    assert scores.mean == pytest.approx(found.report.search.chosen.score)
     unsearched = trained(tiny_spec, tmp_path, training=Training(search=search))
     assert (unsearched.report.search, unsearched.report.parameters) == (None, {})
 
@@ -175,6 +180,33 @@ def test_the_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path)
     one, other = (trained(tiny_spec, tmp_path, training=training) for _ in range(2))
     assert export.convert(one.model, "tiny", 4) == export.convert(other.model, "tiny", 4)
     assert one.report.model_dump(exclude={"trained_at"}) == other.report.model_dump(exclude={"trained_at"})
+
+
+def test_the_threshold_is_chosen_for_calibrated_probabilities(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    """Resampled rows make the rare label too likely: what is calibrated needs another threshold."""
+    matrix, labels = rows(count=600)
+    kept = (labels == 0) | (np.arange(600) % 6 == 0)
+    given = matrix[kept], labels[kept]
+    training = Training(resample="over", calibration="sigmoid", threshold="accuracy")
+    found = trained(tiny_spec, tmp_path, given, training=training)
+    assert found.report.threshold is not None
+    chosen = found.report.threshold
+    target = tiny_spec.target.model_copy(update={"threshold": chosen.value})
+    by_fold = [
+        (target.decide(found.probabilities[fold.validate]) == given[1][fold.validate]).mean()
+        for fold in deal(tiny_spec.target, given[1], 5, seed=1)
+    ]
+    assert chosen.scores[f"{chosen.value:g}"] == pytest.approx(np.mean(by_fold))
+
+
+def test_the_probabilities_are_those_of_rows_that_did_not_train(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    matrix, labels = rows()
+    memory = Estimator(name="decision_tree")  # without a limit it knows all rows by heart
+    found = trained(tiny_spec, tmp_path, estimator=memory, training=Training(calibration="none"))
+    assert (found.model.predict(matrix) == labels).mean() == 1
+    right = (found.probabilities.argmax(axis=1) == labels).mean()
+    assert right == pytest.approx(found.report.cross_validation["accuracy"].mean, abs=0.02)
+    assert right < 0.8
 
 
 def test_a_calibration_is_of_the_report(tiny_spec: ModelSpec, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from model_build.documents import Candidate, SearchReport
-from model_build.errors import SpecError
-from model_build.folds import Rows, deal
+from model_build.errors import BuildError, SpecError
+from model_build.folds import Rows, answers, deal
 from model_build.progress import Progress
 from model_build.sections import Range, Search, Training, Values
 from model_build.spec import Estimator, ModelSpec
@@ -128,15 +128,28 @@ def test_more_trials_go_on_where_fewer_ended(spec: ModelSpec, rows: Rows, tmp_pa
     assert search(job(spec, tmp_path), rows).resumed == 4
 
 
-@pytest.mark.parametrize("change", ["space", "seed", "data"])
-def test_another_question_starts_afresh(spec: ModelSpec, rows: Rows, tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["space", "seed", "data", "code", "estimator", "training", "target"])
+def test_another_question_starts_afresh(
+    spec: ModelSpec, rows: Rows, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     search(job(spec, tmp_path), rows)
-    if change == "space":
-        spec = changed(spec, Search(trials=3, space=SPACE | {"max_depth": (1, 2, 3)}))
-    elif change == "seed":
-        spec = spec.model_copy(update={"split": spec.split.model_copy(update={"seed": 5})})
-    else:
-        rows = Rows(rows.matrix + 1, rows.labels, rows.folds)
+    match change:
+        case "space":
+            spec = changed(spec, Search(trials=3, space=SPACE | {"max_depth": (1, 2, 3)}))
+        case "seed":
+            spec = spec.model_copy(update={"split": spec.split.model_copy(update={"seed": 5})})
+        case "data":
+            rows = Rows(rows.matrix + 1, rows.labels, rows.folds)
+        case "code":
+            monkeypatch.setattr("model_build.tune.code", lambda: "other code")
+        case "estimator":
+            spec = spec.model_copy(update={"estimator": Estimator(name="decision_tree")})
+        case "training":
+            training = spec.training.model_copy(update={"resample": "over"})
+            spec = spec.model_copy(update={"training": training})
+        case "target":
+            target = spec.target.model_copy(update={"positive": "no"})
+            spec = spec.model_copy(update={"target": target})
     assert search(job(spec, tmp_path), rows).resumed == 0
 
 
@@ -191,12 +204,87 @@ def test_a_search_that_is_not_declared_is_a_spec_error(
     assert str(caught.value) == "tiny declares no training.search."
 
 
-def test_a_value_that_scikit_learn_refuses_is_a_spec_error(
+def test_a_trial_that_scikit_learn_refuses_is_told_and_passed_over(
+    spec: ModelSpec, rows: Rows, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = Search(method="grid", space={"max_depth": (0, 3)})
+    found = search(job(changed(spec, how), tmp_path, Progress()), rows)
+    assert (found.trials, found.pruned) == (4, 1)
+    assert [each.parameters for each in found.candidates] == [OWN, {}, {"max_depth": 3}]
+    told = capsys.readouterr().out.splitlines()[2]
+    assert told.startswith(
+        "  trial 3/4: scikit-learn refuses parameters: {max_depth: 0}: The 'max_depth' parameter of "
+    )
+    assert search(job(changed(spec, how), tmp_path), rows).resumed == 4
+
+
+def test_parameters_of_the_spec_that_scikit_learn_refuses_are_a_spec_error(
     spec: ModelSpec, rows: Rows, tmp_path: Path
 ) -> None:
-    how = Search(method="grid", space={"max_depth": (0,)})
+    estimator = Estimator(name="decision_tree", parameters={"max_depth": 0})
     with pytest.raises(SpecError, match=r"^estimator.parameters of tiny: The 'max_depth' parameter of "):
-        search(job(changed(spec, how), tmp_path), rows)
+        search(job(spec.model_copy(update={"estimator": estimator}), tmp_path), rows)
+
+
+def test_parameters_that_come_up_again_are_not_fitted_again(
+    spec: ModelSpec, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[Any] = []
+
+    def counted(spec: ModelSpec, parameters: Any, rows: Rows) -> Any:
+        fitted.append(parameters)
+        return answers(spec, parameters, rows)
+
+    monkeypatch.setattr("model_build.tune.answers", counted)
+    how = Search(trials=20, space={"max_depth": (2, 3)})
+    found = search(job(changed(spec, how), tmp_path), rows)
+    assert found.trials == 20
+    assert [each.parameters for each in found.candidates] == [OWN, {}, {"max_depth": 3}]
+    assert fitted.count({"max_depth": 3}) == 1 + found.pruned
+    assert fitted.count(OWN) == 1
+
+
+def test_numbers_that_are_equal_to_python_only_are_both_tried(
+    spec: ModelSpec, rows: Rows, tmp_path: Path
+) -> None:
+    how = Search(method="grid", space={"max_features": (1, 1.0)})
+    found = search(job(changed(spec, how), tmp_path), rows)
+    assert [repr(each.parameters.get("max_features")) for each in found.candidates] == [
+        *("None", "None", "1", "1.0")
+    ]
+
+
+def test_fewer_trials_are_those_that_a_search_of_so_many_makes(
+    spec: ModelSpec, rows: Rows, tmp_path: Path
+) -> None:
+    for name in ("more", "few"):
+        (tmp_path / name).mkdir()
+    few = changed(spec, Search(trials=4, space=SPACE))
+    search(job(spec, tmp_path / "more"), rows)
+    found = search(job(few, tmp_path / "more"), rows)
+    assert (found.trials, found.resumed) == (4, 4)
+    assert without_time(found) == without_time(search(job(few, tmp_path / "few"), rows))
+
+
+def test_a_journal_that_was_cut_short_costs_its_last_line_only(
+    spec: ModelSpec, rows: Rows, tmp_path: Path
+) -> None:
+    whole = search(job(spec, tmp_path), rows)
+    journal = tmp_path / "study.journal"
+    journal.write_bytes(journal.read_bytes()[:-5])
+    (tmp_path / "study.journal.lock").symlink_to(journal)
+    found = search(job(spec, tmp_path), rows)
+    assert found.resumed == 8
+    assert without_time(found) == without_time(whole)
+
+
+def test_a_journal_of_something_else_is_a_build_error(spec: ModelSpec, rows: Rows, tmp_path: Path) -> None:
+    (tmp_path / "study.journal").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(BuildError) as caught:
+        search(job(spec, tmp_path), rows)
+    assert str(caught.value) == (
+        f"{tmp_path}/study.journal can't be read; delete it to start the search afresh."
+    )
 
 
 def tried(name: str, size: int, *figures: float, losses: tuple[float, ...] = (0.3, 0.3, 0.3)) -> Tried:
