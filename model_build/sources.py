@@ -37,6 +37,14 @@ class Source(BaseModel):
 
     @field_validator("uri")
     @classmethod
+    def _holds_no_password(cls, uri: str) -> str:
+        """Refuse it without showing it: the URI is published with the model."""
+        if "@" in urlsplit(uri).netloc:
+            raise ValueError("must hold no user name and no password")
+        return uri
+
+    @field_validator("uri")
+    @classmethod
     def _uses_a_known_transport(cls, uri: str) -> str:
         url = urlsplit(uri)
         if url.scheme not in ("", *TRANSPORTS):

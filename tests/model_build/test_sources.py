@@ -178,6 +178,19 @@ def test_a_uri_that_is_not_allowed_is_refused(uri: str, message: str) -> None:
     assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
 
 
+@pytest.mark.parametrize("scheme", ["https", "http", "s3", "ftp"])
+@pytest.mark.parametrize("user", ["user:secret", "secret", ":secret"])
+def test_a_uri_with_a_user_or_a_password_is_refused_without_showing_it(scheme: str, user: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        source(f"{scheme}://{user}@localhost/adult.data")
+    message = "Value error, must hold no user name and no password"
+    assert [error["msg"] for error in caught.value.errors()] == [message]
+
+
+def test_a_path_may_hold_an_at_sign() -> None:
+    assert source("s3://census/raw@1994/adult.data").file_name == "adult.data"
+
+
 @pytest.mark.parametrize("uri", ["https://example.org/adult.data", "s3://census/adult.data"])
 def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError) as caught:

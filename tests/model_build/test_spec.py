@@ -340,6 +340,11 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
         ),
         (
             "uri: loans.csv",
+            "uri: 'https://user:secret@loans/loans.csv'",
+            "data.sources.0.uri: must hold no user name and no password.",
+        ),
+        (
+            "uri: loans.csv",
             "uri: loans.csv, sha256: abc",
             "data.sources.0.sha256: must match ^[0-9a-f]{64}$.",
         ),
