@@ -59,7 +59,12 @@ def fetch(
 
 
 def fetch_reference(spec: ModelSpec, directory: Path) -> pd.DataFrame | None:
-    """Return the clean rows that the data are compared with, or None if the spec names none."""
+    """Return the clean rows that the data are compared with, or None if the spec names none.
+
+    Raises:
+        SourceError: the reference could not be had.
+        DataError: it is no table, or has no rows.
+    """
     reference = spec.data_checks.reference
     if reference is None:
         return None
@@ -67,7 +72,10 @@ def fetch_reference(spec: ModelSpec, directory: Path) -> pd.DataFrame | None:
         raw, origin = _synthetic(spec)
         return clean(raw, spec, origin.uri)[0]
     path = sources.fetch(reference.source, directory)
-    return clean(_read_source(path, spec), spec, str(path))[0]
+    raw = _read_source(path, spec)
+    if raw.empty:
+        raise DataError(f"{path} has no rows.")
+    return clean(raw, spec, str(path))[0]
 
 
 def _synthetic(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:

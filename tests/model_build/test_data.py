@@ -438,6 +438,14 @@ def test_the_reference_is_the_file_that_the_spec_names(tmp_path: Path) -> None:
     assert found["grade"].tolist() == ["A", "B"]
 
 
+def test_a_reference_without_rows_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "before.csv").write_text(HEADER)
+    changed = tiny(tmp_path, ("split:", "data_checks: {reference: {source: {uri: before.csv}}}\nsplit:"))
+    with pytest.raises(DataError) as caught:
+        data.fetch_reference(changed, tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'before.csv'} has no rows."
+
+
 def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
     text = SYNTHETIC + "data_checks: {reference: {}}\n"
     (tmp_path / "adults.yaml").write_text(text)
