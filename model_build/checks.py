@@ -14,9 +14,11 @@ CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 
 
 def check(
-    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | None
+    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | Finding | None
 ) -> DataReport:
     """Return every violation in the clean rows, whose index is the number of the row in the file.
+
+    A reference that can't be had is a finding, among the others.
 
     Raises:
         DataError: there are no rows.
@@ -33,13 +35,15 @@ def check(
         *leakage.leaks(spec, typed),
     ]
     ran = [*CHECKS]
-    if reference is not None and (how := spec.data_checks.reference):
+    if isinstance(reference, Finding):
+        found.append(reference)
+    elif reference is not None and (how := spec.data_checks.reference):
         found += shifts.shifts(spec, how, frame, typed, reference)
         ran += shifts.CHECKS
     counts = Counter(finding.check for finding in found)
     return DataReport(
         rows=len(frame),
-        checks={name: counts[name] for name in ran},
+        checks={name: counts[name] for name in (*ran, *counts)},
         findings=tuple(found),
         left_out=misfits.left_out(spec.data_checks, cells),
     )

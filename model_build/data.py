@@ -18,6 +18,7 @@ from app.schemas import RowValidator
 from model_build import sources
 from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError
+from model_build.sections import Reference
 from model_build.sources import Source, sha256_of
 from model_build.spec import ModelSpec, column_name
 from model_build.synthetic import GENERATORS
@@ -58,20 +59,17 @@ def fetch(
     return frame, Origin(source="real", uri=source.uri, sha256=sha256_of(path))
 
 
-def fetch_reference(spec: ModelSpec, directory: Path) -> pd.DataFrame | None:
-    """Return the clean rows that the data are compared with, or None if the spec names none.
+def fetch_reference(spec: ModelSpec, how: Reference, directory: Path) -> pd.DataFrame:
+    """Return the clean rows that the data are compared with.
 
     Raises:
         SourceError: the reference could not be had.
         DataError: it is no table, or has no rows.
     """
-    reference = spec.data_checks.reference
-    if reference is None:
-        return None
-    if reference.source is None:
+    if how.source is None:
         raw, origin = _synthetic(spec)
         return clean(raw, spec, origin.uri)[0]
-    path = sources.fetch(reference.source, directory)
+    path = sources.fetch(how.source, directory)
     raw = _read_source(path, spec)
     if raw.empty:
         raise DataError(f"{path} has no rows.")

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import joblib
+import pandas as pd
 
 from app.contract import CONTRACT_FILE, Contract, Provenance
 from app.features import Encoder
@@ -36,6 +37,7 @@ from model_build.documents import (
     Evaluation,
     Explanation,
     Fairness,
+    Finding,
     ModelReport,
     Origin,
     Slices,
@@ -43,7 +45,7 @@ from model_build.documents import (
     Verdict,
     need,
 )
-from model_build.errors import BuildError, DataError, GateError
+from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
 from model_build.fairness import fairness
 from model_build.reference import reference
@@ -102,12 +104,24 @@ def check_data(job: Job, notes: list[str]) -> None:
         job.spec,
         data.read_clean(job.path("clean.csv"), job.spec),
         Cleaning.read(job.path("cleaning.json")),
-        data.fetch_reference(job.spec, job.data_directory),
+        _reference(job),
     )
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     notes += [f"warning: {finding.sentence}" for finding in report.findings]
     notes.append(f"{len(report.checks)} checks, {len(report.findings)} warnings")
+
+
+def _reference(job: Job) -> pd.DataFrame | Finding | None:
+    """Return the rows that the data are compared with, or the finding that they can't be had."""
+    how = job.spec.data_checks.reference
+    if how is None:
+        return None
+    try:
+        return data.fetch_reference(job.spec, how, job.data_directory)
+    except (SourceError, DataError) as error:
+        sentence = f"There is no reference to compare with: {str(error).removesuffix('.')}"
+        return Finding(check="reference", then=how.then, column=None, sentence=sentence)
 
 
 def _stop_at_failures(job: Job, report: DataReport) -> None:

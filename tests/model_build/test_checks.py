@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from model_build import checks, data
-from model_build.documents import Cleaning, DataReport
+from model_build.documents import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.sections import DataChecks, Reference
 from model_build.spec import ModelSpec
@@ -47,6 +47,14 @@ def test_good_rows_pass_every_check(tiny_spec: ModelSpec) -> None:
 def test_a_reference_adds_the_statistical_checks(tiny_spec: ModelSpec) -> None:
     found = report(tiny_spec, table(loans()), loans(seed=1), reference=Reference())
     assert found.checks == dict.fromkeys((*ALWAYS, *STATISTICAL), 0)
+
+
+def test_a_reference_that_is_not_to_be_had_is_one_finding_among_the_others(tiny_spec: ModelSpec) -> None:
+    absent = Finding(check="reference", then="warn", column=None, sentence="There is no reference")
+    frame, cleaning = data.clean(table(loans()).assign(colour="red"), tiny_spec, "loans.csv")
+    found = checks.check(tiny_spec, frame, cleaning, absent)
+    assert [each.check for each in found.findings] == ["columns", "reference"]
+    assert found.checks == dict.fromkeys(ALWAYS, 0) | {"columns": 1, "reference": 1}
 
 
 def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:

@@ -8,7 +8,8 @@ from app.features import Row
 from model_build import data, sources, spec
 from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError
-from model_build.sources import sha256_of
+from model_build.sections import Reference
+from model_build.sources import Source, sha256_of
 from model_build.spec import ModelSpec
 from tests.conftest import TINY, rows_of
 
@@ -426,29 +427,21 @@ def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelS
     assert cleaned.missing == {"years": 0, "rate": 2, "grade": 2, "secured": 1}
 
 
-def test_there_is_no_reference_unless_the_spec_names_one(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    assert data.fetch_reference(tiny_spec, tmp_path) is None
+BEFORE = Reference(source=Source(uri="before.csv"))
 
 
-def test_the_reference_is_the_file_that_the_spec_names(tmp_path: Path) -> None:
+def test_the_reference_is_the_file_that_the_spec_names(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER + GOOD)
-    changed = tiny(tmp_path, ("split:", "data_checks: {reference: {source: {uri: before.csv}}}\nsplit:"))
-    found = data.fetch_reference(changed, tmp_path)
-    assert found is not None
-    assert found["grade"].tolist() == ["A", "B"]
+    assert data.fetch_reference(tiny_spec, BEFORE, tmp_path)["grade"].tolist() == ["A", "B"]
 
 
-def test_a_reference_without_rows_is_an_error(tmp_path: Path) -> None:
+def test_a_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER)
-    changed = tiny(tmp_path, ("split:", "data_checks: {reference: {source: {uri: before.csv}}}\nsplit:"))
     with pytest.raises(DataError) as caught:
-        data.fetch_reference(changed, tmp_path)
+        data.fetch_reference(tiny_spec, BEFORE, tmp_path)
     assert str(caught.value) == f"{tmp_path / 'before.csv'} has no rows."
 
 
 def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
-    text = SYNTHETIC + "data_checks: {reference: {}}\n"
-    (tmp_path / "adults.yaml").write_text(text)
-    found = data.fetch_reference(spec.load(str(tmp_path / "adults.yaml")), tmp_path)
-    assert found is not None
+    found = data.fetch_reference(adults, Reference(), tmp_path)
     assert found["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]

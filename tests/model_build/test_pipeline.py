@@ -14,16 +14,16 @@ import pytest
 from app.contract import load, sha256
 from app.features import Encoder
 from app.model import Model
-from model_build import export, spec
-from model_build.documents import ModelReport
+from model_build import export, pipeline, spec
+from model_build.documents import DataReport, ModelReport
 from model_build.errors import DataError, GateError
 from model_build.progress import Progress
 from model_build.repository import git_commit
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
 from model_build.split import split
-from model_build.stages import LIBRARIES
-from tests.conftest import TINY, bake, rows_of
+from model_build.stages import LIBRARIES, Job
+from tests.conftest import TINY, bake, loans, rows_of
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = [
@@ -50,6 +50,47 @@ def gated(tmp_path: Path, *gates: str, text: str = TINY) -> ModelSpec:
     path = tmp_path / "gated.yaml"
     path.write_text(f"{text}gates: {{metrics: [{', '.join(gates)}]}}\n")
     return spec.load(str(path))
+
+
+# The stages of the data
+
+
+def prepared(spec: ModelSpec, directory: Path, quiet: Progress, text: str) -> Job:
+    """Return a job whose rows are preprocessed."""
+    (directory / "loans.csv").write_text(text)
+    job = Job(spec, directory / "build", directory, quiet, "real")
+    job.directory.mkdir(exist_ok=True)
+    for stage in (pipeline.fetch, pipeline.preprocess):
+        stage(job, [])
+    return job
+
+
+def compared(tmp_path: Path, then: str) -> ModelSpec:
+    """Return a spec with a reference that is no file."""
+    (tmp_path / "compared.yaml").write_text(
+        f"{TINY}data_checks: {{reference: {{source: {{uri: before.csv}}, then: {then}}}}}\n"
+    )
+    return spec.load(str(tmp_path / "compared.yaml"))
+
+
+def test_a_reference_that_is_not_to_be_had_hides_no_other_violation(tmp_path: Path, quiet: Progress) -> None:
+    text = loans().replace("\n", ", 1\n").replace("paid, 1", "paid, zip")
+    job = prepared(compared(tmp_path, "fail"), tmp_path, quiet, text.replace("A", "Z"))
+    with pytest.raises(DataError) as caught:
+        pipeline.check_data(job, [])
+    report = DataReport.read(job.path("data-checks.json"))
+    assert [each.check for each in report.findings] == ["categories", "columns", "cardinality", "reference"]
+    absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
+    assert str(caught.value).splitlines()[1:] == [f"  {report.findings[0].sentence}", f"  {absent}"]
+
+
+def test_a_reference_that_is_not_to_be_had_only_warns_if_the_spec_says_so(
+    tmp_path: Path, quiet: Progress
+) -> None:
+    notes: list[str] = []
+    pipeline.check_data(prepared(compared(tmp_path, "warn"), tmp_path, quiet, loans()), notes)
+    absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
+    assert notes[0] == f"warning: {absent}"
 
 
 # What a bake writes
