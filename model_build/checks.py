@@ -8,6 +8,7 @@ from model_build import leakage, misfits, shifts
 from model_build.documents import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.misfits import listed, shown
+from model_build.pages import counted
 from model_build.spec import ModelSpec
 
 CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
@@ -53,8 +54,8 @@ def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
     unknown = cleaning.unknown_columns
     if not unknown:
         return []
-    count = "1 column is" if len(unknown) == 1 else f"{len(unknown)} columns are"
-    sentence = f"{count} not in the spec, and so not read: {', '.join(unknown)}"
+    are = f"{counted(len(unknown), 'column')} {'is' if len(unknown) == 1 else 'are'}"
+    sentence = f"{are} not in the spec, and so not read: {', '.join(unknown)}"
     return [Finding(check="columns", then=spec.data_checks.columns, column=None, sentence=sentence)]
 
 

@@ -13,6 +13,7 @@ from pandera.errors import SchemaErrors
 from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
 from app.schemas import allowed
 from model_build.documents import Finding
+from model_build.pages import counted
 from model_build.sections import DataChecks
 from model_build.spec import ModelSpec
 
@@ -136,7 +137,7 @@ def _finding(spec: ModelSpec, feature: Feature | None, check: str, values: pd.Se
     name = feature.name if feature else spec.target.name
     count = len(values)
     wanted = _wanted(feature) if feature else f"one of {', '.join(spec.target.labels)}"
-    are = "1 row is" if count == 1 else f"{count:,} rows are"
+    are = f"{counted(count, 'row')} {'is' if count == 1 else 'are'}"
     return Finding(
         check=check,
         then=getattr(spec.data_checks, check),

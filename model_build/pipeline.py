@@ -48,6 +48,7 @@ from model_build.documents import (
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
 from model_build.fairness import fairness
+from model_build.pages import counted
 from model_build.reference import reference
 from model_build.slices import slices
 from model_build.split import split
@@ -77,7 +78,7 @@ def fetch(job: Job, notes: list[str]) -> None:
     frame, origin = data.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
     data.write(frame, job.path("raw.csv"))
     origin.write(job.path("source.json"))
-    notes.append(f"{origin.source}: {origin.uri}, {len(frame):,} rows")
+    notes.append(f"{origin.source}: {origin.uri}, {counted(len(frame), 'row')}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
@@ -95,7 +96,8 @@ def preprocess(job: Job, notes: list[str]) -> None:
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
     notes.append(f"missing values: {missing or 'none'}")
     if job.spec.data.drop_duplicates:
-        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {cleaning.rows_read:,} rows")
+        rows = counted(cleaning.rows_read, "row")
+        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {rows}")
 
 
 def check_data(job: Job, notes: list[str]) -> None:
@@ -109,7 +111,7 @@ def check_data(job: Job, notes: list[str]) -> None:
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     notes += [f"warning: {finding.sentence}" for finding in report.findings]
-    notes.append(f"{len(report.checks)} checks, {len(report.findings)} warnings")
+    notes.append(f"{counted(len(report.checks), 'check')}, {counted(len(report.findings), 'warning')}")
 
 
 def _reference(job: Job) -> pd.DataFrame | Finding | None:
@@ -140,7 +142,7 @@ def segregate(job: Job, notes: list[str]) -> None:
     parts = split(data.dataset(frame, job.spec).labels, job.spec.split)
     data.write(frame.iloc[parts.train], job.path("train.csv"))
     data.write(frame.iloc[parts.test], job.path("test.csv"))
-    notes.append(f"{len(parts.train):,} rows to train, {len(parts.test):,} to test")
+    notes.append(f"{counted(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
 
 
 def train(job: Job, notes: list[str]) -> None:

@@ -94,6 +94,13 @@ def test_there_is_a_section_for_each_question_and_a_way_to_it(page: Page) -> Non
     assert {f"#{name}" for name in page.rows} <= set(page.links)
 
 
+def test_features_are_counted_by_their_type(page: Page, tmp_path: Path) -> None:
+    assert "features: 2 numbers, 2 others 4" in page.text["overview"]
+    changed = TINY.replace("type: number, minimum: 0, maximum: 20", "type: category, categories: ['1', '2']")
+    text = Page(report(tmp_path, HEADER + ROWS, changed.replace("example: 2.5", "example: '1'"))).text
+    assert "features: 1 number, 3 others 4" in text["overview"]
+
+
 def test_every_way_leads_somewhere(page: Page) -> None:
     assert {link[1:] for link in page.links if link != "data:,"} <= page.names
 
@@ -155,7 +162,9 @@ def test_outliers_are_counted_with_the_most_extreme_and_their_rows(page: Page) -
 
 def test_rows_that_repeat_are_shown_with_their_numbers(page: Page) -> None:
     assert page.rows["duplicates"][1:] == [["2", "2, 3", "7", "missing", "missing", "false", "no"]]
-    assert "They are dropped before training." in page.text["duplicates"]
+    assert (
+        "1 duplicate of an earlier row, in every column: dropped before training." in page.text["duplicates"]
+    )
 
 
 def test_cells_that_do_not_fit_are_shown_with_what_is_allowed(page: Page) -> None:

@@ -30,7 +30,7 @@ def told(spec: ModelSpec, directory: Path, *rows: str, header: str = HEADER) -> 
         ),
         (
             ["5, n/a, ?, true, yes", "5, 1, A, true, yes"],
-            "rate and grade are missing together: in 1 of 1 rows.",
+            "rate and grade are missing together: in 1 of 1 row.",
         ),
         (
             ["5, 1, A, true, yes", "6, 2, B, false, no"] * 20,

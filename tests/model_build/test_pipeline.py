@@ -65,6 +65,18 @@ def prepared(spec: ModelSpec, directory: Path, quiet: Progress, text: str) -> Jo
     return job
 
 
+def test_what_was_read_and_dropped_is_noted(tmp_path: Path, tiny_spec: ModelSpec, quiet: Progress) -> None:
+    (tmp_path / "loans.csv").write_text("years,rate,grade,secured,paid\n1,1,A,true,no\n")
+    job, notes = Job(tiny_spec, tmp_path, tmp_path, quiet, "real"), list[str]()
+    for stage in (pipeline.fetch, pipeline.preprocess):
+        stage(job, notes)
+    assert notes == [
+        "real: loans.csv, 1 row",
+        "missing values: none",
+        "exact duplicates dropped: 0 of 1 row",
+    ]
+
+
 def compared(tmp_path: Path, then: str) -> ModelSpec:
     """Return a spec with a reference that is no file."""
     (tmp_path / "compared.yaml").write_text(
@@ -90,7 +102,7 @@ def test_a_reference_that_is_not_to_be_had_only_warns_if_the_spec_says_so(
     notes: list[str] = []
     pipeline.check_data(prepared(compared(tmp_path, "warn"), tmp_path, quiet, loans()), notes)
     absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
-    assert notes[0] == f"warning: {absent}"
+    assert notes == [f"warning: {absent}", "10 checks, 1 warning"]
 
 
 # What a bake writes
