@@ -7,7 +7,7 @@ import pandas as pd
 from model_build import leakage, misfits, shifts
 from model_build.documents import Cleaning, DataReport, Finding
 from model_build.errors import DataError
-from model_build.misfits import listed, shown
+from model_build.misfits import listed, shown, where
 from model_build.pages import counted
 from model_build.spec import ModelSpec
 
@@ -63,13 +63,19 @@ def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
     how, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
     if share <= how.maximum_duplicates:
         return []
+    count = cleaning.duplicates
     sentence = (
-        f"{cleaning.duplicates:,} of {cleaning.rows_read:,} rows ({100 * share:.2f} %) are exact duplicates "
-        f"of an earlier one; at most {100 * how.maximum_duplicates:g} % are allowed"
+        f"{counted(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all "
+        f"({where(cleaning.duplicate_rows, count)}); at most {100 * how.maximum_duplicates:g} % is allowed"
     )
     return [
         Finding(
-            check="duplicates", then=how.duplicates, column=None, sentence=sentence, rows=cleaning.duplicates
+            check="duplicates",
+            then=how.duplicates,
+            column=None,
+            sentence=sentence,
+            rows=count,
+            examples=cleaning.duplicate_rows,
         )
     ]
 

@@ -16,7 +16,7 @@ from app.features import Feature, Row, Value
 from app.parts import at_once
 from app.schemas import RowValidator
 from model_build import sources
-from model_build.documents import Cleaning, Origin
+from model_build.documents import EXAMPLES, Cleaning, Origin
 from model_build.errors import DataError, SourceError
 from model_build.sections import Reference
 from model_build.sources import Source, sha256_of
@@ -143,12 +143,13 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     frame = pd.DataFrame({name: raw[column].astype(str).str.strip() for name, column in columns.items()})
     for feature in spec.features:
         frame[feature.name] = _values(feature, frame[feature.name])
-    distinct = frame.drop_duplicates()
-    kept = distinct if spec.data.drop_duplicates else frame
+    repeated = frame.duplicated()
+    kept = frame[~repeated] if spec.data.drop_duplicates else frame
     return kept, Cleaning(
         rows_read=len(frame),
         rows=len(kept),
-        duplicates=len(frame) - len(distinct),
+        duplicates=int(repeated.sum()),
+        duplicate_rows=tuple(frame.index[repeated][:EXAMPLES]),
         unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
     )

@@ -73,7 +73,7 @@ def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
         ("missing", "secured", "fail", 1, (5,)),
         ("labels", "paid", "fail", 1, (7,)),
         ("columns", None, "warn", None, ()),
-        ("duplicates", None, "warn", 22, ()),
+        ("duplicates", None, "warn", 22, (21, 22, 23, 24, 25)),
         ("chi_squared", "grade", "warn", None, ()),
         ("missing_rates", "grade", "warn", None, ()),
     ]
@@ -119,8 +119,10 @@ def test_more_duplicates_than_the_spec_allows_are_counted(tiny_spec: ModelSpec) 
     (finding,) = report(tiny_spec, raw, duplicates="fail").findings
     assert (finding.check, finding.then, finding.rows) == ("duplicates", "fail", 22)
     assert finding.sentence == (
-        "22 of 400 rows (5.50 %) are exact duplicates of an earlier one; at most 1 % are allowed"
+        "22 exact duplicates of an earlier row, 5.50 % of all (rows 21, 22, 23, 24, 25 and 17 more); "
+        "at most 1 % is allowed"
     )
+    assert finding.examples == (21, 22, 23, 24, 25)
     assert report(tiny_spec, raw, maximum_duplicates=0.055).findings == ()
 
 
@@ -140,6 +142,14 @@ def test_a_column_with_one_value_is_named(
 ) -> None:
     found = report(tiny_spec, table(loans()).assign(**changes)).findings
     assert [each.sentence for each in found if each.check == "cardinality"] == sentences
+
+
+def test_a_single_duplicate_is_named_by_its_row(tiny_spec: ModelSpec) -> None:
+    raw = table("years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n1,1,A,true,no\n")
+    found = report(tiny_spec, raw, cardinality="warn").findings
+    assert [each.sentence for each in found if each.check == "duplicates"] == [
+        "1 exact duplicate of an earlier row, 33.33 % of all (row 3); at most 1 % is allowed"
+    ]
 
 
 def test_categories_and_labels_that_no_row_has_are_one_finding_of_their_column(tiny_spec: ModelSpec) -> None:

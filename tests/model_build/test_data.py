@@ -52,11 +52,13 @@ def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
     return spec.load(str(path))
 
 
-def cleaning(read: int, duplicates: int = 0, rows: int | None = None, **missing: int) -> Cleaning:
+def cleaning(read: int, *duplicates: int, rows: int | None = None, **missing: int) -> Cleaning:
+    """Return what is told of a file whose rows of these numbers are duplicates."""
     return Cleaning(
         rows_read=read,
-        rows=read - duplicates if rows is None else rows,
-        duplicates=duplicates,
+        rows=read - len(duplicates) if rows is None else rows,
+        duplicates=len(duplicates),
+        duplicate_rows=duplicates[:5],
         unknown_columns=(),
         missing={"years": 0, "rate": 0, "grade": 0, "secured": 0} | missing,
     )
@@ -146,7 +148,7 @@ def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -
     found = read(HEADER + "\n".join(lines))
     assert [row["years"] for row in found.rows] == [3, 1, 2, 3]
     assert found.labels == [0, 0, 1, 1]
-    assert found.cleaning == cleaning(6, duplicates=2)
+    assert found.cleaning == cleaning(6, 3, 6)
 
 
 def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -> None:
@@ -154,9 +156,9 @@ def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -
 
 
 def test_duplicates_stay_if_the_spec_says_so(read: Read) -> None:
-    found = read(HEADER + "1,1,A,true,no\n" * 3, ("licence: none", "licence: none\n  drop_duplicates: false"))
-    assert len(found.rows) == 3
-    assert found.cleaning == cleaning(3, duplicates=2, rows=3)
+    found = read(HEADER + "1,1,A,true,no\n" * 9, ("licence: none", "licence: none\n  drop_duplicates: false"))
+    assert len(found.rows) == 9
+    assert found.cleaning == cleaning(9, *range(2, 10), rows=9)
 
 
 def test_columns_that_are_not_in_the_spec_are_left_out_and_reported(read: Read) -> None:
