@@ -92,11 +92,12 @@ def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
 
 def _scarcity(column: pd.Series) -> str | None:
     """Say which values are the only one, or in no row, of a column that `typed` returned."""
-    values = column.unique().tolist()
+    values = column.dropna().unique().tolist()
+    if not values:
+        return "every value is missing or unknown"
     if len(values) == 1:
-        return (
-            "every value is missing or unknown" if pd.isna(values[0]) else f"every row has {shown(values[0])}"
-        )
+        rows = "every row that has a value" if column.hasnans else "every row"
+        return f"{rows} has {shown(values[0])}"
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None
     absent = [value for value in column.cat.categories if value not in values]

@@ -152,12 +152,27 @@ def test_a_single_duplicate_is_named_by_its_row(tiny_spec: ModelSpec) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rate": ["5", "n/a"]}, "rate: every row that has a value has 5"),
+        ({"grade": ["?", "B"]}, "grade: every row that has a value has 'B'"),
+        ({"rate": ["n/a", ""]}, "rate: every value is missing or unknown"),
+    ],
+)
+def test_a_column_with_one_value_and_gaps_is_named(
+    tiny_spec: ModelSpec, changes: dict[str, list[str]], sentence: str
+) -> None:
+    found = report(tiny_spec, table(loans()).assign(**{name: texts * 200 for name, texts in changes.items()}))
+    assert [each.sentence for each in found.findings if each.check == "cardinality"] == [sentence]
+
+
 def test_categories_and_labels_that_no_row_has_are_one_finding_of_their_column(tiny_spec: ModelSpec) -> None:
-    raw = table(loans()).replace({"grade": {"B": "A", "C": "?"}})
+    raw = table(loans()).replace({"grade": {"C": "?"}})
     target = tiny_spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
     found = report(tiny_spec.model_copy(update={"target": target}), raw, maximum_duplicates=1)
     assert [each.sentence for each in found.findings] == [
-        "grade: no row has 'B', 'C'",
+        "grade: no row has 'C'",
         "paid: no row has 'late'",
     ]
     assert found.checks["cardinality"] == 2
