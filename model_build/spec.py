@@ -21,6 +21,7 @@ from model_build.sources import Source
 from model_build.synthetic import GENERATORS
 
 SPECS = Path(__file__).parent / "specs"
+LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 SHA256 = "sha256 of the spec"  # no key of a file is called so
 
 TAGS = frozenset({"range", "choices"})  # stand in an error's loc, but are no keys
@@ -43,8 +44,8 @@ MESSAGES = {
     "too_short": "needs at least {min_length}",
     "greater_than": "must be above {gt:g}",
     "less_than": "must be below {lt:g}",
-    "greater_than_equal": "must be at least {ge:.0f}",
-    "less_than_equal": "must be at most {le:.0f}",
+    "greater_than_equal": "must be at least {ge:.17g}",
+    "less_than_equal": "must be at most {le:.17g}",
     "union_tag_invalid": "there is no type {tag!r}; allowed are {types}",
     "union_tag_not_found": "the key type is required; allowed are {types}",
     "value_error": "{error}",
@@ -79,7 +80,7 @@ class Split(Frozen):
 
     test: float = Field(gt=0, lt=1)
     stratify: bool = True
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=LARGEST_SEED)
 
 
 class Estimator(Frozen):

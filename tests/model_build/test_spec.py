@@ -262,6 +262,16 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
             "features.years.minimum: must be at least -16777216.",
         ),
         (
+            "maximum: 20",
+            "maximum: 1.0e+39",
+            "features.rate.maximum: must be at most 3.4028234663852886e+38.",
+        ),
+        (
+            "minimum: 0,",
+            "minimum: -3.5e+38,",
+            "features.rate.minimum: must be at least -3.4028234663852886e+38.",
+        ),
+        (
             "example: B",
             "example: D",
             "features.grade: example must be one of the categories: A, B, C.",
@@ -350,6 +360,7 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
         ),
         ("test: 0.25", "test: 1", "split.test: must be below 1."),
         ("seed: 1", "seed: -1", "split.seed: must be at least 0."),
+        ("seed: 1", "seed: 4294967296", "split.seed: must be at most 4294967295."),
         (
             "name: hist_gradient_boosting",
             "name: xgboost",
