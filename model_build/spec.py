@@ -125,6 +125,7 @@ class ModelSpec(Frozen):
         if unknown:
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
         self._check_columns()
+        self._check_cells()
         return self
 
     @model_validator(mode="after")
@@ -215,6 +216,19 @@ class ModelSpec(Frozen):
             other = owners.setdefault(column_name(name), owner)
             if other != owner:
                 raise ValueError(f"{owner!r} and {other!r} would be the same column {column_name(name)!r}")
+
+    def _check_cells(self) -> None:
+        """Raise ValueError for a text that no cell of a file can be, because their ends are stripped."""
+        texts = {"target.labels": self.target.labels}
+        for feature in self.features:
+            if isinstance(feature, CategoryFeature):
+                texts[f"features.{feature.name}.categories"] = feature.categories
+            if feature.missing:
+                texts[f"features.{feature.name}.missing.markers"] = feature.missing.markers
+        for key, values in texts.items():
+            for value in values:
+                if not value or value != value.strip():
+                    raise ValueError(f"{key}: {value!r} must not be empty, nor have spaces at its ends")
 
 
 def load(name_or_path: str) -> ModelSpec:

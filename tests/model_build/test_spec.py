@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -371,6 +372,30 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
 )
 def test_a_value_that_is_not_allowed_is_refused(path: Path, old: str, new: str, sentence: str) -> None:
     assert refusal(path, changed(old, new)) == sentence
+
+
+@pytest.mark.parametrize("text", ["", " ", " A", "A ", "\\tA", "A\\u00a0"])
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[A, B, C]", "[B, {}, C]", "features.grade.categories"),
+        ('["?"]', '["?", {}]', "features.grade.missing.markers"),
+        ('["n/a"]', "[{}]", "features.rate.missing.markers"),
+        ('["no", "yes"]', '[{}, "yes"]', "target.labels"),
+    ],
+)
+def test_a_text_that_no_cell_of_a_file_can_be_is_refused(
+    path: Path, text: str, old: str, new: str, key: str
+) -> None:
+    written = f'"{text}"'
+    assert refusal(path, changed(old, new.format(written))) == (
+        f"{key}: {json.loads(written)!r} must not be empty, nor have spaces at its ends."
+    )
+
+
+def test_a_text_may_have_spaces_in_it(path: Path) -> None:
+    path.write_text(changed("[A, B, C]", "[A, B, C d]"))
+    assert spec.load(str(path)).features[2].codes == {"A": 0, "B": 1, "C d": 2, None: 3, "?": 3}
 
 
 def test_of_several_mistakes_the_first_is_told_and_the_others_are_counted(path: Path) -> None:
