@@ -139,7 +139,7 @@ def segregate(job: Job, notes: list[str]) -> None:
     report = DataReport.read(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     frame = data.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
-    parts = split(data.dataset(frame, job.spec).labels, job.spec.split)
+    parts = split(data.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     data.write(frame.iloc[parts.train], job.path("train.csv"))
     data.write(frame.iloc[parts.test], job.path("test.csv"))
     notes.append(f"{counted(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
