@@ -214,11 +214,30 @@ def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read
         ("\n\n", " is empty"),
         (HEADER + "1,1,A,true,no,5\n", " is not a CSV file: line 2 has 6 cells, not 5"),
         (HEADER + "1,1,A,true,no\n2,1\n", " is not a CSV file: line 3 has 2 cells, not 5"),
-        (HEADER + '1,1,"A,true,no\n', " is not a CSV file: unexpected end of data"),
-        (GOOD, " has no header line with 'paid', and 5 columns where data.columns names 0"),
+        (HEADER + "1\n", " is not a CSV file: line 2 has 1 cell, not 5"),
+        (HEADER + '1,1,"A\n1",true,no\n1\n', " is not a CSV file: line 4 has 1 cell, not 5"),
+        (
+            HEADER + '\n1,1,"A,true,no\n1,1,A,true,no\n',
+            " is not a CSV file: line 3: unexpected end of data",
+        ),
+        (
+            HEADER + '1,1,"A,true,no\n1,1,"A",true,no\n',
+            " is not a CSV file: line 2: ',' expected after '\"'",
+        ),
+        (
+            GOOD,
+            " has no column paid in its first line; it has 1, 2.5, A, true, no. "
+            "A file without a header line needs data.columns.",
+        ),
         (
             HEADER.replace(",", ";") + "1;1;A;true;no\n",
-            " has no header line with 'paid', and 1 columns where data.columns names 0",
+            " has no column paid in its first line; it has years;rate;grade;secured;paid. "
+            "A file without a header line needs data.columns.",
+        ),
+        (
+            HEADER.replace("paid", "Paid back") + "1,1,A,true,no\n",
+            " has no column paid in its first line; it has years, rate, grade, secured, Paid back. "
+            "A file without a header line needs data.columns.",
         ),
         (
             "years,rate,grade,paid\n1,1,A,no\n",
@@ -251,6 +270,16 @@ def test_a_file_that_does_not_hold_the_columns_is_an_error(
     with pytest.raises(DataError) as caught:
         read(text)
     assert str(caught.value) == f"{tmp_path / 'loans.csv'}{sentence}"
+
+
+def test_a_file_with_neither_a_header_line_nor_the_columns_of_the_spec_is_an_error(
+    read: Read, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read("1;1;A;true;no\n", columns("years", "rate", "grade", "secured", "paid"))
+    assert str(caught.value) == (
+        f"{tmp_path / 'loans.csv'} has no header line with 'paid', and 1 column where data.columns names 5"
+    )
 
 
 def test_a_file_with_only_a_header_line_has_no_rows(read: Read) -> None:
