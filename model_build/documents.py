@@ -80,6 +80,8 @@ class DataReport(Document):
     findings: tuple[Finding, ...]
     left_out: tuple[int, ...]
     """Numbers, in the file, of the rows that violate a check that only warns, and so do not train."""
+    clean_sha256: Sha256 | None = None
+    """Of clean.csv, whose rows these are."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -51,6 +51,7 @@ from model_build.fairness import fairness
 from model_build.pages import counted
 from model_build.reference import reference
 from model_build.slices import slices
+from model_build.sources import sha256_of
 from model_build.split import split
 from model_build.stages import Job, Stage
 
@@ -102,12 +103,13 @@ def preprocess(job: Job, notes: list[str]) -> None:
 
 def check_data(job: Job, notes: list[str]) -> None:
     """Write every violation there is, and stop at one that must not be."""
+    rows = job.path("clean.csv")
     report = checks.check(
         job.spec,
-        data.read_clean(job.path("clean.csv"), job.spec),
+        data.read_clean(rows, job.spec),
         Cleaning.read(job.path("cleaning.json")),
         _reference(job),
-    )
+    ).model_copy(update={"clean_sha256": sha256_of(rows)})
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     notes += [f"warning: {finding.sentence}" for finding in report.findings]
@@ -136,9 +138,12 @@ def _stop_at_failures(job: Job, report: DataReport) -> None:
 
 def segregate(job: Job, notes: list[str]) -> None:
     """Write the rows that train and those that test; rows that a warning is about do neither."""
-    report = DataReport.read(job.path("data-checks.json"))
+    rows, checked = job.path("clean.csv"), job.path("data-checks.json")
+    report = DataReport.read(checked)
+    if report.clean_sha256 != sha256_of(rows):
+        raise BuildError(f"{checked} is of other rows; run `python -m model_build check-data` first.")
     _stop_at_failures(job, report)
-    frame = data.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
+    frame = data.read_clean(rows, job.spec).drop(index=list(report.left_out))
     parts = split(data.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     data.write(frame.iloc[parts.train], job.path("train.csv"))
     data.write(frame.iloc[parts.test], job.path("test.csv"))

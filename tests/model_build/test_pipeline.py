@@ -16,7 +16,7 @@ from app.features import Encoder
 from app.model import Model
 from model_build import export, pipeline, spec
 from model_build.documents import DataReport, ModelReport
-from model_build.errors import DataError, GateError
+from model_build.errors import BuildError, DataError, GateError
 from model_build.progress import Progress
 from model_build.repository import git_commit
 from model_build.sources import sha256_of
@@ -103,6 +103,23 @@ def test_a_reference_that_is_not_to_be_had_only_warns_if_the_spec_says_so(
     pipeline.check_data(prepared(compared(tmp_path, "warn"), tmp_path, quiet, loans()), notes)
     absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
     assert notes == [f"warning: {absent}", "10 checks, 1 warning"]
+
+
+def test_rows_are_not_set_aside_by_the_checks_of_other_rows(
+    tiny_spec: ModelSpec, tmp_path: Path, quiet: Progress
+) -> None:
+    job = prepared(tiny_spec, tmp_path, quiet, loans(seed=1))
+    pipeline.check_data(job, [])
+    prepared(tiny_spec, tmp_path, quiet, loans(seed=2))
+    with pytest.raises(BuildError) as caught:
+        pipeline.segregate(job, [])
+    assert str(caught.value) == (
+        f"{job.path('data-checks.json')} is of other rows; run `python -m model_build check-data` first."
+    )
+    notes: list[str] = []
+    pipeline.check_data(job, [])
+    pipeline.segregate(job, notes)
+    assert notes == ["300 rows to train, 100 to test"]
 
 
 # What a bake writes
