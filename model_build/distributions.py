@@ -18,7 +18,20 @@ from scipy.stats import binomtest
 
 from app.contract import Target
 from model_build.columns import Column
-from model_build.figures import ACCENT, BAD, GOOD, MUTED, SECOND, THIRD, figure, svg
+from model_build.figures import (
+    ACCENT,
+    EIGHTH,
+    FIFTH,
+    FOURTH,
+    NINTH,
+    SECOND,
+    SEVENTH,
+    SIXTH,
+    TENTH,
+    THIRD,
+    figure,
+    svg,
+)
 from model_build.pages import number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
@@ -27,7 +40,8 @@ LEVELS = 16
 TAIL = 0.001  # of the rows, at either end, that a histogram leaves out
 LETTERS = 24
 TICKS, STEPS = 5, (1, 2, 5, 10)
-PALETTE = (ACCENT, SECOND, THIRD, MUTED, GOOD, BAD)
+PALETTE = (ACCENT, SECOND, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, THIRD)
+"""Labels take these in turn; the colour-blind too can tell them apart, but the last from the first."""
 DEEPEST = 0.6  # of a colour, so that the number on it can be read
 STRONG = 0.5
 MISSING = "(missing)"
