@@ -116,7 +116,7 @@ def test_the_same_data_make_the_same_page(html: str, tmp_path: Path) -> None:
 
 def test_every_column_has_a_line(page: Page) -> None:
     assert page.rows["columns"][1:] == [
-        ["years", "integer", DASH, "4", "5 · 5.75 · 6 · 7 · 30", "1 (11.1%)", "1"],
+        ["years", "integer", DASH, "4", "5 · 5.75 · 6 · 7 · 30", "1 (12.5%)", "1"],
         ["rate", "number", "4 (44.4%)", "4", "1.5 · 1.875 · 2.25 · 2.75 · 3.5", DASH, "1"],
         ["grade", "category", "2 (22.2%)", "2", "A 75%, B 25%", DASH, "3"],
         ["secured", "boolean", DASH, "2", "false 50%, true 50%", DASH, "1"],
