@@ -137,8 +137,8 @@ def test_every_feature_has_a_figure_and_so_have_the_associations(html: str) -> N
 def test_features_are_ranked_by_their_association_with_the_target(page: Page) -> None:
     rows = page.rows["associations"][1:]
     assert {tuple(row[:2]) for row in rows} == {
-        ("years", "correlation ratio"),
-        ("rate", "correlation ratio"),
+        ("years", "correlation ratio (ε)"),
+        ("rate", "correlation ratio (ε)"),
         ("grade", "Cramér's V"),
         ("secured", "Cramér's V"),
     }
