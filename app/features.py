@@ -28,6 +28,8 @@ TRUTHS: dict[str, Value] = {
 
 # Beyond this a float32 can't tell two neighbouring integers apart.
 LARGEST_INTEGER = 2**24
+# Beyond this it is infinite.
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
 class Frozen(BaseModel):
@@ -110,6 +112,8 @@ class IntegerFeature(RangedFeature):
 
 class NumberFeature(RangedFeature):
     type: Literal["number"]
+    minimum: float = Field(ge=-LARGEST_NUMBER)
+    maximum: float = Field(le=LARGEST_NUMBER)
 
 
 class CategoryFeature(BaseFeature):

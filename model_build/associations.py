@@ -10,7 +10,7 @@ from sklearn.metrics import mutual_info_score
 
 from model_build.columns import Column
 
-MEASURES = {2: "Spearman's rank correlation", 1: "correlation ratio", 0: "Cramér's V"}
+MEASURES = {2: "Spearman's rank correlation", 1: "correlation ratio (ε)", 0: "Cramér's V"}
 """By how many of the two columns are numbers."""
 
 
@@ -58,13 +58,17 @@ def _association(one: Column, other: Column) -> float:
 
 
 def correlation_ratio(levels: pd.Series, values: pd.Series) -> float:
-    """Return η: the root of the share of the variance of `values` that lies between the levels."""
+    """Return ε, the correlation ratio η corrected for its bias (Kelley 1935); SciPy has neither.
+
+    η² is the share of the variance of `values` that lies between the levels; of many levels with few rows
+    each it is large by chance. NaN if every level has one row only.
+    """
     known = levels.notna() & values.notna()
     groups = values[known].groupby(levels[known], observed=True)
-    if len(groups) == 1 or values[known].nunique() <= 1:  # the variance of equal floats may be above 0
+    if len(groups) in {1, known.sum()} or values[known].nunique() <= 1:  # equal floats may vary a little
         return float("nan")
-    between = np.average((groups.mean() - values[known].mean()) ** 2, weights=groups.size())
-    return float(np.sqrt(between / values[known].var(ddof=0)))
+    within = groups.var(ddof=0).dot(groups.size()) / (known.sum() - len(groups))
+    return float(np.sqrt(max(0.0, 1 - within / values[known].var())))
 
 
 def cramers_v(one: pd.Series, other: pd.Series) -> float:

@@ -7,16 +7,19 @@ import pandas as pd
 from model_build import leakage, misfits, shifts
 from model_build.documents import Cleaning, DataReport, Finding
 from model_build.errors import DataError
-from model_build.misfits import listed, shown
+from model_build.misfits import listed, shown, where
+from model_build.pages import counted
 from model_build.spec import ModelSpec
 
 CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 
 
 def check(
-    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | None
+    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | Finding | None
 ) -> DataReport:
     """Return every violation in the clean rows, whose index is the number of the row in the file.
+
+    A reference that can't be had is a finding, among the others.
 
     Raises:
         DataError: there are no rows.
@@ -33,13 +36,15 @@ def check(
         *leakage.leaks(spec, typed),
     ]
     ran = [*CHECKS]
-    if reference is not None and (how := spec.data_checks.reference):
+    if isinstance(reference, Finding):
+        found.append(reference)
+    elif reference is not None and (how := spec.data_checks.reference):
         found += shifts.shifts(spec, how, frame, typed, reference)
         ran += shifts.CHECKS
     counts = Counter(finding.check for finding in found)
     return DataReport(
         rows=len(frame),
-        checks={name: counts[name] for name in ran},
+        checks={name: counts[name] for name in (*ran, *counts)},
         findings=tuple(found),
         left_out=misfits.left_out(spec.data_checks, cells),
     )
@@ -49,8 +54,8 @@ def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
     unknown = cleaning.unknown_columns
     if not unknown:
         return []
-    count = "1 column is" if len(unknown) == 1 else f"{len(unknown)} columns are"
-    sentence = f"{count} not in the spec, and so not read: {', '.join(unknown)}"
+    are = f"{counted(len(unknown), 'column')} {'is' if len(unknown) == 1 else 'are'}"
+    sentence = f"{are} not in the spec, and so not read: {', '.join(unknown)}"
     return [Finding(check="columns", then=spec.data_checks.columns, column=None, sentence=sentence)]
 
 
@@ -58,13 +63,19 @@ def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
     how, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
     if share <= how.maximum_duplicates:
         return []
+    count = cleaning.duplicates
     sentence = (
-        f"{cleaning.duplicates:,} of {cleaning.rows_read:,} rows ({100 * share:.2f} %) are exact duplicates "
-        f"of an earlier one; at most {100 * how.maximum_duplicates:g} % are allowed"
+        f"{counted(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all "
+        f"({where(cleaning.duplicate_rows, count)}); at most {100 * how.maximum_duplicates:g} % is allowed"
     )
     return [
         Finding(
-            check="duplicates", then=how.duplicates, column=None, sentence=sentence, rows=cleaning.duplicates
+            check="duplicates",
+            then=how.duplicates,
+            column=None,
+            sentence=sentence,
+            rows=count,
+            examples=cleaning.duplicate_rows,
         )
     ]
 
@@ -81,11 +92,12 @@ def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
 
 def _scarcity(column: pd.Series) -> str | None:
     """Say which values are the only one, or in no row, of a column that `typed` returned."""
-    values = column.unique().tolist()
+    values = column.dropna().unique().tolist()
+    if not values:
+        return "every value is missing or unknown"
     if len(values) == 1:
-        return (
-            "every value is missing or unknown" if pd.isna(values[0]) else f"every row has {shown(values[0])}"
-        )
+        rows = "every row that has a value" if column.hasnans else "every row"
+        return f"{rows} has {shown(values[0])}"
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None
     absent = [value for value in column.cat.categories if value not in values]

@@ -108,9 +108,9 @@ class Table:
     @cached_property
     def contradictions(self) -> int:
         """Rows that agree with another one in every feature, but not in the target."""
-        distinct = self.cells.drop_duplicates()
-        alike = distinct.duplicated(list(distinct.drop(columns=self.target.name)), keep=False)
-        return int(alike.sum())
+        features = [column.name for column in self.features]
+        labels = self.cells.groupby(features, sort=False, dropna=False)[self.target.name]
+        return int((labels.transform("nunique") > 1).sum())
 
     @property
     def missing(self) -> int:

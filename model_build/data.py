@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +16,10 @@ from app.features import Feature, Row, Value
 from app.parts import at_once
 from app.schemas import RowValidator
 from model_build import sources
-from model_build.documents import Cleaning, Origin
+from model_build.documents import EXAMPLES, Cleaning, Origin
 from model_build.errors import DataError, SourceError
+from model_build.pages import counted
+from model_build.sections import Reference
 from model_build.sources import Source, sha256_of
 from model_build.spec import ModelSpec, column_name
 from model_build.synthetic import GENERATORS
@@ -58,16 +60,21 @@ def fetch(
     return frame, Origin(source="real", uri=source.uri, sha256=sha256_of(path))
 
 
-def fetch_reference(spec: ModelSpec, directory: Path) -> pd.DataFrame | None:
-    """Return the clean rows that the data are compared with, or None if the spec names none."""
-    reference = spec.data_checks.reference
-    if reference is None:
-        return None
-    if reference.source is None:
+def fetch_reference(spec: ModelSpec, how: Reference, directory: Path) -> pd.DataFrame:
+    """Return the clean rows that the data are compared with.
+
+    Raises:
+        SourceError: the reference could not be had.
+        DataError: it is no table, or has no rows.
+    """
+    if how.source is None:
         raw, origin = _synthetic(spec)
         return clean(raw, spec, origin.uri)[0]
-    path = sources.fetch(reference.source, directory)
-    return clean(_read_source(path, spec), spec, str(path))[0]
+    path = sources.fetch(how.source, directory)
+    raw = _read_source(path, spec)
+    if raw.empty:
+        raise DataError(f"{path} has no rows.")
+    return clean(raw, spec, str(path))[0]
 
 
 def _synthetic(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
@@ -96,10 +103,15 @@ def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
     header = [column_name(cell) for cell in first]
     if column_name(spec.target.name) in header:
         return _numbered(others, header)
+    if not spec.data.columns:
+        raise DataError(
+            f"{path} has no column {spec.target.name} in its first line; it has {', '.join(first)}. "
+            "A file without a header line needs data.columns."
+        )
     if len(spec.data.columns) != len(first):
         raise DataError(
             f"{path} has no header line with {spec.target.name!r}, "
-            f"and {len(first)} columns where data.columns names {len(spec.data.columns)}"
+            f"and {counted(len(first), 'column')} where data.columns names {len(spec.data.columns)}"
         )
     return _numbered(lines, [column_name(name) for name in spec.data.columns])
 
@@ -111,19 +123,30 @@ def _numbered(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.Data
 
 def _lines(path: Path) -> list[list[str]]:
     """Return the cells of every line that is not blank; pandas would fill up a line that is cut short."""
+    lines = {number: line for number, line in _numbered_lines(path) if any(line)}
+    if not lines:
+        raise DataError(f"{path} is empty")
+    width = len(next(iter(lines.values())))
+    for number, line in lines.items():
+        if len(line) != width:
+            cells = counted(len(line), "cell")
+            raise DataError(f"{path} is not a CSV file: line {number:,} has {cells}, not {width}")
+    return list(lines.values())
+
+
+def _numbered_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of every line, with its number; a quoted cell may go on in the lines after it."""
+    number = 1
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True, strict=True)
-            numbered = [(reader.line_num, line) for line in reader if any(line)]
-    except (csv.Error, ValueError, OSError) as error:  # a UnicodeDecodeError is a ValueError
+            for line in reader:
+                yield number, line
+                number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path} is not a CSV file: line {number:,}: {error}") from error
+    except (ValueError, OSError) as error:  # a UnicodeDecodeError is a ValueError
         raise DataError(f"{path} is not a CSV file: {error}") from error
-    if not numbered:
-        raise DataError(f"{path} is empty")
-    width = len(numbered[0][1])
-    for number, line in numbered:
-        if len(line) != width:
-            raise DataError(f"{path} is not a CSV file: line {number:,} has {len(line)} cells, not {width}")
-    return [line for _, line in numbered]
 
 
 def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
@@ -137,12 +160,13 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     frame = pd.DataFrame({name: raw[column].astype(str).str.strip() for name, column in columns.items()})
     for feature in spec.features:
         frame[feature.name] = _values(feature, frame[feature.name])
-    distinct = frame.drop_duplicates()
-    kept = distinct if spec.data.drop_duplicates else frame
+    repeated = frame.duplicated()
+    kept = frame[~repeated] if spec.data.drop_duplicates else frame
     return kept, Cleaning(
         rows_read=len(frame),
         rows=len(kept),
-        duplicates=len(frame) - len(distinct),
+        duplicates=int(repeated.sum()),
+        duplicate_rows=tuple(frame.index[repeated][:EXAMPLES]),
         unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
     )

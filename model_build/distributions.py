@@ -18,7 +18,20 @@ from scipy.stats import binomtest
 
 from app.contract import Target
 from model_build.columns import Column
-from model_build.figures import ACCENT, BAD, GOOD, MUTED, SECOND, THIRD, figure, svg
+from model_build.figures import (
+    ACCENT,
+    EIGHTH,
+    FIFTH,
+    FOURTH,
+    NINTH,
+    SECOND,
+    SEVENTH,
+    SIXTH,
+    TENTH,
+    THIRD,
+    figure,
+    svg,
+)
 from model_build.pages import number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
@@ -27,9 +40,11 @@ LEVELS = 16
 TAIL = 0.001  # of the rows, at either end, that a histogram leaves out
 LETTERS = 24
 TICKS, STEPS = 5, (1, 2, 5, 10)
-PALETTE = (ACCENT, SECOND, THIRD, MUTED, GOOD, BAD)
+PALETTE = (ACCENT, SECOND, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, THIRD)
+"""Labels take these in turn; the colour-blind too can tell them apart, but the last from the first."""
 DEEPEST = 0.6  # of a colour, so that the number on it can be read
 STRONG = 0.5
+NARROW = 0.45  # inches; in a cell below that a number runs into the next
 MISSING = "(missing)"
 NUMBERS = FuncFormatter(lambda value, _: number(value))
 
@@ -190,22 +205,31 @@ def _short(name: str) -> str:
 
 
 def heat_map(associations: pd.DataFrame, titles: Mapping[str, str]) -> Markup:
-    """Draw the lower triangle of a square of associations, with its numbers."""
+    """Draw the lower triangle of a square of associations, with its numbers: all, or the strong ones."""
     names = [_short(titles[name]) for name in associations]
-    drawn, (axes,) = figure(min(PAGE_WIDTH, 2.5 + len(names)), 1.7 + 0.42 * len(names))
-    _margins(drawn, left=2.1, right=0.2, bottom=1.4, top=0.1)
+    left, right = 2.1, 0.2
+    width = min(PAGE_WIDTH, 2.5 + len(names))
+    drawn, (axes,) = figure(width, 1.7 + 0.42 * len(names))
+    _margins(drawn, left=left, right=right, bottom=1.4, top=0.1)
+    is_narrow = width - left - right < NARROW * (len(names) - 1)
     for column, row in combinations(range(len(names)), 2):
-        value = associations.iloc[row, column]
-        if np.isnan(value):
-            continue
-        colour = ACCENT if value >= 0 else SECOND
-        strength = abs(value) * DEEPEST
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=strength))
-        weight = "bold" if abs(value) >= STRONG else "normal"
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontweight=weight, fontsize=10)
+        _cell(axes, column, row, associations.iloc[row, column], narrow=is_narrow)
     axes.set(xlim=(-0.5, len(names) - 1.5), ylim=(len(names) - 0.5, 0.5))
     axes.set_xticks(range(len(names) - 1), names[:-1], rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(1, len(names)), names[1:])
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
     return svg(drawn, "Associations of all pairs of columns")
+
+
+def _cell(axes: Axes, column: int, row: int, value: float, *, narrow: bool) -> None:
+    """Draw one association; where it is narrow, with its number only if that is strong, and a small one."""
+    if np.isnan(value):
+        return
+    colour = ACCENT if value >= 0 else SECOND
+    strength = abs(value) * DEEPEST
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=strength))
+    is_strong = abs(value) >= STRONG
+    if is_strong or not narrow:
+        weight, size = "bold" if is_strong else "normal", 7 if narrow else 10
+        axes.text(column, row, f"{value:z.2f}", ha="center", va="center", fontweight=weight, fontsize=size)

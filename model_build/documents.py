@@ -11,6 +11,9 @@ from app.features import Frozen
 from model_build.errors import BuildError
 from model_build.sections import Then
 
+EXAMPLES = 5
+"""Rows, or values, that a finding names when there are many."""
+
 
 class Document(Frozen):
     """A document of one stage; numbers are plain floats, all finite."""
@@ -47,6 +50,8 @@ class Cleaning(Document):
     rows: int
     duplicates: int
     """Exact duplicates of a row before them, dropped if the spec says so."""
+    duplicate_rows: tuple[int, ...] = ()
+    """Numbers, in the file, of the first of them."""
     unknown_columns: tuple[str, ...]
     missing: dict[str, int]
 
@@ -75,6 +80,8 @@ class DataReport(Document):
     findings: tuple[Finding, ...]
     left_out: tuple[int, ...]
     """Numbers, in the file, of the rows that violate a check that only warns, and so do not train."""
+    clean_sha256: Sha256 | None = None
+    """Of clean.csv, whose rows these are."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -17,6 +17,13 @@ LINE = "#dfe2e6"
 ACCENT = "#14577f"
 SECOND = "#b45309"
 THIRD = "#8e4585"
+FOURTH = "#0096f0"
+FIFTH = "#69002d"
+SIXTH = "#e15aa5"
+SEVENTH = "#969600"
+EIGHTH = "#5a4b00"
+NINTH = "#4b0087"
+TENTH = "#00875a"
 GOOD = "#1d7a4f"
 BAD = "#b3261e"
 
@@ -27,6 +34,13 @@ VARIABLES = {
     ACCENT: "--accent",
     SECOND: "--second",
     THIRD: "--third",
+    FOURTH: "--fourth",
+    FIFTH: "--fifth",
+    SIXTH: "--sixth",
+    SEVENTH: "--seventh",
+    EIGHTH: "--eighth",
+    NINTH: "--ninth",
+    TENTH: "--tenth",
     GOOD: "--good",
     BAD: "--bad",
 }

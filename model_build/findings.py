@@ -6,7 +6,7 @@ from itertools import combinations
 import pandas as pd
 
 from model_build.columns import Table
-from model_build.pages import number, percent
+from model_build.pages import counted, number, percent
 
 RARE = 30  # rows; of a rarer level little can be learnt
 SAME = 0.95  # association from which on two columns say the same
@@ -30,7 +30,7 @@ def _cells(table: Table) -> Iterator[str]:
     for column in table.columns:
         if count := len(column.unfit):
             share = percent(count / len(column.cells), 2)
-            yield f"{column.name} has {_counted(count, 'cell')} that the spec does not allow ({share})."
+            yield f"{column.name} has {counted(count, 'cell')} that the spec does not allow ({share})."
     if table.unknown:
         yield f"The spec does not name {listed(table.unknown)}, which the model will not see."
 
@@ -38,7 +38,7 @@ def _cells(table: Table) -> Iterator[str]:
 def _rows(table: Table) -> Iterator[str]:
     if table.duplicates:
         share = percent(table.duplicates / len(table.cells), 2)
-        yield f"{_counted(table.duplicates, 'duplicate')} of an earlier row ({share})."
+        yield f"{counted(table.duplicates, 'duplicate')} of an earlier row ({share})."
     if table.contradictions:
         yield (
             f"{number(table.contradictions)} rows have a twin with the same features and another "
@@ -46,16 +46,12 @@ def _rows(table: Table) -> Iterator[str]:
         )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'s' if count > 1 else ''}"
-
-
 def _missing(table: Table) -> Iterator[str]:
     gaps = {column.name: column.missing for column in table.features if column.missing.any()}
     for one, other in combinations(gaps, 2):
         both, either = (gaps[one] & gaps[other]).sum(), (gaps[one] | gaps[other]).sum()
         if both >= TOGETHER * either:
-            yield f"{one} and {other} are missing together: in {number(both)} of {number(either)} rows."
+            yield f"{one} and {other} are missing together: in {number(both)} of {counted(either, 'row')}."
 
 
 def _associations(table: Table, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
@@ -82,7 +78,7 @@ def _values(table: Table) -> Iterator[str]:
             yield f"{column.name} is {number(column.common)} in {share} of the rows."
         rare = [] if column.is_number else counts.index[counts.between(1, RARE - 1)]
         if len(rare):
-            levels = _counted(len(rare), "level")
+            levels = counted(len(rare), "level")
             yield f"{column.name} has {levels} with fewer than {RARE} rows: {listed(rare)}."
 
 

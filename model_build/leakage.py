@@ -17,27 +17,26 @@ LEAF_ROWS = 5
 
 
 def leaks(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
-    """Return the features that rank the target, or one label against all others, too well on their own.
+    """Return the features that rank the target too well on their own.
 
-    Each is scored by a small tree on rows that it was not fitted on. A label with fewer rows than folds
-    is left aside.
+    Each is scored by a small tree on rows that it was not fitted on: of more than two labels, by the mean of
+    each against all others. A label with too few rows to fill a leaf in every fold is left aside.
     """
     target = typed[spec.target.name]
     counts = target.value_counts()
-    labels = [label for label in spec.target.labels if counts[label] >= FOLDS]
+    labels = [label for label in spec.target.labels if counts[label] >= FOLDS * LEAF_ROWS]
     rows = typed[target.isin(labels)]
     if len(labels) < BINARY:
         return []
     truth = rows[spec.target.name].cat.set_categories(labels).cat.codes.to_numpy(np.intp)
     halves = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed)
     folds = list(halves.split(truth[:, None], truth))
-    found = []
-    for feature in spec.features:
-        areas = _areas(_codes(rows[feature.name]), truth, folds, spec.split.seed)
-        if areas.max() > spec.data_checks.maximum_leakage:
-            label = labels[areas.argmax()] if len(labels) > BINARY else None
-            found.append(_finding(spec, feature.name, label, float(areas.max())))
-    return found
+    areas = {
+        feature.name: _area(_codes(rows[feature.name]), truth, folds, spec.split.seed)
+        for feature in spec.features
+    }
+    most = spec.data_checks.maximum_leakage
+    return [_finding(spec, name, area) for name, area in areas.items() if area > most]
 
 
 def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
@@ -51,24 +50,24 @@ def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
     return np.asarray(ranked, np.float64)[:, None]
 
 
-def _areas(
+def _area(
     codes: npt.NDArray[np.float64], truth: Positions, folds: list[tuple[Positions, Positions]], seed: int
-) -> npt.NDArray[np.float64]:
-    """Return the ROC AUC of every label against the others; of two labels, only that of the second."""
+) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, random_state=seed)
     scores = cross_val_predict(tree, codes, truth, cv=folds, method="predict_proba")
-    width = scores.shape[1]
-    asked = slice(int(width == BINARY), width)
-    return np.atleast_1d(roc_auc_score(np.eye(width)[truth][:, asked], scores[:, asked], average=None))
+    asked = scores[:, 1] if scores.shape[1] == BINARY else scores
+    return float(roc_auc_score(truth, asked, multi_class="ovr"))
 
 
-def _finding(spec: ModelSpec, name: str, label: str | None, area: float) -> Finding:
-    what = f"label {label!r} of {spec.target.name}" if label else spec.target.name
-    most = spec.data_checks.maximum_leakage
+def _finding(spec: ModelSpec, name: str, area: float) -> Finding:
     return Finding(
         check="leakage",
         then=spec.data_checks.leakage,
         column=name,
-        sentence=f"{name}: alone it ranks {what} with a ROC AUC of {area:.3f}; at most {most:g} is allowed",
+        sentence=(
+            f"{name}: alone it ranks {spec.target.name} with a ROC AUC of {area:.3f}; "
+            f"at most {spec.data_checks.maximum_leakage:g} is allowed: leave it out of the features, "
+            f"or raise data_checks.maximum_leakage if it is known before {spec.target.name} is"
+        ),
         statistic=area,
     )

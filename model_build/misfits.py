@@ -12,11 +12,11 @@ from pandera.errors import SchemaErrors
 
 from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
 from app.schemas import allowed
-from model_build.documents import Finding
+from model_build.documents import EXAMPLES, Finding
+from model_build.pages import counted
 from model_build.sections import DataChecks
 from model_build.spec import ModelSpec
 
-MOST_SHOWN = 5
 MOST_CATEGORIES = 20
 NOT_NULLABLE = "not_nullable"  # pandera's name
 TWICE = 2
@@ -79,8 +79,13 @@ def shown(value: Value) -> str:
 
 def listed(items: Iterable[str], count: int) -> str:
     """Return the first few of `count` items."""
-    first = ", ".join(islice(items, MOST_SHOWN))
-    return f"{first} and {count - MOST_SHOWN:,} more" if count > MOST_SHOWN else first
+    first = ", ".join(islice(items, EXAMPLES))
+    return f"{first} and {count - EXAMPLES:,} more" if count > EXAMPLES else first
+
+
+def where(rows: Iterable[int], count: int) -> str:
+    """Return `row 3`, or `rows 3, 7`: the first few of `count` rows."""
+    return f"{'row' if count == 1 else 'rows'} {listed((f'{row:,}' for row in rows), count)}"
 
 
 def _schema(spec: ModelSpec) -> pa.DataFrameSchema:
@@ -136,14 +141,14 @@ def _finding(spec: ModelSpec, feature: Feature | None, check: str, values: pd.Se
     name = feature.name if feature else spec.target.name
     count = len(values)
     wanted = _wanted(feature) if feature else f"one of {', '.join(spec.target.labels)}"
-    are = "1 row is" if count == 1 else f"{count:,} rows are"
+    are = f"{counted(count, 'row')} {'is' if count == 1 else 'are'}"
     return Finding(
         check=check,
         then=getattr(spec.data_checks, check),
         column=name,
-        sentence=f"{name}: {are} {_problem(feature, check, values)} ({_where(values)}); must be {wanted}",
+        sentence=f"{name}: {are} {_problem(feature, check, values)} ({_found(values)}); must be {wanted}",
         rows=count,
-        examples=tuple(values.index[:MOST_SHOWN]),
+        examples=tuple(values.index[:EXAMPLES]),
     )
 
 
@@ -165,13 +170,12 @@ def _beyond(feature: RangedFeature, values: pd.Series) -> str:
     return f"below {low}" if values.max() < feature.minimum else f"outside {low} to {high}"
 
 
-def _where(values: pd.Series) -> str:
+def _found(values: pd.Series) -> str:
     """Return the first rows, and the commonest values unless there are none."""
-    rows = listed((f"{row:,}" for row in values.index), len(values))
-    where = f"{'row' if len(values) == 1 else 'rows'} {rows}"
+    rows = where(values.index, len(values))
     counts = Counter(values.dropna())
     what = listed((shown(value) + _times(count) for value, count in counts.most_common()), len(counts))
-    return f"{where}: {what}" if what else where
+    return f"{rows}: {what}" if what else rows
 
 
 def _times(count: int) -> str:

@@ -25,6 +25,11 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= GROUPED else f"{value:.4g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return `1 row` or `12,345 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     return NOTHING if math.isnan(share) else f"{share:.{digits}%}"
 
@@ -46,5 +51,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "figure4": figure4}
+    environment.filters |= {"counted": counted, "number": number, "percent": percent, "figure4": figure4}
     return environment

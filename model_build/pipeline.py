@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import joblib
+import pandas as pd
 
 from app.contract import CONTRACT_FILE, Contract, Provenance
 from app.features import Encoder
@@ -36,6 +37,7 @@ from model_build.documents import (
     Evaluation,
     Explanation,
     Fairness,
+    Finding,
     ModelReport,
     Origin,
     Slices,
@@ -43,11 +45,13 @@ from model_build.documents import (
     Verdict,
     need,
 )
-from model_build.errors import BuildError, DataError, GateError
+from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
 from model_build.fairness import fairness
+from model_build.pages import counted
 from model_build.reference import reference
 from model_build.slices import slices
+from model_build.sources import sha256_of
 from model_build.split import split
 from model_build.stages import Job, Stage
 
@@ -75,7 +79,7 @@ def fetch(job: Job, notes: list[str]) -> None:
     frame, origin = data.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
     data.write(frame, job.path("raw.csv"))
     origin.write(job.path("source.json"))
-    notes.append(f"{origin.source}: {origin.uri}, {len(frame):,} rows")
+    notes.append(f"{origin.source}: {origin.uri}, {counted(len(frame), 'row')}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
@@ -93,21 +97,35 @@ def preprocess(job: Job, notes: list[str]) -> None:
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
     notes.append(f"missing values: {missing or 'none'}")
     if job.spec.data.drop_duplicates:
-        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {cleaning.rows_read:,} rows")
+        rows = counted(cleaning.rows_read, "row")
+        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {rows}")
 
 
 def check_data(job: Job, notes: list[str]) -> None:
     """Write every violation there is, and stop at one that must not be."""
+    rows = job.path("clean.csv")
     report = checks.check(
         job.spec,
-        data.read_clean(job.path("clean.csv"), job.spec),
+        data.read_clean(rows, job.spec),
         Cleaning.read(job.path("cleaning.json")),
-        data.fetch_reference(job.spec, job.data_directory),
-    )
+        _reference(job),
+    ).model_copy(update={"clean_sha256": sha256_of(rows)})
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     notes += [f"warning: {finding.sentence}" for finding in report.findings]
-    notes.append(f"{len(report.checks)} checks, {len(report.findings)} warnings")
+    notes.append(f"{counted(len(report.checks), 'check')}, {counted(len(report.findings), 'warning')}")
+
+
+def _reference(job: Job) -> pd.DataFrame | Finding | None:
+    """Return the rows that the data are compared with, or the finding that they can't be had."""
+    how = job.spec.data_checks.reference
+    if how is None:
+        return None
+    try:
+        return data.fetch_reference(job.spec, how, job.data_directory)
+    except (SourceError, DataError) as error:
+        sentence = f"There is no reference to compare with: {str(error).removesuffix('.')}"
+        return Finding(check="reference", then=how.then, column=None, sentence=sentence)
 
 
 def _stop_at_failures(job: Job, report: DataReport) -> None:
@@ -120,13 +138,16 @@ def _stop_at_failures(job: Job, report: DataReport) -> None:
 
 def segregate(job: Job, notes: list[str]) -> None:
     """Write the rows that train and those that test; rows that a warning is about do neither."""
-    report = DataReport.read(job.path("data-checks.json"))
+    rows, checked = job.path("clean.csv"), job.path("data-checks.json")
+    report = DataReport.read(checked)
+    if report.clean_sha256 != sha256_of(rows):
+        raise BuildError(f"{checked} is of other rows; run `python -m model_build check-data` first.")
     _stop_at_failures(job, report)
-    frame = data.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
-    parts = split(data.dataset(frame, job.spec).labels, job.spec.split)
+    frame = data.read_clean(rows, job.spec).drop(index=list(report.left_out))
+    parts = split(data.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     data.write(frame.iloc[parts.train], job.path("train.csv"))
     data.write(frame.iloc[parts.test], job.path("test.csv"))
-    notes.append(f"{len(parts.train):,} rows to train, {len(parts.test):,} to test")
+    notes.append(f"{counted(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
 
 
 def train(job: Job, notes: list[str]) -> None:

@@ -12,7 +12,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
 from model_build.documents import Finding
-from model_build.misfits import shown, typed
+from model_build.misfits import listed, shown, typed
 from model_build.sections import Reference
 from model_build.spec import ModelSpec
 
@@ -44,15 +44,37 @@ def shifts(
     """Return the shifts, of the features and the target, that are both certain and large.
 
     `now` is the frame as `typed` returns it. The chance of a false alarm is shared among all tests
-    (Bonferroni). A column without values on either side is not tested.
+    (Bonferroni). A column without values on either side is not tested: that is a finding if the reference has
+    cells there, and none that fits the spec.
     """
     before = typed(spec, reference)
     tests = [*_distributions(how, now, before), *_missing_rates(how, frame, reference)]
-    return [
+    found = [
         _finding(how, test)
         for test in tests
         if test.p_value < how.alpha / len(tests) and test.size >= test.smallest
     ]
+    return [*_untested(how, before, reference), *found]
+
+
+def _untested(how: Reference, before: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Finding]:
+    for name in before:
+        cells = reference[name].dropna().unique()
+        if not len(cells) or before[name].notna().any():
+            continue
+        yield Finding(
+            check="chi_squared" if _is_category(before[name]) else "kolmogorov_smirnov",
+            then=how.then,
+            column=name,
+            sentence=(
+                f"{name}: could not be compared, because the spec allows no cell of the reference "
+                f"({listed(map(shown, cells), len(cells))})"
+            ),
+        )
+
+
+def _is_category(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.CategoricalDtype)
 
 
 def _distributions(how: Reference, now: pd.DataFrame, before: pd.DataFrame) -> Iterator[_Shift]:
@@ -60,7 +82,7 @@ def _distributions(how: Reference, now: pd.DataFrame, before: pd.DataFrame) -> I
         values, others = now[name].dropna(), before[name].dropna()
         if not len(values) or not len(others):
             continue
-        test = _categories if isinstance(values.dtype, pd.CategoricalDtype) else _numbers
+        test = _categories if _is_category(values) else _numbers
         yield from test(name, values, others, how.smallest_shift)
 
 

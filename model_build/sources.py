@@ -22,6 +22,7 @@ from model_build.errors import DataError, SourceError
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a single byte
 CHUNK_SIZE = 1 << 16  # bytes
+SHORT = 12  # digits of a checksum, in the name of a file
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Chunks = Generator[bytes, None, None]
@@ -34,6 +35,14 @@ class Source(BaseModel):
 
     uri: str
     sha256: Sha256 | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _holds_no_password(cls, uri: str) -> str:
+        """Refuse it without showing it: the URI is published with the model."""
+        if "@" in urlsplit(uri).netloc:
+            raise ValueError("must hold no user name and no password")
+        return uri
 
     @field_validator("uri")
     @classmethod
@@ -61,31 +70,52 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_verified(self) -> Self:
-        if urlsplit(self.uri).scheme and self.sha256 is None:
+        if self.is_remote and self.sha256 is None:
             raise ValueError(f"{self.uri!r} needs a sha256; only a local file may go without")
         return self
 
     @property
-    def file_name(self) -> str:
-        """Where the file is kept, relative to the data directory."""
-        return _path_of(self.uri).name if urlsplit(self.uri).scheme else self.uri
+    def is_remote(self) -> bool:
+        return bool(urlsplit(self.uri).scheme)
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Where the file may be kept, relative to the data directory.
+
+        A download has a second name, for when another file has the first.
+        """
+        if self.sha256 is None or not self.is_remote:
+            return (self.uri,)
+        name = _path_of(self.uri).name
+        return name, f"{self.sha256[:SHORT]}-{name}"
 
 
 def fetch(source: Source, directory: Path) -> Path:
     """Return the verified file of `source` in `directory`; it is downloaded only if it is not there.
 
-    Raises SourceError if the file cannot be had, and DataError if a file of that name is there but has
-    another checksum: such a file is left as it is.
+    A file with another checksum is left as it is. A download is then kept beside it.
+
+    Raises:
+        SourceError: the file cannot be had.
+        DataError: every name that it may have is taken by a file with another checksum.
     """
-    path = directory / source.file_name
+    places = [directory / name for name in source.file_names]
     try:
-        if path.is_file():
-            _verify(path, source)
-        else:
-            _save(_open(source, directory), path, source)
+        taken = {path: sha256_of(path) for path in places if path.is_file()}
+        for path, sha256 in taken.items():
+            if source.sha256 in {None, sha256}:
+                return path
+        for path in places:
+            if path not in taken:
+                _save(_open(source, directory), path, source)
+                return path
     except OSError as exc:
         raise SourceError(f"{source.uri} could not be read or saved: {exc}") from exc
-    return path
+    path, sha256 = taken.popitem()
+    raise DataError(
+        f"{path} has the SHA-256 {sha256}, but {source.uri} must have {source.sha256}; "
+        "move the file away, or correct the checksum if the file is the right one"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -96,17 +126,6 @@ def sha256_of(path: Path) -> str:
 def _path_of(uri: str) -> PurePosixPath:
     url = urlsplit(uri)
     return PurePosixPath(url.path if url.scheme else uri)
-
-
-def _verify(path: Path, source: Source) -> None:
-    if source.sha256 is None:
-        return
-    actual = sha256_of(path)
-    if actual != source.sha256:
-        raise DataError(
-            f"{path} has the SHA-256 {actual}, but {source.uri} must have {source.sha256}; "
-            "move the file away, or correct the checksum if the file is the right one"
-        )
 
 
 def _open(source: Source, directory: Path) -> Chunks:

@@ -22,6 +22,7 @@ from model_build.sources import Source
 from model_build.synthetic import GENERATORS
 
 SPECS = Path(__file__).parent / "specs"
+LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 SHA256 = "sha256 of the spec"  # no key of a file is called so
 
 TAGS = frozenset({"range", "choices"})  # stand in an error's loc, but are no keys
@@ -44,8 +45,8 @@ MESSAGES = {
     "too_short": "needs at least {min_length}",
     "greater_than": "must be above {gt:g}",
     "less_than": "must be below {lt:g}",
-    "greater_than_equal": "must be at least {ge:.0f}",
-    "less_than_equal": "must be at most {le:.0f}",
+    "greater_than_equal": "must be at least {ge:.17g}",
+    "less_than_equal": "must be at most {le:.17g}",
     "union_tag_invalid": "there is no type {tag!r}; allowed are {types}",
     "union_tag_not_found": "the key type is required; allowed are {types}",
     "value_error": "{error}",
@@ -80,7 +81,7 @@ class Split(Frozen):
 
     test: float = Field(gt=0, lt=1)
     stratify: bool = True
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, le=LARGEST_SEED)
 
 
 class Estimator(Frozen):
@@ -132,6 +133,7 @@ class ModelSpec(Frozen):
         if unknown:
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
         self._check_columns()
+        self._check_cells()
         return self
 
     @model_validator(mode="after")
@@ -222,6 +224,19 @@ class ModelSpec(Frozen):
             other = owners.setdefault(column_name(name), owner)
             if other != owner:
                 raise ValueError(f"{owner!r} and {other!r} would be the same column {column_name(name)!r}")
+
+    def _check_cells(self) -> None:
+        """Raise ValueError for a text that no cell of a file can be, because their ends are stripped."""
+        texts = {"target.labels": self.target.labels}
+        for feature in self.features:
+            if isinstance(feature, CategoryFeature):
+                texts[f"features.{feature.name}.categories"] = feature.categories
+            if feature.missing:
+                texts[f"features.{feature.name}.missing.markers"] = feature.missing.markers
+        for key, values in texts.items():
+            for value in values:
+                if not value or value != value.strip():
+                    raise ValueError(f"{key}: {value!r} must not be empty, nor have spaces at its ends")
 
 
 def load(name_or_path: str) -> ModelSpec:

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.features import (
     LARGEST_INTEGER,
+    LARGEST_NUMBER,
     BooleanFeature,
     CategoryFeature,
     Encoder,
@@ -118,6 +119,11 @@ def test_every_allowed_integer_survives_float32() -> None:
     assert matrix.astype(int).tolist() == [[LARGEST_INTEGER - 1], [LARGEST_INTEGER]]
 
 
+def test_every_allowed_number_is_finite_in_float32() -> None:
+    matrix = Encoder([rate()])([{"rate": value} for value in (-LARGEST_NUMBER, LARGEST_NUMBER)])
+    assert matrix.tolist() == [[-LARGEST_NUMBER], [LARGEST_NUMBER]]
+
+
 @pytest.mark.parametrize(
     ("feature", "text", "value"),
     [
@@ -211,6 +217,16 @@ SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": 
         (RATE | {"example": 20.5}, (), "Value error, example 20.5 must lie in 0.5 to 20.25"),
         (RATE | {"maximum": float("inf")}, ("maximum",), "Input should be a finite number"),
         (RATE | {"minimum": float("nan")}, ("minimum",), "Input should be a finite number"),
+        (
+            RATE | {"minimum": -1e39},
+            ("minimum",),
+            "Input should be greater than or equal to -340282346638528860000000000000000000000",
+        ),
+        (
+            RATE | {"maximum": 1e39},
+            ("maximum",),
+            "Input should be less than or equal to 340282346638528860000000000000000000000",
+        ),
         (RATE | {"name": ""}, ("name",), "String should have at least 1 character"),
         (RATE | {"title": ""}, ("title",), "String should have at least 1 character"),
         (RATE | {"colour": "red"}, ("colour",), "Extra inputs are not permitted"),

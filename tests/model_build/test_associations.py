@@ -39,11 +39,23 @@ def test_v_is_corrected_for_its_bias() -> None:
     assert cramers_v(one, other) == pytest.approx(math.sqrt((1 / 9 - 1 / 59) / (1 - 1 / 59)))
 
 
-def test_the_correlation_ratio_of_two_levels_is_pearson_s_correlation() -> None:
-    values, side = np.arange(20.0) ** 2, np.arange(20) % 3 == 0
-    expected = abs(pearsonr(values, side).statistic)
+def test_the_correlation_ratio_of_two_levels_is_the_root_of_the_adjusted_r_squared() -> None:
+    values, side = np.arange(20.0) ** 2, np.arange(20) % 3 * 5 < np.arange(20)
+    r_squared = pearsonr(values, side).statistic ** 2
+    expected = math.sqrt(1 - (1 - r_squared) * 19 / 18)
     names = levels(*np.where(side, "a", "b"))
     assert correlation_ratio(names, pd.Series(values)) == pytest.approx(expected)
+
+
+def test_the_correlation_ratio_of_many_levels_that_tell_nothing_is_near_0() -> None:
+    rng = np.random.default_rng(0)
+    names, values = rng.integers(0, 100, 300), pd.Series(rng.normal(size=300))
+    assert correlation_ratio(levels(*names.astype(str)), values) < 0.1
+    assert correlation_ratio(levels(*"aabb"), numbers(1, 2, 1, 2)) == 0
+
+
+def test_levels_of_one_row_each_tell_nothing() -> None:
+    assert math.isnan(correlation_ratio(levels("a", "b", "c", None), numbers(1, 2, 3, 4)))
 
 
 def test_missing_values_are_left_out_of_a_pair() -> None:
@@ -70,10 +82,10 @@ def test_each_pair_has_the_measure_of_its_types() -> None:
     )
     square = associations((one, other, third))
     assert square.loc["a", "b"] == pytest.approx(-1)
-    assert square.loc["c", "a"] == square.loc["a", "c"] == pytest.approx(math.sqrt(4 / 5))
+    assert square.loc["c", "a"] == square.loc["a", "c"] == pytest.approx(math.sqrt(1 - 1 / 5 * 3 / 2))
     assert [measure(one, other), measure(one, third), measure(third, third)] == [
         "Spearman's rank correlation",
-        "correlation ratio",
+        "correlation ratio (ε)",
         "Cramér's V",
     ]
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from model_build import checks, data
-from model_build.documents import Cleaning, DataReport
+from model_build.documents import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.sections import DataChecks, Reference
 from model_build.spec import ModelSpec
@@ -49,6 +49,14 @@ def test_a_reference_adds_the_statistical_checks(tiny_spec: ModelSpec) -> None:
     assert found.checks == dict.fromkeys((*ALWAYS, *STATISTICAL), 0)
 
 
+def test_a_reference_that_is_not_to_be_had_is_one_finding_among_the_others(tiny_spec: ModelSpec) -> None:
+    absent = Finding(check="reference", then="warn", column=None, sentence="There is no reference")
+    frame, cleaning = data.clean(table(loans()).assign(colour="red"), tiny_spec, "loans.csv")
+    found = checks.check(tiny_spec, frame, cleaning, absent)
+    assert [each.check for each in found.findings] == ["columns", "reference"]
+    assert found.checks == dict.fromkeys(ALWAYS, 0) | {"columns": 1, "reference": 1}
+
+
 def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
     raw = table(loans()).assign(colour="red", shape="round")
     raw.loc[3, "duration_years"] = "99"
@@ -65,7 +73,7 @@ def test_every_violation_is_in_one_report(tiny_spec: ModelSpec) -> None:
         ("missing", "secured", "fail", 1, (5,)),
         ("labels", "paid", "fail", 1, (7,)),
         ("columns", None, "warn", None, ()),
-        ("duplicates", None, "warn", 22, ()),
+        ("duplicates", None, "warn", 22, (21, 22, 23, 24, 25)),
         ("chi_squared", "grade", "warn", None, ()),
         ("missing_rates", "grade", "warn", None, ()),
     ]
@@ -111,8 +119,10 @@ def test_more_duplicates_than_the_spec_allows_are_counted(tiny_spec: ModelSpec) 
     (finding,) = report(tiny_spec, raw, duplicates="fail").findings
     assert (finding.check, finding.then, finding.rows) == ("duplicates", "fail", 22)
     assert finding.sentence == (
-        "22 of 400 rows (5.50 %) are exact duplicates of an earlier one; at most 1 % are allowed"
+        "22 exact duplicates of an earlier row, 5.50 % of all (rows 21, 22, 23, 24, 25 and 17 more); "
+        "at most 1 % is allowed"
     )
+    assert finding.examples == (21, 22, 23, 24, 25)
     assert report(tiny_spec, raw, maximum_duplicates=0.055).findings == ()
 
 
@@ -134,12 +144,35 @@ def test_a_column_with_one_value_is_named(
     assert [each.sentence for each in found if each.check == "cardinality"] == sentences
 
 
+def test_a_single_duplicate_is_named_by_its_row(tiny_spec: ModelSpec) -> None:
+    raw = table("years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n1,1,A,true,no\n")
+    found = report(tiny_spec, raw, cardinality="warn").findings
+    assert [each.sentence for each in found if each.check == "duplicates"] == [
+        "1 exact duplicate of an earlier row, 33.33 % of all (row 3); at most 1 % is allowed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rate": ["5", "n/a"]}, "rate: every row that has a value has 5"),
+        ({"grade": ["?", "B"]}, "grade: every row that has a value has 'B'"),
+        ({"rate": ["n/a", ""]}, "rate: every value is missing or unknown"),
+    ],
+)
+def test_a_column_with_one_value_and_gaps_is_named(
+    tiny_spec: ModelSpec, changes: dict[str, list[str]], sentence: str
+) -> None:
+    found = report(tiny_spec, table(loans()).assign(**{name: texts * 200 for name, texts in changes.items()}))
+    assert [each.sentence for each in found.findings if each.check == "cardinality"] == [sentence]
+
+
 def test_categories_and_labels_that_no_row_has_are_one_finding_of_their_column(tiny_spec: ModelSpec) -> None:
-    raw = table(loans()).replace({"grade": {"B": "A", "C": "?"}})
+    raw = table(loans()).replace({"grade": {"C": "?"}})
     target = tiny_spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
     found = report(tiny_spec.model_copy(update={"target": target}), raw, maximum_duplicates=1)
     assert [each.sentence for each in found.findings] == [
-        "grade: no row has 'B', 'C'",
+        "grade: no row has 'C'",
         "paid: no row has 'late'",
     ]
     assert found.checks["cardinality"] == 2

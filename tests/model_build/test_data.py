@@ -8,7 +8,8 @@ from app.features import Row
 from model_build import data, sources, spec
 from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError
-from model_build.sources import sha256_of
+from model_build.sections import Reference
+from model_build.sources import Source, sha256_of
 from model_build.spec import ModelSpec
 from tests.conftest import TINY, rows_of
 
@@ -51,11 +52,13 @@ def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
     return spec.load(str(path))
 
 
-def cleaning(read: int, duplicates: int = 0, rows: int | None = None, **missing: int) -> Cleaning:
+def cleaning(read: int, *duplicates: int, rows: int | None = None, **missing: int) -> Cleaning:
+    """Return what is told of a file whose rows of these numbers are duplicates."""
     return Cleaning(
         rows_read=read,
-        rows=read - duplicates if rows is None else rows,
-        duplicates=duplicates,
+        rows=read - len(duplicates) if rows is None else rows,
+        duplicates=len(duplicates),
+        duplicate_rows=duplicates[:5],
         unknown_columns=(),
         missing={"years": 0, "rate": 0, "grade": 0, "secured": 0} | missing,
     )
@@ -145,7 +148,7 @@ def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -
     found = read(HEADER + "\n".join(lines))
     assert [row["years"] for row in found.rows] == [3, 1, 2, 3]
     assert found.labels == [0, 0, 1, 1]
-    assert found.cleaning == cleaning(6, duplicates=2)
+    assert found.cleaning == cleaning(6, 3, 6)
 
 
 def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -> None:
@@ -153,9 +156,9 @@ def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -
 
 
 def test_duplicates_stay_if_the_spec_says_so(read: Read) -> None:
-    found = read(HEADER + "1,1,A,true,no\n" * 3, ("licence: none", "licence: none\n  drop_duplicates: false"))
-    assert len(found.rows) == 3
-    assert found.cleaning == cleaning(3, duplicates=2, rows=3)
+    found = read(HEADER + "1,1,A,true,no\n" * 9, ("licence: none", "licence: none\n  drop_duplicates: false"))
+    assert len(found.rows) == 9
+    assert found.cleaning == cleaning(9, *range(2, 10), rows=9)
 
 
 def test_columns_that_are_not_in_the_spec_are_left_out_and_reported(read: Read) -> None:
@@ -211,11 +214,30 @@ def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read
         ("\n\n", " is empty"),
         (HEADER + "1,1,A,true,no,5\n", " is not a CSV file: line 2 has 6 cells, not 5"),
         (HEADER + "1,1,A,true,no\n2,1\n", " is not a CSV file: line 3 has 2 cells, not 5"),
-        (HEADER + '1,1,"A,true,no\n', " is not a CSV file: unexpected end of data"),
-        (GOOD, " has no header line with 'paid', and 5 columns where data.columns names 0"),
+        (HEADER + "1\n", " is not a CSV file: line 2 has 1 cell, not 5"),
+        (HEADER + '1,1,"A\n1",true,no\n1\n', " is not a CSV file: line 4 has 1 cell, not 5"),
+        (
+            HEADER + '\n1,1,"A,true,no\n1,1,A,true,no\n',
+            " is not a CSV file: line 3: unexpected end of data",
+        ),
+        (
+            HEADER + '1,1,"A,true,no\n1,1,"A",true,no\n',
+            " is not a CSV file: line 2: ',' expected after '\"'",
+        ),
+        (
+            GOOD,
+            " has no column paid in its first line; it has 1, 2.5, A, true, no. "
+            "A file without a header line needs data.columns.",
+        ),
         (
             HEADER.replace(",", ";") + "1;1;A;true;no\n",
-            " has no header line with 'paid', and 1 columns where data.columns names 0",
+            " has no column paid in its first line; it has years;rate;grade;secured;paid. "
+            "A file without a header line needs data.columns.",
+        ),
+        (
+            HEADER.replace("paid", "Paid back") + "1,1,A,true,no\n",
+            " has no column paid in its first line; it has years, rate, grade, secured, Paid back. "
+            "A file without a header line needs data.columns.",
         ),
         (
             "years,rate,grade,paid\n1,1,A,no\n",
@@ -248,6 +270,16 @@ def test_a_file_that_does_not_hold_the_columns_is_an_error(
     with pytest.raises(DataError) as caught:
         read(text)
     assert str(caught.value) == f"{tmp_path / 'loans.csv'}{sentence}"
+
+
+def test_a_file_with_neither_a_header_line_nor_the_columns_of_the_spec_is_an_error(
+    read: Read, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read("1;1;A;true;no\n", columns("years", "rate", "grade", "secured", "paid"))
+    assert str(caught.value) == (
+        f"{tmp_path / 'loans.csv'} has no header line with 'paid', and 1 column where data.columns names 5"
+    )
 
 
 def test_a_file_with_only_a_header_line_has_no_rows(read: Read) -> None:
@@ -426,21 +458,21 @@ def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelS
     assert cleaned.missing == {"years": 0, "rate": 2, "grade": 2, "secured": 1}
 
 
-def test_there_is_no_reference_unless_the_spec_names_one(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    assert data.fetch_reference(tiny_spec, tmp_path) is None
+BEFORE = Reference(source=Source(uri="before.csv"))
 
 
-def test_the_reference_is_the_file_that_the_spec_names(tmp_path: Path) -> None:
+def test_the_reference_is_the_file_that_the_spec_names(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER + GOOD)
-    changed = tiny(tmp_path, ("split:", "data_checks: {reference: {source: {uri: before.csv}}}\nsplit:"))
-    found = data.fetch_reference(changed, tmp_path)
-    assert found is not None
-    assert found["grade"].tolist() == ["A", "B"]
+    assert data.fetch_reference(tiny_spec, BEFORE, tmp_path)["grade"].tolist() == ["A", "B"]
+
+
+def test_a_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "before.csv").write_text(HEADER)
+    with pytest.raises(DataError) as caught:
+        data.fetch_reference(tiny_spec, BEFORE, tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'before.csv'} has no rows."
 
 
 def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
-    text = SYNTHETIC + "data_checks: {reference: {}}\n"
-    (tmp_path / "adults.yaml").write_text(text)
-    found = data.fetch_reference(spec.load(str(tmp_path / "adults.yaml")), tmp_path)
-    assert found is not None
+    found = data.fetch_reference(adults, Reference(), tmp_path)
     assert found["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]

@@ -94,6 +94,13 @@ def test_there_is_a_section_for_each_question_and_a_way_to_it(page: Page) -> Non
     assert {f"#{name}" for name in page.rows} <= set(page.links)
 
 
+def test_features_are_counted_by_their_type(page: Page, tmp_path: Path) -> None:
+    assert "features: 2 numbers, 2 others 4" in page.text["overview"]
+    changed = TINY.replace("type: number, minimum: 0, maximum: 20", "type: category, categories: ['1', '2']")
+    text = Page(report(tmp_path, HEADER + ROWS, changed.replace("example: 2.5", "example: '1'"))).text
+    assert "features: 1 number, 3 others 4" in text["overview"]
+
+
 def test_every_way_leads_somewhere(page: Page) -> None:
     assert {link[1:] for link in page.links if link != "data:,"} <= page.names
 
@@ -109,7 +116,7 @@ def test_the_same_data_make_the_same_page(html: str, tmp_path: Path) -> None:
 
 def test_every_column_has_a_line(page: Page) -> None:
     assert page.rows["columns"][1:] == [
-        ["years", "integer", DASH, "4", "5 · 5.75 · 6 · 7 · 30", "1 (11.1%)", "1"],
+        ["years", "integer", DASH, "4", "5 · 5.75 · 6 · 7 · 30", "1 (12.5%)", "1"],
         ["rate", "number", "4 (44.4%)", "4", "1.5 · 1.875 · 2.25 · 2.75 · 3.5", DASH, "1"],
         ["grade", "category", "2 (22.2%)", "2", "A 75%, B 25%", DASH, "3"],
         ["secured", "boolean", DASH, "2", "false 50%, true 50%", DASH, "1"],
@@ -130,8 +137,8 @@ def test_every_feature_has_a_figure_and_so_have_the_associations(html: str) -> N
 def test_features_are_ranked_by_their_association_with_the_target(page: Page) -> None:
     rows = page.rows["associations"][1:]
     assert {tuple(row[:2]) for row in rows} == {
-        ("years", "correlation ratio"),
-        ("rate", "correlation ratio"),
+        ("years", "correlation ratio (ε)"),
+        ("rate", "correlation ratio (ε)"),
         ("grade", "Cramér's V"),
         ("secured", "Cramér's V"),
     }
@@ -155,7 +162,9 @@ def test_outliers_are_counted_with_the_most_extreme_and_their_rows(page: Page) -
 
 def test_rows_that_repeat_are_shown_with_their_numbers(page: Page) -> None:
     assert page.rows["duplicates"][1:] == [["2", "2, 3", "7", "missing", "missing", "false", "no"]]
-    assert "They are dropped before training." in page.text["duplicates"]
+    assert (
+        "1 duplicate of an earlier row, in every column: dropped before training." in page.text["duplicates"]
+    )
 
 
 def test_cells_that_do_not_fit_are_shown_with_what_is_allowed(page: Page) -> None:

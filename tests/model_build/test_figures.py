@@ -4,7 +4,9 @@ import re
 
 from matplotlib.figure import Figure
 
-from model_build.figures import ACCENT, SECOND, css, figure, svg
+from model_build.distributions import PALETTE
+from model_build.figures import ACCENT, SECOND, VARIABLES, css, figure, svg
+from model_build.pages import TEMPLATES
 
 
 def bars(title: str = "Bars") -> Figure:
@@ -31,6 +33,33 @@ def test_colours_are_the_page_s_with_those_of_the_light_page_beyond_it() -> None
 
 def test_a_colour_that_is_not_the_page_s_stays() -> None:
     assert (css(SECOND), css("#123456")) == ("var(--second, #b45309)", "#123456")
+
+
+def test_the_page_has_every_colour_in_the_light_in_the_dark_and_in_print() -> None:
+    themes = re.findall(r":root \{(.*?)\}", (TEMPLATES / "page.html").read_text(), re.DOTALL)
+    light, dark, printed = (dict(re.findall(r"(--[a-z]+): (#[0-9a-f]+);", theme)) for theme in themes)
+    assert {light[variable]: variable for variable in VARIABLES.values()} == VARIABLES
+    of_labels = [VARIABLES[colour] for colour in PALETTE]
+    for theme in (light, dark, printed):
+        assert set(VARIABLES.values()) <= set(theme)
+        colours = [theme[variable] for variable in of_labels]
+        assert len(set(colours)) == 10
+        assert min(contrast(each, theme["--raised"]) for each in colours) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the ratio of two colours' luminances, as WCAG has it; what a figure draws needs 3."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    red, green, blue = (int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4))
+    linear = [
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in (red, green, blue)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_text_is_text_in_the_font_of_the_page_and_is_escaped() -> None:

@@ -25,12 +25,12 @@ def told(spec: ModelSpec, directory: Path, *rows: str, header: str = HEADER) -> 
         (["99, 1, A, true, yes"], "years has 1 cell that the spec does not allow (100.00%)."),
         (["5, 1, A, true, yes"] * 3, "2 duplicates of an earlier row (66.67%)."),
         (
-            ["5, 1, A, true, yes", "5, 1, A, true, no", "6, 1, A, true, no"],
-            "2 rows have a twin with the same features and another paid: no model can have both right.",
+            ["5, 1, A, true, yes", "5, 1, A, true, yes", "5, 1, A, true, no", "6, 1, A, true, no"],
+            "3 rows have a twin with the same features and another paid: no model can have both right.",
         ),
         (
             ["5, n/a, ?, true, yes", "5, 1, A, true, yes"],
-            "rate and grade are missing together: in 1 of 1 rows.",
+            "rate and grade are missing together: in 1 of 1 row.",
         ),
         (
             ["5, 1, A, true, yes", "6, 2, B, false, no"] * 20,

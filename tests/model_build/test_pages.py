@@ -27,8 +27,10 @@ def test_a_value_that_the_template_lacks_is_an_error(template: Path) -> None:
 
 
 def test_filters_show_numbers(template: Path) -> None:
-    template.write_text("{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | figure4 }}")
-    assert pages.render("page.html") == "32,561 93.1% 0.5000"
+    template.write_text(
+        "{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | figure4 }} {{ 1 | counted('row') }}"
+    )
+    assert pages.render("page.html") == "32,561 93.1% 0.5000 1 row"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,13 @@ def test_filters_show_numbers(template: Path) -> None:
 )
 def test_numbers_are_short(value: float, shown: str) -> None:
     assert pages.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (32561, "32,561 rows")]
+)
+def test_one_is_not_a_plural(count: int, text: str) -> None:
+    assert pages.counted(count, "row") == text
 
 
 def test_nothing_to_show_is_a_dash() -> None:

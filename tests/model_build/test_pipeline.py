@@ -14,16 +14,16 @@ import pytest
 from app.contract import load, sha256
 from app.features import Encoder
 from app.model import Model
-from model_build import export, spec
-from model_build.documents import ModelReport
-from model_build.errors import DataError, GateError
+from model_build import export, pipeline, spec
+from model_build.documents import DataReport, ModelReport
+from model_build.errors import BuildError, DataError, GateError
 from model_build.progress import Progress
 from model_build.repository import git_commit
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
 from model_build.split import split
-from model_build.stages import LIBRARIES
-from tests.conftest import TINY, bake, rows_of
+from model_build.stages import LIBRARIES, Job
+from tests.conftest import TINY, bake, loans, rows_of
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = [
@@ -50,6 +50,76 @@ def gated(tmp_path: Path, *gates: str, text: str = TINY) -> ModelSpec:
     path = tmp_path / "gated.yaml"
     path.write_text(f"{text}gates: {{metrics: [{', '.join(gates)}]}}\n")
     return spec.load(str(path))
+
+
+# The stages of the data
+
+
+def prepared(spec: ModelSpec, directory: Path, quiet: Progress, text: str) -> Job:
+    """Return a job whose rows are preprocessed."""
+    (directory / "loans.csv").write_text(text)
+    job = Job(spec, directory / "build", directory, quiet, "real")
+    job.directory.mkdir(exist_ok=True)
+    for stage in (pipeline.fetch, pipeline.preprocess):
+        stage(job, [])
+    return job
+
+
+def test_what_was_read_and_dropped_is_noted(tmp_path: Path, tiny_spec: ModelSpec, quiet: Progress) -> None:
+    (tmp_path / "loans.csv").write_text("years,rate,grade,secured,paid\n1,1,A,true,no\n")
+    job, notes = Job(tiny_spec, tmp_path, tmp_path, quiet, "real"), list[str]()
+    for stage in (pipeline.fetch, pipeline.preprocess):
+        stage(job, notes)
+    assert notes == [
+        "real: loans.csv, 1 row",
+        "missing values: none",
+        "exact duplicates dropped: 0 of 1 row",
+    ]
+
+
+def compared(tmp_path: Path, then: str) -> ModelSpec:
+    """Return a spec with a reference that is no file."""
+    (tmp_path / "compared.yaml").write_text(
+        f"{TINY}data_checks: {{reference: {{source: {{uri: before.csv}}, then: {then}}}}}\n"
+    )
+    return spec.load(str(tmp_path / "compared.yaml"))
+
+
+def test_a_reference_that_is_not_to_be_had_hides_no_other_violation(tmp_path: Path, quiet: Progress) -> None:
+    text = loans().replace("\n", ", 1\n").replace("paid, 1", "paid, zip")
+    job = prepared(compared(tmp_path, "fail"), tmp_path, quiet, text.replace("A", "Z"))
+    with pytest.raises(DataError) as caught:
+        pipeline.check_data(job, [])
+    report = DataReport.read(job.path("data-checks.json"))
+    assert [each.check for each in report.findings] == ["categories", "columns", "cardinality", "reference"]
+    absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
+    assert str(caught.value).splitlines()[1:] == [f"  {report.findings[0].sentence}", f"  {absent}"]
+
+
+def test_a_reference_that_is_not_to_be_had_only_warns_if_the_spec_says_so(
+    tmp_path: Path, quiet: Progress
+) -> None:
+    notes: list[str] = []
+    pipeline.check_data(prepared(compared(tmp_path, "warn"), tmp_path, quiet, loans()), notes)
+    absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
+    assert notes == [f"warning: {absent}", "10 checks, 1 warning"]
+
+
+def test_rows_are_not_set_aside_by_the_checks_of_other_rows(
+    tiny_spec: ModelSpec, tmp_path: Path, quiet: Progress
+) -> None:
+    job = prepared(tiny_spec, tmp_path, quiet, loans(seed=1))
+    pipeline.check_data(job, [])
+    prepared(tiny_spec, tmp_path, quiet, loans(seed=2))
+    with pytest.raises(BuildError) as caught:
+        pipeline.segregate(job, [])
+    assert str(caught.value) == (
+        f"{job.path('data-checks.json')} is of other rows; run `python -m model_build check-data` first."
+    )
+    notes: list[str] = []
+    pipeline.check_data(job, [])
+    pipeline.segregate(job, notes)
+    assert notes == ["300 rows to train, 100 to test"]
 
 
 # What a bake writes
@@ -97,7 +167,7 @@ def test_the_metrics_are_those_of_the_test_split(
 ) -> None:
     document = json.loads((tiny_model / "metrics.json").read_text())
     found = rows_of(tiny_spec, "real", tiny_data)
-    parts = split(found.labels, tiny_spec.split)
+    parts = split(found.labels, tiny_spec.target, tiny_spec.split)
     answers = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(
         Encoder(tiny_spec.features)([found.rows[position] for position in parts.test])
     )
@@ -232,7 +302,7 @@ def test_a_served_model_that_differs_leaves_the_model_before(
         ),
         (
             "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,yes\n",
-            "The rows can't be split into train and test: ",
+            "There is only 1 row with paid no; the split needs one to train and one to test.",
         ),
     ],
 )
@@ -242,7 +312,7 @@ def test_rows_that_cannot_train_leave_nothing(
     (tmp_path / "loans.csv").write_text(text)
     with pytest.raises(DataError) as caught:
         bake(tiny_spec, "real", tmp_path / "model", tmp_path, quiet)
-    assert str(caught.value).startswith(sentence)
+    assert str(caught.value) == sentence
     assert names_in(tmp_path) == ["loans.csv"]
 
 

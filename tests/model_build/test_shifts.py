@@ -191,3 +191,40 @@ def test_what_has_no_values_on_one_side_is_only_missing(tiny_spec: ModelSpec) ->
 def test_cells_that_do_not_fit_are_neither_compared_nor_missing(tiny_spec: ModelSpec) -> None:
     now = frame(years=shares((5.0, 500), ("x", 500)), grade=shares(("A", 500), ("D", 500)))
     assert found(tiny_spec, now, frame(years=5.0, grade="A")) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "check", "sentence"),
+    [
+        (
+            "years",
+            shares(("x", 500), ("", 500)),
+            "kolmogorov_smirnov",
+            "years: could not be compared, because the spec allows no cell of the reference ('x', '')",
+        ),
+        (
+            "grade",
+            [f"grade {row % 7}" for row in range(ROWS - 1)] + [None],
+            "chi_squared",
+            "grade: could not be compared, because the spec allows no cell of the reference "
+            "('grade 0', 'grade 1', 'grade 2', 'grade 3', 'grade 4' and 2 more)",
+        ),
+        (
+            "paid",
+            "true",
+            "chi_squared",
+            "paid: could not be compared, because the spec allows no cell of the reference ('true')",
+        ),
+    ],
+)
+def test_a_column_of_the_reference_that_does_not_fit_at_all_is_named(
+    tiny_spec: ModelSpec, column: str, cells: Any, check: str, sentence: str
+) -> None:
+    (finding,) = found(tiny_spec, frame(), frame(**{column: cells}), Reference(then="fail"))
+    assert finding.model_dump(exclude_none=True) == {
+        "check": check,
+        "then": "fail",
+        "column": column,
+        "sentence": sentence,
+        "examples": (),
+    }

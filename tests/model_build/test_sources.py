@@ -178,6 +178,19 @@ def test_a_uri_that_is_not_allowed_is_refused(uri: str, message: str) -> None:
     assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
 
 
+@pytest.mark.parametrize("scheme", ["https", "http", "s3", "ftp"])
+@pytest.mark.parametrize("user", ["user:secret", "secret", ":secret"])
+def test_a_uri_with_a_user_or_a_password_is_refused_without_showing_it(scheme: str, user: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        source(f"{scheme}://{user}@localhost/adult.data")
+    message = "Value error, must hold no user name and no password"
+    assert [error["msg"] for error in caught.value.errors()] == [message]
+
+
+def test_a_path_may_hold_an_at_sign() -> None:
+    assert source("s3://census/raw@1994/adult.data").file_names[0] == "adult.data"
+
+
 @pytest.mark.parametrize("uri", ["https://example.org/adult.data", "s3://census/adult.data"])
 def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -195,15 +208,21 @@ def test_a_checksum_that_is_not_64_lower_case_hex_digits_is_refused(sha256: str)
 @pytest.mark.parametrize(
     ("uri", "file_name"),
     [
-        ("raw/adult.data", "raw/adult.data"),
         ("https://example.org/ml/adult.data?version=1", "adult.data"),
         ("http://localhost:8000/adult.data", "adult.data"),
         ("http://[::1]:8000/adult.data", "adult.data"),
         ("s3://census/raw/adult.data", "adult.data"),
     ],
 )
-def test_a_source_is_kept_under_its_last_name(uri: str, file_name: str) -> None:
-    assert source(uri).file_name == file_name
+def test_a_download_is_kept_under_its_last_name_or_with_its_checksum_before_it(
+    uri: str, file_name: str
+) -> None:
+    assert source(uri).file_names == (file_name, f"{SHA256[:12]}-{file_name}")
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_local_file_has_its_own_name_only(sha256: str | None) -> None:
+    assert source("raw/adult.data", sha256).file_names == ("raw/adult.data",)
 
 
 # A file of the data directory
@@ -223,14 +242,13 @@ def test_a_local_file_that_is_absent_is_a_source_error(tmp_path: Path, sha256: s
     assert str(caught.value) == f"adult.data is not a file in {tmp_path}"
 
 
-@pytest.mark.parametrize("uri", ["adult.data", "https://example.org/adult.data", "s3://census/adult.data"])
-def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path, uri: str) -> None:
+def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "adult.data"
     path.write_bytes(b"other rows")
     with pytest.raises(DataError) as caught:
-        fetch(source(uri), tmp_path)
+        fetch(source("adult.data"), tmp_path)
     assert str(caught.value) == (
-        f"{path} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
+        f"{path} has the SHA-256 {OTHER_SHA256}, but adult.data must have {SHA256}; "
         "move the file away, or correct the checksum if the file is the right one"
     )
     assert path.read_bytes() == b"other rows"
@@ -256,6 +274,38 @@ def test_a_second_fetch_uses_no_network(tmp_path: Path, server: DataServer) -> N
     fetch(adult, tmp_path)
     server.stop()
     assert_only_the_rows_are_in(tmp_path, fetch(adult, tmp_path))
+
+
+def test_a_download_is_kept_beside_another_file_of_its_name(tmp_path: Path, server: DataServer) -> None:
+    (tmp_path / "adult.data").write_bytes(b"other rows")
+    adult = source(f"{server.url}/good/adult.data")
+    beside = tmp_path / f"{SHA256[:12]}-adult.data"
+    assert fetch(adult, tmp_path) == beside
+    server.stop()
+    assert fetch(adult, tmp_path) == beside
+    assert beside.read_bytes() == ROWS
+    assert (tmp_path / "adult.data").read_bytes() == b"other rows"
+    assert names_in(tmp_path) == [beside.name, "adult.data"]
+
+
+def test_a_download_beside_another_file_is_found_when_that_file_is_gone(tmp_path: Path) -> None:
+    beside = tmp_path / f"{SHA256[:12]}-adult.data"
+    beside.write_bytes(ROWS)
+    assert fetch(source("https://example.invalid/adult.data"), tmp_path) == beside
+
+
+def test_a_download_both_of_whose_names_are_taken_is_a_data_error(tmp_path: Path) -> None:
+    beside = tmp_path / f"{SHA256[:12]}-adult.data"
+    for path in (tmp_path / "adult.data", beside):
+        path.write_bytes(b"other rows")
+    uri = "https://example.invalid/adult.data"
+    with pytest.raises(DataError) as caught:
+        fetch(source(uri), tmp_path)
+    assert str(caught.value) == (
+        f"{beside} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
+        "move the file away, or correct the checksum if the file is the right one"
+    )
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"other rows"] * 2
 
 
 def test_a_redirect_is_followed_and_the_file_keeps_the_first_name(tmp_path: Path, server: DataServer) -> None:

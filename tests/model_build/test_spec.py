@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,16 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
             "features.years.minimum: must be at least -16777216.",
         ),
         (
+            "maximum: 20",
+            "maximum: 1.0e+39",
+            "features.rate.maximum: must be at most 3.4028234663852886e+38.",
+        ),
+        (
+            "minimum: 0,",
+            "minimum: -3.5e+38,",
+            "features.rate.minimum: must be at least -3.4028234663852886e+38.",
+        ),
+        (
             "example: B",
             "example: D",
             "features.grade: example must be one of the categories: A, B, C.",
@@ -348,11 +359,17 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
         ),
         (
             "uri: loans.csv",
+            "uri: 'https://user:secret@loans/loans.csv'",
+            "data.sources.0.uri: must hold no user name and no password.",
+        ),
+        (
+            "uri: loans.csv",
             "uri: loans.csv, sha256: abc",
             "data.sources.0.sha256: must match ^[0-9a-f]{64}$.",
         ),
         ("test: 0.25", "test: 1", "split.test: must be below 1."),
         ("seed: 1", "seed: -1", "split.seed: must be at least 0."),
+        ("seed: 1", "seed: 4294967296", "split.seed: must be at most 4294967295."),
         (
             "name: hist_gradient_boosting",
             "name: xgboost",
@@ -363,6 +380,30 @@ def test_a_value_of_another_type_is_refused(path: Path, old: str, new: str, sent
 )
 def test_a_value_that_is_not_allowed_is_refused(path: Path, old: str, new: str, sentence: str) -> None:
     assert refusal(path, changed(old, new)) == sentence
+
+
+@pytest.mark.parametrize("text", ["", " ", " A", "A ", "\\tA", "A\\u00a0"])
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[A, B, C]", "[B, {}, C]", "features.grade.categories"),
+        ('["?"]', '["?", {}]', "features.grade.missing.markers"),
+        ('["n/a"]', "[{}]", "features.rate.missing.markers"),
+        ('["no", "yes"]', '[{}, "yes"]', "target.labels"),
+    ],
+)
+def test_a_text_that_no_cell_of_a_file_can_be_is_refused(
+    path: Path, text: str, old: str, new: str, key: str
+) -> None:
+    written = f'"{text}"'
+    assert refusal(path, changed(old, new.format(written))) == (
+        f"{key}: {json.loads(written)!r} must not be empty, nor have spaces at its ends."
+    )
+
+
+def test_a_text_may_have_spaces_in_it(path: Path) -> None:
+    path.write_text(changed("[A, B, C]", "[A, B, C d]"))
+    assert spec.load(str(path)).features[2].codes == {"A": 0, "B": 1, "C d": 2, None: 3, "?": 3}
 
 
 def test_of_several_mistakes_the_first_is_told_and_the_others_are_counted(path: Path) -> None:

@@ -1,52 +1,92 @@
 import numpy as np
 import pytest
 
+from app.contract import Target
 from model_build.errors import DataError
 from model_build.spec import Split
 from model_build.split import split
 
+TARGET = Target(name="paid", labels=("no", "late", "yes"))
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 
 @pytest.mark.parametrize("stratify", [True, False])
 @pytest.mark.parametrize("test", [0.1, 0.25, 0.3])
 def test_every_row_trains_or_tests_and_the_share_is_kept(test: float, stratify: bool) -> None:
-    parts = split(LABELS, Split(test=test, stratify=stratify, seed=1))
+    parts = split(LABELS, TARGET, Split(test=test, stratify=stratify, seed=1))
     assert sorted([*parts.train, *parts.test]) == list(range(1000))
     assert len(parts.test) == 1000 * test
 
 
 def test_a_stratified_test_has_the_share_of_every_label() -> None:
-    parts = split(LABELS, Split(test=0.3, seed=1))
+    parts = split(LABELS, TARGET, Split(test=0.3, seed=1))
     assert np.bincount(LABELS[parts.test]).tolist() == [180, 90, 30]
     assert np.bincount(LABELS[parts.train]).tolist() == [420, 210, 70]
 
 
 def test_rows_are_shuffled() -> None:
-    parts = split(LABELS, Split(test=0.3, seed=1))
+    parts = split(LABELS, TARGET, Split(test=0.3, seed=1))
     assert parts.train.tolist() != sorted(parts.train)
     assert parts.test.tolist() != sorted(parts.test)
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
-    one, same, other = (split(LABELS, Split(test=0.3, seed=seed)).test.tolist() for seed in (1, 1, 2))
+    one, same, other = (split(LABELS, TARGET, Split(test=0.3, seed=seed)).test.tolist() for seed in (1, 1, 2))
     assert one == same
     assert set(one) != set(other)
 
 
 @pytest.mark.parametrize(
-    ("labels", "stratify", "problem"),
+    ("labels", "test", "stratify", "sentence"),
     [
-        ([0, 0, 0, 1], True, "The least populated classes in y have only 1 member"),
-        ([0, 1], True, "The least populated classes in y have only 1 member"),
+        (
+            [0, 0, 0, 1],
+            0.3,
+            True,
+            "There is only 1 row with paid late; the split needs one to train and one to test.",
+        ),
+        (
+            [0, 2, 2],
+            0.3,
+            True,
+            "There is only 1 row with paid no; the split needs one to train and one to test.",
+        ),
+        (
+            [0, 0, 1, 1, 2, 2],
+            0.3,
+            True,
+            "6 rows can't be split: split.test 0.3 sets 2 aside to test and leaves 4 to train; "
+            "at least 3 must be in each, one of every label.",
+        ),
+        (
+            [0, 0, 2, 2],
+            0.7,
+            True,
+            "4 rows can't be split: split.test 0.7 sets 3 aside to test and leaves 1 to train; "
+            "at least 2 must be in each, one of every label.",
+        ),
         (
             [0],
+            0.3,
             False,
-            "With n_samples=1, test_size=0.3 and train_size=None, the resulting train set will be empty",
+            "1 row can't be split: split.test 0.3 sets 1 aside to test and leaves 0 to train; "
+            "at least 1 must be in each.",
         ),
     ],
 )
-def test_too_few_rows_are_a_data_error(labels: list[int], stratify: bool, problem: str) -> None:
+def test_too_few_rows_are_a_data_error(labels: list[int], test: float, stratify: bool, sentence: str) -> None:
     with pytest.raises(DataError) as caught:
-        split(np.array(labels), Split(test=0.3, stratify=stratify, seed=1))
-    assert str(caught.value).startswith(f"The rows can't be split into train and test: {problem}")
+        split(np.array(labels), TARGET, Split(test=test, stratify=stratify, seed=1))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("test", [0.01, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("stratify", [True, False])
+@pytest.mark.parametrize("rows", range(1, 12))
+def test_what_is_not_refused_can_be_split(rows: int, stratify: bool, test: float) -> None:
+    labels = np.arange(rows) % 3
+    try:
+        parts = split(labels, TARGET, Split(test=test, stratify=stratify, seed=1))
+    except DataError:
+        return
+    assert sorted([*parts.train, *parts.test]) == list(range(rows))
