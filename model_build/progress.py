@@ -109,9 +109,10 @@ def _shown(found: Interval) -> tuple[str, str]:
 
 
 def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Table:
-    table = Table("true ↓ predicted →", title="Confusion matrix", title_justify="left")
+    table = Table(title="Confusion matrix", title_justify="left")
+    table.add_column("true ↓ predicted →", overflow="fold")  # names cut short may be the same
     for label in labels:
-        table.add_column(escape(label), justify="right")
+        table.add_column(escape(label), justify="right", overflow="fold")
     for label, counts in zip(labels, matrix, strict=True):
         table.add_row(escape(label), *(f"{count:,}" for count in counts))
     return table

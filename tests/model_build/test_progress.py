@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from rich.console import Console
 
 from model_build.documents import Evaluation, Interval, Slice, Slices
 from model_build.progress import Progress
@@ -83,6 +84,16 @@ def test_the_three_weakest_slices_of_each_kind_follow(capsys: Capture) -> None:
     slices = (*small, part({"age": "above 48"}, 2341, accuracy=0.9, roc_auc=0.9))
     Progress().figures(EVALUATION, Slices(minimum_rows=50, too_small=0, slices=slices))
     assert capsys.readouterr().out == FIGURES + WEAKEST
+
+
+def test_labels_that_are_long_are_told_apart(capsys: Capture) -> None:
+    labels = [f"Level_of_obesity_{number}" for number in range(7)]
+    matrix = tuple((0,) * 7 for _ in labels)
+    many = EVALUATION.model_copy(update={"labels": tuple(labels), "confusion_matrix": matrix})
+    Progress(Console(width=80)).figures(many)
+    confusion = capsys.readouterr().out.partition("Confusion matrix")[2]
+    assert "…" not in confusion
+    assert confusion.count("_6") == 2
 
 
 def test_without_slices_there_is_no_table_of_them(capsys: Capture) -> None:
