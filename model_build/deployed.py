@@ -141,7 +141,7 @@ def _paired(
         return np.concatenate([measure(each, weights, [metric]) for each in pair])
 
     values = both(np.ones((len(truth), 1)))
-    estimates = bootstrap(both, truth, plan.resamples, seed)
+    estimates = bootstrap(both, len(truth), plan.resamples, seed)
     better, worse = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
     lead, leads = values[better] - values[worse], estimates[better] - estimates[worse]
     return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence)[metric]

@@ -23,7 +23,7 @@ def evaluate(
     """
     values = figures(target, truth, probabilities)
     scored = Scored(target, truth, probabilities)
-    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), truth, plan.resamples, seed)
+    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), len(truth), plan.resamples, seed)
     return Evaluation(
         rows=len(truth),
         labels=target.labels,

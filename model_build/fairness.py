@@ -100,7 +100,7 @@ def _protected(name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationP
         return _with_disparities(rates.reshape(len(names), len(RATES), -1), base)
 
     values = _with_disparities(_rates(outcomes, groups.of_row, in_group), base)
-    estimates = bootstrap(statistic, outcomes.is_positive.astype(np.intp), plan.resamples, seed)
+    estimates = bootstrap(statistic, len(in_group), plan.resamples, seed)
     figures = zip(names, in_group.sum(axis=0).tolist(), values, estimates, strict=True)
     return Protected(
         feature=name,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from app.contract import Positions
 from model_build.documents import Interval
 
 Weights = npt.NDArray[np.float64]
@@ -25,11 +24,9 @@ BLOCK = 2**20
 """Weights that are held at once; they still fit a processor's cache."""
 
 
-def bootstrap(
-    statistic: Callable[[Weights], Estimates], truth: Positions, resamples: int, seed: int
-) -> Estimates:
-    """Return the statistic of every resample of the rows."""
-    return np.concatenate([statistic(weights) for weights in _draw(truth, resamples, seed)], axis=-1)
+def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: int, seed: int) -> Estimates:
+    """Return the statistic of every resample of so many rows."""
+    return np.concatenate([statistic(weights) for weights in _draw(rows, resamples, seed)], axis=-1)
 
 
 def intervals(
@@ -54,20 +51,11 @@ def _interval(value: float, estimates: Estimates, confidence: float) -> Interval
     return Interval(value=value, low=min(low, value), high=max(high, value))
 
 
-def _draw(truth: Positions, resamples: int, seed: int) -> Iterator[Weights]:
-    """Yield blocks of resamples; each has as many rows of every label as there are, so it never lacks one."""
+def _draw(rows: int, resamples: int, seed: int) -> Iterator[Weights]:
+    """Yield blocks of resamples: how often each row comes up in as many draws with replacement."""
     rng = np.random.default_rng(seed)
-    of_label = [np.flatnonzero(truth == label) for label in np.unique(truth)]
-    width = max(1, BLOCK // len(truth))
+    width = max(1, BLOCK // rows)
     for start in range(0, resamples, width):
         columns = min(width, resamples - start)
-        weights = np.empty((len(truth), columns))
-        for rows in of_label:
-            weights[rows] = _counts(rng, len(rows), columns)
-        yield weights
-
-
-def _counts(rng: np.random.Generator, rows: int, columns: int) -> npt.NDArray[np.intp]:
-    """Return how often each of the rows comes up in as many draws with replacement, [rows, columns]."""
-    cells = rng.integers(rows, size=(rows, columns)) * columns + np.arange(columns)
-    return np.bincount(cells.ravel(), minlength=rows * columns).reshape(rows, columns)
+        cells = rng.integers(rows, size=(rows, columns)) * columns + np.arange(columns)
+        yield np.bincount(cells.ravel(), minlength=rows * columns).reshape(rows, columns).astype(float)

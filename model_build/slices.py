@@ -39,7 +39,7 @@ def slices(
     def statistic(weights: Weights) -> Estimates:
         return np.array([measure(part.scored, weights[part.rows], SLICE_METRICS) for part in large])
 
-    estimates = bootstrap(statistic, truth, plan.resamples, spec.split.seed)
+    estimates = bootstrap(statistic, len(truth), plan.resamples, spec.split.seed)
     return Slices(
         minimum_rows=plan.slices.minimum_rows,
         too_small=len(parts) - len(large),

@@ -1,5 +1,4 @@
 import numpy as np
-import numpy.typing as npt
 import pytest
 import scipy.stats
 
@@ -7,29 +6,33 @@ from model_build import intervals as module
 from model_build.documents import Interval
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
 
-TRUTH = np.array([0, 1, 0, 2, 0, 1, 2, 0])
+
+def weights_of(rows: int, resamples: int = 200, seed: int = 1) -> Weights:
+    return bootstrap(lambda weights: weights, rows, resamples, seed)
 
 
-def weights_of(truth: npt.NDArray[np.intp], resamples: int = 200, seed: int = 1) -> Weights:
-    return bootstrap(lambda weights: weights, truth, resamples, seed)
-
-
-def test_a_resample_has_as_many_rows_of_every_label_as_there_are() -> None:
-    weights = weights_of(TRUTH)
+def test_a_resample_has_as_many_rows_as_there_are() -> None:
+    weights = weights_of(8)
     assert weights.shape == (8, 200)
-    for rows in ([0, 2, 4, 7], [1, 5], [3, 6]):
-        assert set(weights[rows].sum(axis=0)) == {len(rows)}
+    assert set(weights.sum(axis=0)) == {8}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_share_is_as_unsure_as_the_binomial_distribution_has_it(share: float) -> None:
+    has_it = np.arange(1000) < 1000 * share
+    estimates = bootstrap(lambda weights: has_it[None] @ weights / 1000, 1000, 4000, seed=1)
+    assert estimates.std() == pytest.approx((share * (1 - share) / 1000) ** 0.5, rel=0.05)
 
 
 def test_every_row_is_drawn_once_on_average_and_left_out_as_often_as_chance_has_it() -> None:
-    weights = weights_of(np.zeros(100, dtype=np.intp), resamples=2000)
+    weights = weights_of(100, resamples=2000)
     assert weights.mean(axis=1) == pytest.approx(np.ones(100), abs=0.1)
     assert (weights == 0).mean() == pytest.approx(0.99**100, abs=0.01)
 
 
 def test_a_seed_gives_its_resamples_again() -> None:
-    assert (weights_of(TRUTH) == weights_of(TRUTH)).all()
-    assert (weights_of(TRUTH, seed=2) != weights_of(TRUTH)).any()
+    assert (weights_of(8) == weights_of(8)).all()
+    assert (weights_of(8, seed=2) != weights_of(8)).any()
 
 
 def test_the_last_block_may_be_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,20 +43,18 @@ def test_the_last_block_may_be_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
         return np.asarray(weights.mean(axis=0, keepdims=True))
 
     monkeypatch.setattr(module, "BLOCK", 24)
-    assert bootstrap(statistic, TRUTH, 10, seed=1) == pytest.approx(np.ones((1, 10)))
+    assert bootstrap(statistic, 8, 10, seed=1) == pytest.approx(np.ones((1, 10)))
     assert widths == [3, 3, 3, 1]
 
 
 def test_more_rows_than_a_block_holds_come_one_resample_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 4)
-    assert weights_of(TRUTH, 3).shape == (8, 3)
+    assert weights_of(8, 3).shape == (8, 3)
 
 
 def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
     values = np.random.default_rng(0).exponential(size=200)
-    estimates = bootstrap(
-        lambda weights: values[None] @ weights / len(values), np.zeros(200, dtype=np.intp), 5000, seed=1
-    )
+    estimates = bootstrap(lambda weights: values[None] @ weights / 200, 200, 5000, seed=1)
     found = intervals(["mean"], [values.mean()], estimates, 0.9)["mean"]
     expected = scipy.stats.bootstrap(
         [values], np.mean, n_resamples=5000, confidence_level=0.9, method="percentile", rng=1
