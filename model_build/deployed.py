@@ -144,7 +144,7 @@ def _paired(
     estimates = bootstrap(both, len(truth), plan.resamples, seed)
     better, worse = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
     lead, leads = values[better] - values[worse], estimates[better] - estimates[worse]
-    return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence)[metric]
+    return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence, {})[metric]
 
 
 def _flattery(new: Provenance, old: Provenance | None) -> str:

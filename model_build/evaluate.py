@@ -28,7 +28,7 @@ def evaluate(
         rows=len(truth),
         labels=target.labels,
         metrics=values,
-        intervals=intervals(METRICS, list(values.values()), estimates, plan.confidence),
+        intervals=intervals(METRICS, values.values(), estimates, plan.confidence, scored.support),
         confidence=plan.confidence,
         resamples=plan.resamples,
         confusion_matrix=metrics.confusion_matrix(

@@ -5,7 +5,7 @@ from math import inf
 
 from app.contract import DataSource
 from model_build.documents import Evaluation, Fairness, Interval, Slice, Slices, Verdict
-from model_build.sections import Bounds, FairnessGate, Gates, MetricGate, SliceGate
+from model_build.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 
 LONGEST_LIST = 10
 
@@ -59,7 +59,7 @@ def _slices(gate: SliceGate, slices: Slices) -> Verdict:
     found = {
         _name(each): each.metrics[gate.metric]
         for each in slices.slices
-        if each.rows >= gate.rows
+        if each.support.get(gate.metric, each.rows) >= gate.rows
         and gate.metric in each.metrics
         and (gate.features is None or set(each.features) <= set(gate.features))
     }
@@ -75,11 +75,14 @@ def _name(each: Slice) -> str:
 
 
 def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
+    rate = DISPARITIES[gate.metric.rpartition("_")[0]]
     found = {
         f"{group.level} against {protected.reference}": group.disparities[gate.metric]
         for protected in fairness.protected
         for group in protected.groups
-        if protected.feature == gate.feature and group.rows >= gate.rows and gate.metric in group.disparities
+        if protected.feature == gate.feature
+        and gate.metric in group.disparities
+        and group.support[rate] >= gate.rows
     }
     name = f"{gate.metric} of {gate.feature}"
     title = name
@@ -100,12 +103,12 @@ def _magnitude(interval: Interval) -> Interval:
 def _all_of(gate: Bounds, rows: int, found: Mapping[str, Interval]) -> tuple[bool, str]:
     """Judge one figure of many slices or groups; those that break the gate are named, the worst first."""
     if not found:
-        return True, f"none with at least {rows:,} rows has this figure, so the gate judged nothing"
+        return True, f"no figure is of at least {rows:,} rows, so the gate judged nothing"
     ranked = sorted(found, key=lambda name: _margin(gate, found[name]))
     broken = [name for name in ranked if _margin(gate, found[name])[0] < 0]
     sentence = (
         f"the gate wants each {_wanted(gate)}; "
-        f"{len(broken)} of {len(found)} with at least {rows:,} rows break it"
+        f"{len(broken)} of {len(found)} figures of at least {rows:,} rows break it"
     )
     if not broken:
         return True, f"{sentence}, the closest is {ranked[0]} with {shown(found[ranked[0]])}"

@@ -3,15 +3,16 @@
 scipy.stats.bootstrap would call scikit-learn for each resample and figure, which takes minutes. Here a
 resample is a column of weights, how often each row is drawn, and a figure is found for many columns at once.
 
-A share of none of the rows, or of all, has an interval of no width, as always with the bootstrap: the number
-of rows says what it is worth.
+Where a share is none of its rows, or all, no resample has another, so its interval is the exact one (Clopper
+and Pearson). What is no share, such as a ROC AUC of 1, has an interval without a width all the same.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from model_build.documents import Interval
 
@@ -30,19 +31,46 @@ def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: i
 
 
 def intervals(
-    names: Iterable[str], values: Iterable[float], estimates: Estimates, confidence: float
+    names: Iterable[str],
+    values: Iterable[float],
+    estimates: Estimates,
+    confidence: float,
+    support: Mapping[str, int],
 ) -> dict[str, Interval]:
     """Return the percentile interval of every figure that is defined, by name.
 
     Resamples that leave it undefined do not count. The interval always holds the figure itself: that of a
-    calibration error, say, tends to be larger in resamples.
+    calibration error, say, tends to be larger in resamples. `support` has the rows of those that are shares.
     """
     figures = zip(names, map(float, values), estimates, strict=True)
     return {
-        name: _interval(value, of_figure[~np.isnan(of_figure)], confidence)
+        name: exact(value, support[name], confidence)
+        if name in support and value in {0, 1}
+        else _interval(value, of_figure[~np.isnan(of_figure)], confidence)
         for name, value, of_figure in figures
         if not math.isnan(value)
     }
+
+
+def exact(value: float, rows: int, confidence: float) -> Interval:
+    """Return the interval of a share of so many rows; of none, nothing is known."""
+    if not rows:
+        return Interval(value=value, low=0, high=1)
+    bounds = binomtest(round(value * rows), rows).proportion_ci(confidence, method="exact")
+    return Interval(value=value, low=bounds.low, high=bounds.high)
+
+
+def difference(one: Interval, other: Interval) -> Interval:
+    """Return one share less the other, by Newcombe's hybrid of their intervals."""
+    value = one.value - other.value
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    return Interval(value=value, low=value - below, high=value + above)
+
+
+def ratio(one: Interval, other: Interval) -> Interval:
+    """Return one share over the other, as far as both intervals reach; only exact ones keep clear of 0."""
+    return Interval(value=one.value / other.value, low=one.low / other.high, high=one.high / other.low)
 
 
 def _interval(value: float, estimates: Estimates, confidence: float) -> Interval:

@@ -73,5 +73,6 @@ def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
         levels=part.levels,
         rows=rows,
         positives=int(scored.is_label[:, scored.labels].sum()) if binary else None,
-        metrics=intervals(SLICE_METRICS, values, estimates, confidence),
+        support=scored.support,
+        metrics=intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
     )

@@ -13,6 +13,8 @@ from app.contract import Positions, Probabilities, Target
 from model_build.intervals import Estimates, Weights
 
 BINS = 10
+SHARES = ("accuracy", "precision", "recall", "f1")
+"""Metrics that are shares of rows; F1, between two of them, is as sure as the less sure one."""
 
 Mask = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.floating[Any]]
@@ -57,6 +59,15 @@ class Scored:
     @cached_property
     def is_predicted(self) -> Mask:
         return _one_hot(self.target.decide(self.probabilities), len(self.target.labels))
+
+    @property
+    def support(self) -> dict[str, int]:
+        """Return how many rows each of SHARES is a share of; with more than two labels, of all."""
+        everyone = dict.fromkeys(SHARES, len(self.truth))
+        if self.target.positive is None:
+            return everyone
+        predicted, actual = (int(each[:, self.labels].sum()) for each in (self.is_predicted, self.is_label))
+        return everyone | {"precision": predicted, "recall": actual, "f1": min(predicted, actual)}
 
     @cached_property
     def errors(self) -> Probabilities:

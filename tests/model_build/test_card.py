@@ -58,6 +58,7 @@ def part(feature: str, level: str, accuracy: float, **metrics: Interval) -> Slic
         levels=(level,),
         rows=80,
         positives=20,
+        support={"accuracy": 80, "precision": 10, "recall": 20, "f1": 10},
         metrics={"accuracy": found, **metrics},
     )
 
@@ -66,6 +67,12 @@ def group(level: str, rate: float, *, four_fifths: bool, **disparities: Interval
     return Group(
         level=level,
         rows=40,
+        support={
+            "selection_rate": 40,
+            "true_positive_rate": 10,
+            "false_positive_rate": 30,
+            "false_negative_rate": 10,
+        },
         selection_rate=Interval(value=rate, low=rate, high=rate),
         true_positive_rate=HALF,
         false_positive_rate=None,
@@ -432,6 +439,11 @@ def test_groups_far_from_the_reference_are_flagged(html: str) -> None:
     text = Page(html).text
     assert "Selection rate demographic parity A 40 0.500 0.500 to 0.500 – – reference" in text  # noqa: RUF001
     assert "B 40 0.300 0.300 to 0.300 – 0.50 0.40 to 0.60 ✗ broken" in text  # noqa: RUF001
+
+
+def test_the_rows_of_a_rate_are_those_that_it_is_a_share_of(html: str) -> None:
+    text = Page(html).text
+    assert "False negative rate A 10 0.500 0.400 to 0.600 – – B 10" in text  # noqa: RUF001
 
 
 def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -> None:

@@ -163,7 +163,8 @@ def test_a_better_model_is_kept_and_a_worse_one_is_not(tmp_path: Path, sums: Sum
     assert (kept.kept, broken.kept) == (True, False)
     assert lead(kept.sentence) == -lead(broken.sentence) > 0.03
     missed, words = broken.sentence.partition("at least 0: ")[2].split(maxsplit=1)
-    assert (float(missed), words) == (pytest.approx(-low(broken.sentence), abs=0.001), "too low")
+    assert float(missed) == pytest.approx(-low(broken.sentence), abs=0.001)
+    assert words == "too low"
 
 
 def lead(sentence: str) -> float:

@@ -4,7 +4,7 @@ import scipy.stats
 
 from model_build import intervals as module
 from model_build.documents import Interval
-from model_build.intervals import Estimates, Weights, bootstrap, intervals
+from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
 
 
 def weights_of(rows: int, resamples: int = 200, seed: int = 1) -> Weights:
@@ -55,7 +55,7 @@ def test_more_rows_than_a_block_holds_come_one_resample_at_a_time(monkeypatch: p
 def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
     values = np.random.default_rng(0).exponential(size=200)
     estimates = bootstrap(lambda weights: values[None] @ weights / 200, 200, 5000, seed=1)
-    found = intervals(["mean"], [values.mean()], estimates, 0.9)["mean"]
+    found = intervals(["mean"], [values.mean()], estimates, 0.9, {})["mean"]
     expected = scipy.stats.bootstrap(
         [values], np.mean, n_resamples=5000, confidence_level=0.9, method="percentile", rng=1
     ).confidence_interval
@@ -65,7 +65,7 @@ def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
 
 def test_resamples_that_leave_a_figure_undefined_do_not_count() -> None:
     estimates = np.array([[0.0, 1.0, np.nan, np.nan], [np.nan] * 4, [np.nan] * 4])
-    assert intervals(["a", "b", "c"], [0.5, 0.25, np.nan], estimates, 0.5) == {
+    assert intervals(["a", "b", "c"], [0.5, 0.25, np.nan], estimates, 0.5, {}) == {
         "a": Interval(value=0.5, low=0.25, high=0.75),
         "b": Interval(value=0.25, low=0.25, high=0.25),
     }
@@ -73,6 +73,50 @@ def test_resamples_that_leave_a_figure_undefined_do_not_count() -> None:
 
 def test_an_interval_holds_its_figure() -> None:
     estimates = np.array([[0.3, 0.4], [0.3, 0.4]])
-    found = intervals(["below", "above"], [0.1, 0.9], estimates, 0.9)
+    found = intervals(["below", "above"], [0.1, 0.9], estimates, 0.9, {})
     assert (found["below"].low, found["above"].high) == (0.1, 0.9)
     assert (found["below"].high, found["above"].low) == pytest.approx((0.395, 0.305))
+
+
+def test_a_share_of_none_or_all_of_few_rows_is_not_certain() -> None:
+    found = intervals(["none", "all"], [0, 1], np.array([[0.0] * 9, [1.0] * 9]), 0.95, {"none": 20, "all": 7})
+    none, every = found["none"], found["all"]
+    assert (none.value, none.low, none.high) == pytest.approx((0, 0, 1 - 0.025 ** (1 / 20)))
+    assert (every.value, every.low, every.high) == pytest.approx((1, 0.025 ** (1 / 7), 1))
+
+
+def test_any_other_share_keeps_the_interval_of_its_resamples() -> None:
+    found = intervals(["some"], [0.5], np.array([[0.25, 0.75]]), 0.5, {"some": 4})
+    assert found == {"some": Interval(value=0.5, low=0.375, high=0.625)}
+
+
+def test_nothing_is_known_of_a_share_of_no_rows() -> None:
+    assert exact(0, 0, 0.95) == Interval(value=0, low=0, high=1)
+
+
+def wilson(count: int, rows: int) -> Interval:
+    bounds = scipy.stats.binomtest(count, rows).proportion_ci(0.95, method="wilson")
+    return Interval(value=count / rows, low=bounds.low, high=bounds.high)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_that_of_newcombes_table(
+    one: tuple[int, int], other: tuple[int, int], low: float, high: float
+) -> None:
+    found = difference(wilson(*one), wilson(*other))
+    assert found.value == one[0] / one[1] - other[0] / other[1]
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.0001)
+
+
+def test_the_interval_of_a_ratio_reaches_as_far_as_those_of_its_parts() -> None:
+    one, other = Interval(value=0.25, low=0.125, high=0.5), Interval(value=0.5, low=0.25, high=1)
+    assert ratio(one, other) == Interval(value=0.5, low=0.125, high=2)
