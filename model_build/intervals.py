@@ -23,6 +23,8 @@ Estimates = npt.NDArray[np.float64]
 
 BLOCK = 2**20
 """Weights that are held at once; they still fit a processor's cache."""
+DISTANCES = frozenset({"calibration_error"})
+"""Chance makes them larger in the figure and again in each resample, so their interval is the basic one."""
 
 
 def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: int, seed: int) -> Estimates:
@@ -39,14 +41,14 @@ def intervals(
 ) -> dict[str, Interval]:
     """Return the percentile interval of every figure that is defined, by name.
 
-    Resamples that leave it undefined do not count. The interval always holds the figure itself: that of a
-    calibration error, say, tends to be larger in resamples. `support` has the rows of those that are shares.
+    Resamples that leave it undefined do not count. The interval always holds the figure itself. `support` has
+    the rows of those that are shares.
     """
     figures = zip(names, map(float, values), estimates, strict=True)
     return {
         name: exact(value, support[name], confidence)
         if name in support and value in {0, 1}
-        else _interval(value, of_figure[~np.isnan(of_figure)], confidence)
+        else _interval(value, of_figure[~np.isnan(of_figure)], confidence, is_distance=name in DISTANCES)
         for name, value, of_figure in figures
         if not math.isnan(value)
     }
@@ -73,9 +75,11 @@ def ratio(one: Interval, other: Interval) -> Interval:
     return Interval(value=one.value / other.value, low=one.low / other.high, high=one.high / other.low)
 
 
-def _interval(value: float, estimates: Estimates, confidence: float) -> Interval:
+def _interval(value: float, estimates: Estimates, confidence: float, *, is_distance: bool) -> Interval:
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(estimates, tails).tolist() if estimates.size else (value, value)
+    if is_distance:
+        low, high = max(0, 2 * value - high), 2 * value - low
     return Interval(value=value, low=min(low, value), high=max(high, value))
 
 

@@ -85,6 +85,23 @@ def test_a_share_of_none_or_all_of_few_rows_is_not_certain() -> None:
     assert (every.value, every.low, every.high) == pytest.approx((1, 0.025 ** (1 / 7), 1))
 
 
+def test_the_calibration_error_is_not_raised_twice_by_the_rows_that_it_is_found_on() -> None:
+    resamples = np.array([[0.02, 0.06]] * 2)  # the middle half is from 0.03 to 0.05
+    found = intervals(["calibration_error", "brier"], [0.035, 0.035], resamples, 0.5, {})
+    assert (found["brier"].low, found["brier"].high) == pytest.approx((0.03, 0.05))
+    assert (found["calibration_error"].low, found["calibration_error"].high) == pytest.approx((0.02, 0.04))
+
+
+@pytest.mark.parametrize(
+    ("resamples", "low", "high"), [([0.05, 0.09], 0, 0.03), ([0.01, 0.02], 0.03, 0.0475)]
+)
+def test_the_interval_of_the_calibration_error_holds_it_and_is_not_below_0(
+    resamples: list[float], low: float, high: float
+) -> None:
+    found = intervals(["calibration_error"], [0.03], np.array([resamples]), 0.5, {})["calibration_error"]
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
 def test_any_other_share_keeps_the_interval_of_its_resamples() -> None:
     found = intervals(["some"], [0.5], np.array([[0.25, 0.75]]), 0.5, {"some": 4})
     assert found == {"some": Interval(value=0.5, low=0.375, high=0.625)}
