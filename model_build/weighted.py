@@ -131,15 +131,15 @@ class _Weighted:
         self.actual, self.predicted, self.hits = np.split(np.array(by_label), 3)
 
     def over_labels(self, figures: Estimates) -> Estimates:
-        """Return the positive label's figure, or the mean of all labels that the rows have or are given.
+        """Return the positive label's figure, or the mean of those that rows with weight have or are given.
 
         In the mean, a figure that is undefined counts as 0.
         """
         scored = self.scored
         if scored.target.positive is not None:
             return np.asarray(figures[scored.labels[0]])
-        occurs = (scored.is_label | scored.is_predicted).any(axis=0)
-        return np.asarray(np.nan_to_num(figures[occurs]).mean(axis=0))
+        occurs = self.actual + self.predicted > 0
+        return share(np.nan_to_num(figures).sum(axis=0), occurs.sum(axis=0))
 
 
 def _accuracy(of: _Weighted) -> Estimates:
