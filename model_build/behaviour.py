@@ -163,7 +163,7 @@ def _direction(check: Direction, sample: Sample) -> Verdict:
     raised = f"{name} raised through {len(values)} values"
     if (scores == scores[:, :1]).all():
         sentence = f"{raised} moves no score of {len(scores)} rows, so the check says nothing"
-        return _verdict(f"{name} {check.score}", True, sentence)
+        return _verdict(f"{name} {check.score}", True, sentence, judged=False)
     moves = "lowers" if check.score == "rises" else "raises"
     sentence = f"{raised} {moves} the score of {len(scores)} rows"
     return _bounded(f"{name} {check.score}", sentence, float(against.max()), check.tolerance, example)
@@ -190,8 +190,8 @@ def _golden(check: Golden, model: Model) -> Verdict:
     return _verdict(check.title, kept, sentence + missed)
 
 
-def _verdict(name: str, kept: bool, sentence: str) -> Verdict:
-    return Verdict(kind="behaviour", name=name, kept=kept, sentence=sentence)
+def _verdict(name: str, kept: bool, sentence: str, *, judged: bool = True) -> Verdict:
+    return Verdict(kind="behaviour", name=name, kept=kept, judged=judged, sentence=sentence)
 
 
 def _place(position: int | np.integer) -> str:

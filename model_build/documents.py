@@ -302,6 +302,8 @@ class Verdict(Document):
     kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
     name: str
     kept: bool
+    judged: bool = True
+    """False when there was nothing to judge, which keeps a gate but says nothing for the model."""
     sentence: str
     """What was found, what is allowed, and by how much it is missed."""
 
@@ -316,6 +318,14 @@ class ModelReport(Document):
     @property
     def broken(self) -> tuple[Verdict, ...]:
         return tuple(each for each in self.verdicts if not each.kept)
+
+    @property
+    def kept(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if each.kept and each.judged)
+
+    @property
+    def unjudged(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if not each.judged)
 
 
 def need(path: Path, command: str) -> Path:

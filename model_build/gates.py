@@ -65,7 +65,7 @@ def _slices(gate: SliceGate, slices: Slices) -> Verdict:
     }
     kept, sentence = _all_of(gate, gate.rows, found)
     name = f"{gate.metric} of slices"
-    return Verdict(kind="slice", name=name, kept=kept, sentence=f"{name}: {sentence}")
+    return Verdict(kind="slice", name=name, kept=kept, judged=bool(found), sentence=f"{name}: {sentence}")
 
 
 def _name(each: Slice) -> str:
@@ -90,7 +90,7 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
         found = {level: _magnitude(interval) for level, interval in found.items()}
         title += ", by magnitude"
     kept, sentence = _all_of(gate, gate.rows, found)
-    return Verdict(kind="fairness", name=name, kept=kept, sentence=f"{title}: {sentence}")
+    return Verdict(kind="fairness", name=name, kept=kept, judged=bool(found), sentence=f"{title}: {sentence}")
 
 
 def _magnitude(interval: Interval) -> Interval:

@@ -191,7 +191,8 @@ def check_model(job: Job, notes: list[str]) -> None:
             f"No model was baked; broken are {len(report.broken)} of {len(verdicts)} gates and checks "
             f"({job.path('model-checks.json')} has them all):\n{sentences}"
         )
-    notes += [parity.sentence, f"{len(verdicts)} gates and checks kept"]
+    unjudged = [each.sentence for each in report.unjudged]
+    notes += [parity.sentence, *unjudged, f"{len(report.kept)} gates and checks kept"]
 
 
 def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:

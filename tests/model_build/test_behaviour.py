@@ -355,7 +355,9 @@ def test_the_largest_move_against_the_direction_counts_between_any_two_values(
 
 def test_a_direction_of_a_feature_that_moves_nothing_says_so() -> None:
     check = Direction(feature="rate", score="rises")
-    assert told(verdicts(rising, directions=(check,))) == [
+    found = verdicts(rising, directions=(check, Direction(feature="years", score="rises")))
+    assert [each.judged for each in found] == [False, True]
+    assert told(found[:1]) == [
         (
             "rate rises",
             True,

@@ -467,6 +467,16 @@ def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -
     assert "- **Broken**, size, bytes: Too large." in markdown
 
 
+def test_a_gate_that_judged_nothing_is_not_said_to_be_kept(facts: Facts) -> None:
+    nothing = Verdict(kind="slice", name="f1 of slices", kept=True, judged=False, sentence="None is large.")
+    model = facts.model.model_copy(update={"verdicts": (*facts.model.verdicts, nothing)})
+    changed = replace(facts, model=model)
+    text = Page(card.html(changed)).text
+    assert "1 of 2 were kept, 1 judged nothing." in text
+    assert "slice f1 of slices – nothing judged None is large." in text  # noqa: RUF001
+    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in card.markdown(changed)
+
+
 def test_what_was_not_found_is_said_so(bare: Facts) -> None:
     text = Page(card.html(bare)).text
     for words in (

@@ -305,6 +305,21 @@ def test_the_rows_of_a_group_are_those_that_the_rate_is_a_share_of(metric: str, 
     assert re.findall(r"(\w+) against White", sentence) == judged
 
 
+def test_gates_that_have_nothing_to_judge_say_so() -> None:
+    gates = Gates(
+        slices=(
+            SliceGate(metric="accuracy", minimum=0.1, rows=1000),
+            SliceGate(metric="accuracy", minimum=0.1, rows=900),
+        ),
+        fairness=(
+            FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.1),
+            FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.1),
+        ),
+    )
+    verdicts = judge(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    assert [(each.kept, each.judged) for each in verdicts] == [(True, False), (True, True)] * 2
+
+
 # Size and latency
 
 

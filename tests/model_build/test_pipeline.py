@@ -201,6 +201,20 @@ def test_a_gate_that_is_kept_lets_the_model_be_baked(
     assert names_in(tmp_path / "model") == FILES
 
 
+def test_a_gate_that_judged_nothing_is_noted_and_not_counted_as_kept(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "silent.yaml"
+    path.write_text(TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, rows: 1000}]}\n")
+    silent = spec.load(str(path))
+    bake(silent, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+    *_, nothing, kept = capsys.readouterr().out.partition("✓ card")[0].splitlines()
+    assert nothing.strip() == (
+        "accuracy of slices: no figure is of at least 1,000 rows, so the gate judged nothing"
+    )
+    assert kept.strip() == "5 gates and checks kept"
+
+
 def test_a_gate_for_the_other_data_source_is_ignored(
     tiny_data: Path, tmp_path: Path, quiet: Progress
 ) -> None:
