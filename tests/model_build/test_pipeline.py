@@ -369,11 +369,17 @@ def adult() -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def real_model(adult: Path, quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("real") / "model"
+    bake(spec.load("census"), "real", out, adult, quiet)
+    return out
+
+
 def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_was_trained(
-    adult: Path, tmp_path: Path, quiet: Progress
+    adult: Path, real_model: Path
 ) -> None:
-    census = spec.load("census")
-    contract = bake(census, "real", tmp_path / "model", adult, quiet)
+    census, contract = spec.load("census"), load(real_model)
     assert contract.metrics["roc_auc"] >= 0.922
     provenance = contract.provenance.model_dump(include={"data_source", "data_uri", "data_sha256", "rows"})
     assert provenance == {
@@ -384,8 +390,26 @@ def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_wa
     }
 
     found = rows_of(census, "real", adult)
-    fitted = joblib.load(tmp_path / "model.joblib")
+    fitted = joblib.load(real_model.with_name("model.joblib"))
     expected = fitted.predict_proba(Encoder(census.features)(found.rows))
-    parity = export.parity(Model.load(tmp_path / "model"), found.rows, expected)
+    parity = export.parity(Model.load(real_model), found.rows, expected)
     assert (parity.rows, parity.labels_that_differ) == (32_537, 0)
     assert 0 <= parity.largest_difference <= export.LARGEST_DIFFERENCE
+
+
+def test_a_caveat_says_how_far_a_larger_capital_gain_lowers_the_score(adult: Path, real_model: Path) -> None:
+    census, model = spec.load("census"), Model.load(real_model)
+    [caveat] = [each for each in census.card.caveats if "capital gain" in each]
+    rows = rows_of(census, "real", adult).rows
+    amounts = np.unique([row["capital_gain"] for row in rows])
+    some = rows[::10]
+    scores = np.stack(
+        [
+            model.probabilities(model.encode([{**row, "capital_gain": amount} for row in some]))[:, 1]
+            for amount in amounts
+        ]
+    )
+    falls = (np.maximum.accumulate(scores) - scores).max(axis=0)
+    is_married = np.array([row["marital_status"] == "Married-civ-spouse" for row in some])
+    found = [falls.max(), np.median(falls[is_married]), np.median(falls[~is_married])]
+    assert [float(each) for each in re.findall(r"0\.\d+", caveat)] == pytest.approx(found, abs=0.02)
