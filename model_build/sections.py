@@ -169,6 +169,18 @@ class SlicePlan(Frozen):
     """Smaller slices are left out."""
     intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
+    @field_validator("intersections")
+    @classmethod
+    def _intersections_differ(cls, intersections: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        seen: set[frozenset[str]] = set()
+        for each in intersections:
+            if len(set(each)) < len(each):
+                raise ValueError(f"an intersection needs different features, not {', '.join(each)}")
+            if frozenset(each) in seen:
+                raise ValueError(f"the intersection of {', '.join(each)} is there twice")
+            seen.add(frozenset(each))
+        return intersections
+
 
 class EvaluationPlan(Frozen):
     resamples: int = Field(default=1000, ge=100, le=10_000)

@@ -12,7 +12,7 @@ from model_build.sections import FAIRNESS_METRICS, EvaluationPlan
 from model_build.spec import ModelSpec
 
 Integers = npt.NDArray[np.intp]
-GRADE = 2  # a category of A, B and C, which may be missing
+GRADE, SECURED = 2, 3  # a category of A, B and C, which may be missing
 
 
 def compare(
@@ -167,6 +167,16 @@ def test_missing_is_a_group_and_a_level_without_rows_is_none(tiny_spec: ModelSpe
     grades = np.array([0] * 20 + [3] * 20)
     found = compare(tiny_spec, grades, np.tile([0, 1], 20), np.tile([0, 1, 1, 1], 10))
     assert [(each.level, each.rows) for each in one(found)] == [("A", 20), ("missing", 20)]
+
+
+def test_the_groups_of_a_boolean_are_false_and_true(tiny_spec: ModelSpec) -> None:
+    matrix = np.zeros((8, 4), dtype=np.float32)
+    matrix[4:, SECURED] = 1
+    plan = EvaluationPlan(resamples=100, fairness={"secured": "true"})
+    spec = tiny_spec.model_copy(update={"evaluation": plan})
+    truth = np.tile([0, 1], 4)
+    found = fairness(spec, spec.target, matrix, truth, np.full((8, 2), 0.5))
+    assert [(each.level, each.rows) for each in one(found)] == [("false", 4), ("true", 4)]
 
 
 def test_the_reference_group_needs_rows(tiny_spec: ModelSpec) -> None:
