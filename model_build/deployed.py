@@ -26,7 +26,7 @@ from model_build.spec import ModelSpec
 from model_build.weighted import Scored, measure
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
-BATCH = 1000  # rows in one request
+BATCH = 100  # rows in one request; a service may take no more (MAX_ROWS)
 
 
 @dataclass(frozen=True)

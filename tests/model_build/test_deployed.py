@@ -344,9 +344,11 @@ def served(model: Path, **settings: Any) -> Iterator[str]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
@@ -363,9 +365,16 @@ def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums,
     with served(save(tmp_path / "model", (1.0,), features=(number("one"),))) as url:
         assert refusal(sums, url, good) == (
             f"The model at {url} can't be compared with, because it refuses the test rows: "
-            "1000 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
+            "100 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
             "A row has: one."
         )
+
+
+def test_a_service_that_takes_few_rows_at_once_is_compared(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", FIRST)
+    expected = compare(sums(), str(place), good, ROWS, TRUTH)
+    with served(place, max_rows=100) as url:
+        assert compare(sums(), url, good, ROWS, TRUTH) == expected
 
 
 def test_a_service_that_takes_only_smaller_bodies_is_an_error(
@@ -470,8 +479,8 @@ NOT_EACH = "it does not give every row one of its labels, and a probability of e
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/few", "of 1,000 rows it has predictions for 1, and probabilities for 1"),
-        ("/none", "of 1,000 rows it has predictions for 0, and probabilities for 0"),
+        ("/few", "of 100 rows it has predictions for 1, and probabilities for 1"),
+        ("/none", "of 100 rows it has predictions for 0, and probabilities for 0"),
         ("/other", NOT_EACH),
         ("/mixed", NOT_EACH),
         (
