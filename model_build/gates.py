@@ -29,9 +29,9 @@ def judge_cost(gates: Gates, size: int, microseconds: float) -> list[Verdict]:
         missed = f": {size - gates.bytes:,} too many" if size > gates.bytes else ""
         verdicts.append(Verdict(kind="size", name="bytes", kept=not missed, sentence=sentence + missed))
     if gates.microseconds is not None:
-        sentence = f"one row takes {microseconds:.0f} µs, the gate wants at most {gates.microseconds:g}"
+        sentence = f"one row takes {microseconds:,g} µs, the gate wants at most {gates.microseconds:,g}"
         over = microseconds - gates.microseconds
-        missed = f": {over:.3g} µs too long" if over > 0 else ""
+        missed = f": {over:,g} µs too long" if over > 0 else ""
         verdicts.append(
             Verdict(kind="latency", name="microseconds", kept=not missed, sentence=sentence + missed)
         )

@@ -167,7 +167,7 @@ def check_model(job: Job, notes: list[str]) -> None:
     model = Model(_contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
-    microseconds = export.microseconds(model)
+    microseconds = float(f"{export.microseconds(model):.3g}")  # more digits are noise
     parity = _parity(job, model, rows)
     verdicts = [
         parity,

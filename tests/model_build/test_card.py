@@ -489,12 +489,22 @@ def test_what_was_not_found_is_said_so(bare: Facts) -> None:
         "They are those of the spec; no search was made.",
         "Threshold: none With more than two labels the likeliest is taken.",
         "There is no slice of 50 rows or more.",
-        "The spec names no protected feature, so nothing is known of it.",
+        "With more than two labels none is the positive one, so groups are not compared.",
         "Nothing was measured.",
         "Gates and checks The spec has none.",
     ):
         assert words in text
     assert "## Search" not in card.markdown(bare)
+
+
+def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: Facts, bare: Facts) -> None:
+    missing = "The spec names no protected feature, so nothing is known of it."
+    excused = "With more than two labels none is the positive one, so groups are not compared."
+    for labels, said, unsaid in ((facts, missing, excused), (bare, excused, missing)):
+        unprotected = replace(labels, fairness=Fairness(protected=()))
+        for page in (card.html(unprotected), card.markdown(unprotected)):
+            assert said in page
+            assert unsaid not in page
 
 
 def test_markdown_tables_are_whole(facts: Facts, bare: Facts) -> None:

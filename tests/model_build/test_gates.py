@@ -327,13 +327,18 @@ def test_size_and_latency_are_held_to_their_gates() -> None:
     verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 1000, 49.6)
     assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
         ("size", True, "model.onnx has 1,000 bytes, the gate wants at most 1,000"),
-        ("latency", True, "one row takes 50 µs, the gate wants at most 50"),
+        ("latency", True, "one row takes 49.6 µs, the gate wants at most 50"),
     ]
     verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 12_345, 62.5)
     assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
         ("size", False, "model.onnx has 12,345 bytes, the gate wants at most 1,000: 11,345 too many"),
-        ("latency", False, "one row takes 62 µs, the gate wants at most 50: 12.5 µs too long"),
+        ("latency", False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
     ]
+
+
+def test_a_long_time_has_its_digits_in_groups() -> None:
+    [verdict] = judge_cost(Gates(microseconds=1000), 1000, 2340)
+    assert verdict.sentence == "one row takes 2,340 µs, the gate wants at most 1,000: 1,340 µs too long"
 
 
 def test_without_gates_there_is_nothing_to_judge() -> None:

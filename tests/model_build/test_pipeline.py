@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -199,6 +200,28 @@ def test_a_gate_that_is_kept_lets_the_model_be_baked(
 ) -> None:
     bake(gated(tmp_path, gate), "real", tmp_path / "model", tiny_data, quiet)
     assert names_in(tmp_path / "model") == FILES
+
+
+@pytest.mark.parametrize(
+    ("found", "kept", "sentence"),
+    [
+        (62.4567, False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
+        (50.04, True, "one row takes 50 µs, the gate wants at most 50"),
+    ],
+)
+def test_report_and_gate_have_the_same_three_digits_of_the_time(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: float, kept: bool, sentence: str
+) -> None:
+    monkeypatch.setattr(export, "microseconds", lambda _: found)
+    path = tmp_path / "fast.yaml"
+    path.write_text(TINY + "gates: {microseconds: 50}\n")
+    fast = spec.load(str(path))
+    with nullcontext() if kept else pytest.raises(GateError):
+        bake(fast, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+    report = ModelReport.read(tmp_path / "build/model-checks.json")
+    [verdict] = [each for each in report.verdicts if each.kind == "latency"]
+    assert (verdict.kept, verdict.sentence) == (kept, sentence)
+    assert f"one row takes {report.microseconds:g} µs" in sentence
 
 
 def test_a_gate_that_judged_nothing_is_noted_and_not_counted_as_kept(
