@@ -446,6 +446,46 @@ def test_the_rows_of_a_rate_are_those_that_it_is_a_share_of(html: str) -> None:
     assert "False negative rate A 10 0.500 0.400 to 0.600 – – B 10" in text  # noqa: RUF001
 
 
+FAIRNESS = """\
+By `grade`, against A; rows are those that a rate is a share of:
+
+| rate | group | 80 % rule | rows | value | difference | ratio |
+| --- | --- | --- | ---: | ---: | ---: | ---: |
+| Selection rate (demographic parity) | A | reference | 40 | 0.500 (0.500 to 0.500) | – | – |
+| Selection rate (demographic parity) | B | **broken** | 40 | 0.300 (0.300 to 0.300) | – | 0.50 (0.40 to 0.60) |
+| True positive rate (equal opportunity) | A |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| True positive rate (equal opportunity) | B |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| False positive rate | A |  | 30 | – | – | – |
+| False positive rate | B |  | 30 | – | – | – |
+| False negative rate | A |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| False negative rate | B |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+"""  # noqa: E501, RUF001 - a table has no line breaks
+CALIBRATION = """\
+What is predicted, and what came true of it, in bins with equally many rows:
+
+| predicted | observed | rows |
+| ---: | ---: | ---: |
+| 0.200 | 0.500 (0.400 to 0.600) | 50 |
+"""
+
+
+def test_markdown_has_the_rates_that_the_page_has(facts: Facts) -> None:
+    assert FAIRNESS in card.markdown(facts)
+
+
+def test_markdown_has_the_calibration_of_every_label(facts: Facts, bare: Facts) -> None:
+    assert CALIBRATION in card.markdown(facts)
+    calibration = dict.fromkeys(("a", "b"), CURVES.calibration["yes"])
+    more = replace(bare, curves=CURVES.model_copy(update={"calibration": calibration}))
+    for label in ("a", "b"):
+        table = CALIBRATION.replace("What is predicted,", f"What is predicted of `{label}`,")
+        assert table in card.markdown(more)
+
+
+def test_markdown_has_the_seed_of_the_split(facts: Facts) -> None:
+    assert "; 300 train and 100 test, split with seed 1\n" in card.markdown(facts)
+
+
 def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -> None:
     plain = Page(html).text
     provenance = bare.contract.provenance.model_copy(update={"data_source": "synthetic"})
