@@ -4,6 +4,7 @@ from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -634,6 +635,72 @@ def test_every_label_has_a_curve_and_the_legend_names_it(facts: Facts) -> None:
         "b",
         "a label so long that it wou…",
     ]
+
+
+def depending(numbers: tuple[float, ...], scores: tuple[float, ...]) -> charts.Chart:
+    """Draw the dependence on the years."""
+    values = tuple(f"{number:,g}" for number in numbers)
+    found = Dependence(feature="years", values=values, numbers=numbers, scores=scores)
+    [chart] = charts.explanation(THREE, Explanation(importance=(), dependence=(found,)))
+    return chart
+
+
+def texts(drawing: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+
+
+def places(drawing: str) -> list[tuple[float, float]]:
+    """Return where the dots are, in pixels from the top left corner."""
+    return [(float(x), float(y)) for x, y in re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', drawing)]
+
+
+def frame(drawing: str) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of the first axes, in pixels."""
+    found = re.search(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawing)
+    assert found is not None
+    left, top, width, height = map(float, found.groups())
+    return left, top, width, height
+
+
+def test_values_that_are_far_apart_here_and_there_stand_at_equal_distances() -> None:
+    numbers = (0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 99_999.0)
+    drawing = depending(numbers, (0.1,) * 8).drawing
+    *named, label = [text for text in texts(drawing) if text in {"0", "300", "99,999"} or "years" in text]
+    assert (named, label) == (["0", "300", "99,999"], "years, its values at equal distances")
+    x = [x for x, _ in places(drawing)][-8:]
+    assert [right - left for left, right in pairwise(x)] == pytest.approx([x[1] - x[0]] * 7, abs=0.01)
+
+
+def test_values_that_are_evenly_spread_stand_where_they_are() -> None:
+    drawing = depending((0.0, 1.0, 3.0, 4.0), (0.1,) * 4).drawing
+    assert "years" in texts(drawing)
+    first, second, third, _ = [x for x, _ in places(drawing)][-4:]
+    assert third - second == pytest.approx(2 * (second - first), abs=0.01)
+
+
+def test_a_dependence_leaves_room_above_its_highest_point() -> None:
+    drawing = depending((0.0, 1.0), (0.9, 1.0)).drawing
+    _, top, _, height = frame(drawing)
+    assert min(y for _, y in places(drawing)) - top > 0.05 * height
+
+
+def test_a_dependence_says_of_how_many_rows_it_is_the_mean() -> None:
+    chart = depending((0.0, 1.0), (0.1, 0.2))
+    assert chart.caption == (
+        "The mean over a sample of the test rows, 1,000 at most, were each to have the value."
+    )
+
+
+def test_the_dot_of_a_rate_of_0_stands_clear_of_its_name(facts: Facts) -> None:
+    unsure = Interval(value=0, low=0, high=0.2)
+    nothing = (
+        facts.fairness.protected[0]
+        .groups[0]
+        .model_copy(update={"selection_rate": unsure, "false_positive_rate": unsure})
+    )
+    for chart in charts.fairness(Protected(feature="grade", reference="A", groups=(nothing,))):
+        left, _, width, _ = frame(chart.drawing)
+        assert min(x for x, _ in places(chart.drawing)) - left > 0.02 * width
 
 
 def test_every_figure_has_a_name_of_its_own(html: str) -> None:
