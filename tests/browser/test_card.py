@@ -7,7 +7,25 @@ from playwright.sync_api import Locator, Page
 
 from model_build import spec
 from model_build.documents import Slices
+from tests.browser import paper
 from tests.browser.conftest import Visit
+
+PAPER = {"width": 680, "height": 1009}  # A4 within margins of 1.5 cm, in CSS pixels
+HEADS = "FeatureLevelRowsPositiveAccuracyPrecisionRecallF1ROCAUC"
+# Words of the names of the slices that are on two lines; a name may break after a hyphen or an underscore.
+TORN = """(cells) => cells.flatMap((cell) => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  const torn = [];
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[^\\s_-]+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) torn.push(word[0]);
+    }
+  }
+  return torn;
+})"""
 
 
 @pytest.fixture
@@ -111,6 +129,23 @@ def test_paper_has_all_slices_whatever_the_filter(card: Page, slices: Slices) ->
     card.emulate_media(media="print")
     assert len(column(card, "Level")) == len(slices.slices)
     assert not card.get_by_label("Feature", exact=True).is_visible()
+
+
+def test_paper_has_the_heads_of_the_slices_on_every_page(card: Page) -> None:
+    printed = paper.pages(card.pdf(format="A4"))
+    first, after = (
+        next(number for number, text in enumerate(printed) if words in text)
+        for words in ("Thetestrowsbyeverycategory", "Bysex,againstMale")
+    )
+    assert after - first > 1
+    assert [HEADS in text for text in printed[first + 1 : after]] == [True] * (after - first - 1)
+
+
+def test_names_of_slices_do_not_break_within_a_word_on_paper(visit: Visit) -> None:
+    card = visit("card", viewport=PAPER).page
+    card.emulate_media(media="print")
+    names = card.locator("#slices-table tbody tr > :nth-child(-n+2)")
+    assert names.evaluate_all(TORN) == []
 
 
 def test_slices_are_there_without_scripts(visit: Visit, slices: Slices) -> None:
