@@ -438,8 +438,8 @@ def test_slices_stand_with_the_least_accurate_first_and_their_numbers_as_keys(ht
 
 def test_groups_far_from_the_reference_are_flagged(html: str) -> None:
     text = Page(html).text
-    assert "Selection rate demographic parity A 40 0.500 0.500 to 0.500 – – reference" in text  # noqa: RUF001
-    assert "B 40 0.300 0.300 to 0.300 – 0.50 0.40 to 0.60 ✗ broken" in text  # noqa: RUF001
+    assert "Selection rate demographic parity A reference 40 0.500 0.500 to 0.500 – – B" in text  # noqa: RUF001
+    assert "B ✗ broken 40 0.300 0.300 to 0.300 – 0.50 0.40 to 0.60" in text  # noqa: RUF001
 
 
 def test_the_rows_of_a_rate_are_those_that_it_is_a_share_of(html: str) -> None:
