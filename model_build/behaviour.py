@@ -14,6 +14,7 @@ from model_build.sections import Direction, Golden, Invariance, ModelChecks
 
 SAMPLE = 500  # rows
 STEPS = 21  # quantiles of a number, its lowest and highest value among them
+LONGEST_LIST = 5
 NOISE = 1e-6  # by which the order of a float32 sum may move a probability
 LARGEST_SLIP = 1e-5  # of the sum of a row's probabilities from 1
 
@@ -160,10 +161,10 @@ def _direction(check: Direction, sample: Sample) -> Verdict:
     row, higher = np.unravel_index(against.argmax(), against.shape)
     lower = towards[row, : higher + 1].argmax()
     example = f"{sample.place(row)}, from {_shown(values[lower])} to {_shown(values[higher])}"
-    raised = f"{name} raised through {len(values)} values"
+    raised = f"{name} raised through {_listed(values)}"
     if (scores == scores[:, :1]).all():
         sentence = f"{raised} moves no score of {len(scores)} rows, so the check says nothing"
-        return _verdict(f"{name} {check.score}", True, sentence)
+        return _verdict(f"{name} {check.score}", True, sentence, judged=False)
     moves = "lowers" if check.score == "rises" else "raises"
     sentence = f"{raised} {moves} the score of {len(scores)} rows"
     return _bounded(f"{name} {check.score}", sentence, float(against.max()), check.tolerance, example)
@@ -190,13 +191,19 @@ def _golden(check: Golden, model: Model) -> Verdict:
     return _verdict(check.title, kept, sentence + missed)
 
 
-def _verdict(name: str, kept: bool, sentence: str) -> Verdict:
-    return Verdict(kind="behaviour", name=name, kept=kept, sentence=sentence)
+def _verdict(name: str, kept: bool, sentence: str, *, judged: bool = True) -> Verdict:
+    return Verdict(kind="behaviour", name=name, kept=kept, judged=judged, sentence=sentence)
 
 
 def _place(position: int | np.integer) -> str:
     return f"test row {position + 1:,}"
 
 
+def _listed(values: Sequence[Value]) -> str:
+    if len(values) > LONGEST_LIST:
+        return f"{len(values)} values from {_shown(values[0])} to {_shown(values[-1])}"
+    return ", ".join(map(_shown, values))
+
+
 def _shown(value: Value) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+    return f"{value:,.15g}" if isinstance(value, float) else str(value)

@@ -25,7 +25,7 @@ from model_build.documents import (
 )
 from model_build.pages import TEMPLATES, number, render
 from model_build.repository import DIRTY
-from model_build.sections import LOWER_IS_BETTER, SLICE_METRICS
+from model_build.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 from model_build.spec import SPECS, ModelSpec
 
 TITLES = {
@@ -41,13 +41,8 @@ TITLES = {
     "calibration_error": "Calibration error",
 }
 HEADLINE = ("roc_auc", "average_precision", "accuracy", "f1", "log_loss", "calibration_error")
-RATES = (
-    ("selection_rate", "Selection rate", "demographic_parity"),
-    ("true_positive_rate", "True positive rate", "equal_opportunity"),
-    ("false_positive_rate", "False positive rate", "false_positive_rate"),
-    ("false_negative_rate", "False negative rate", "false_negative_rate"),
-)
-"""Of a group, and what its distance from the reference group's is called."""
+RATES = tuple((rate, rate.replace("_", " ").capitalize(), name) for name, rate in DISPARITIES.items())
+"""Of a group, with its title, and what its distance from the reference group's is called."""
 WEAKEST = 15
 """So many slices stand in the Markdown; the page has all."""
 

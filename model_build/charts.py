@@ -24,12 +24,14 @@ from model_build.documents import (
     Protected,
 )
 from model_build.figures import ACCENT, INK, LINE, MUTED, SECOND, THIRD, figure, svg
+from model_build.importance import ROWS
 
 WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)
 """From 0 to 1, with room for a dot."""
 LINE_HEIGHT = 0.27  # of one level on an axis of levels
 LONGEST_NAME = 28
+TICKS = 6
 UPRIGHT = NAMES_IN_A_LINE = 3
 """So many names of labels stand beside each other; of more, they lean."""
 SHADE = 0.35  # of the fullest cell: its text must stay readable, in the light and in the dark
@@ -202,25 +204,46 @@ def _importance(explanation: Explanation) -> Chart:
 
 
 def _dependence(found: Dependence, label: str) -> Chart:
-    if found.numbers is None:
-        made, [axes] = figure(WIDTH, max(HEIGHT, len(found.values) * LINE_HEIGHT + 0.9))
-        order = sorted(range(len(found.values)), key=lambda position: found.scores[position])
-        scores = [found.scores[position] for position in order]
-        axes.hlines(range(len(order)), 0, scores, ACCENT, linewidth=1.6)
-        axes.plot(scores, range(len(order)), "o", color=ACCENT, markersize=5)
-        axes.set_yticks(range(len(order)), [_short(found.values[position]) for position in order])
-        axes.set(xlabel=f"Mean probability of {_short(label)}")
-        axes.set_xlim(left=0)
-        axes.grid(visible=False, axis="y")
+    mean = f"Mean probability of {_short(label)}"
+    made = _by_level(found, mean) if found.numbers is None else _by_number(found, found.numbers, mean)
+    caption = f"The mean over a sample of the test rows, {ROWS:,} at most, were each to have the value."
+    title = f"Dependence on {found.feature}"
+    return Chart(title, caption, svg(made, title))
+
+
+def _by_level(found: Dependence, mean: str) -> Figure:
+    made, [axes] = figure(WIDTH, max(HEIGHT, len(found.values) * LINE_HEIGHT + 0.9))
+    order = sorted(range(len(found.values)), key=lambda position: found.scores[position])
+    scores = [found.scores[position] for position in order]
+    axes.hlines(range(len(order)), 0, scores, ACCENT, linewidth=1.6)
+    axes.plot(scores, range(len(order)), "o", color=ACCENT, markersize=5)
+    axes.set_yticks(range(len(order)), [_short(found.values[position]) for position in order])
+    axes.set(xlabel=mean)
+    axes.grid(visible=False, axis="y")
+    _begin_at_zero(axes)
+    return made
+
+
+def _by_number(found: Dependence, numbers: Sequence[float], mean: str) -> Figure:
+    made, [axes] = figure(WIDTH, HEIGHT)
+    if _are_uneven(numbers):
+        axes.plot(found.scores, ".-", color=ACCENT, linewidth=1.8)
+        ticks = np.linspace(0, len(numbers) - 1, min(len(numbers), TICKS)).round().astype(int).tolist()
+        axes.set_xticks(ticks, [found.values[position] for position in ticks])
+        axes.set(xlabel=f"{found.feature}, its values at equal distances")
     else:
-        made, [axes] = figure(WIDTH, HEIGHT)
-        axes.plot(found.numbers, found.scores, ".-", color=ACCENT, linewidth=1.8)
-        axes.set(xlabel=found.feature, ylabel=f"Mean probability of {_short(label)}")
-        axes.set_ylim(bottom=0)
-        if max(map(abs, found.numbers)) >= 1000:  # noqa: PLR2004 - from where on digits group
+        axes.plot(numbers, found.scores, ".-", color=ACCENT, linewidth=1.8)
+        axes.set(xlabel=found.feature)
+        if max(map(abs, numbers)) >= 1000:  # noqa: PLR2004 - from where on digits group
             axes.xaxis.set_major_formatter("{x:,.0f}")
-    caption = "The mean over the test rows, were each to have the value."
-    return Chart(f"Dependence on {found.feature}", caption, svg(made, f"Dependence on {found.feature}"))
+    axes.set(ylabel=mean, ylim=(0, 1.1 * max(found.scores) or 1))
+    return made
+
+
+def _are_uneven(numbers: Sequence[float]) -> bool:
+    """Whether a few wide gaps would press most of the numbers together."""
+    gaps = np.diff(numbers)
+    return bool(gaps.size and np.median(gaps) < gaps.mean() / 2)
 
 
 def fairness(protected: Protected) -> list[Chart]:
@@ -232,7 +255,7 @@ def fairness(protected: Protected) -> list[Chart]:
     axes.axvspan(*(rate * share for share in FOUR_FIFTHS), color=LINE, alpha=0.6)
     _across(axes, _names(groups), [each.selection_rate for each in groups], ACCENT)
     axes.set(xlabel="Share with the positive label predicted")
-    axes.set_xlim(left=0)
+    _begin_at_zero(axes)
     caption = f"Shaded: 80 % to 125 % of the rate of {protected.reference}, the reference group."
     return [Chart(title, caption, svg(selected, title)), _errors(protected, groups)]
 
@@ -247,9 +270,15 @@ def _errors(protected: Protected, groups: Sequence[Group]) -> Chart:
     right.tick_params(labelleft=False)
     for axes in (left, right):
         axes.locator_params(axis="x", nbins=4)
-        axes.set_xlim(left=0)
+        _begin_at_zero(axes)
     caption = "How often a negative is taken for a positive, and a positive for a negative."
     return Chart(title, caption, svg(made, title))
+
+
+def _begin_at_zero(axes: Axes) -> None:
+    """Leave as much room left of 0 as a dot there needs to stand clear of its name."""
+    _, right = axes.get_xlim()
+    axes.set_xlim(-0.04 * right, right)
 
 
 def _names(groups: Sequence[Group]) -> list[str]:

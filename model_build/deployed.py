@@ -26,7 +26,7 @@ from model_build.spec import ModelSpec
 from model_build.weighted import Scored, measure
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
-BATCH = 1000  # rows in one request
+BATCH = 100  # rows in one request; a service may take no more (MAX_ROWS)
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ def _paired(
         return np.concatenate([measure(each, weights, [metric]) for each in pair])
 
     values = both(np.ones((len(truth), 1)))
-    estimates = bootstrap(both, truth, plan.resamples, seed)
+    estimates = bootstrap(both, len(truth), plan.resamples, seed)
     better, worse = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
     lead, leads = values[better] - values[worse], estimates[better] - estimates[worse]
-    return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence)[metric]
+    return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence, {})[metric]
 
 
 def _flattery(new: Provenance, old: Provenance | None) -> str:

@@ -233,6 +233,8 @@ class Slice(Document):
     rows: int
     positives: int | None
     """Rows whose true label is the positive one; None for more than two labels."""
+    support: dict[str, int]
+    """How many of the rows each of SHARES is a share of."""
     metrics: dict[str, Interval]
     """Those of SLICE_METRICS that the rows allow: no ROC AUC where all have one label."""
 
@@ -249,6 +251,8 @@ class Slices(Document):
 class Group(Document):
     level: str
     rows: int
+    support: dict[str, int]
+    """How many of the rows each rate is a share of."""
     selection_rate: Interval
     true_positive_rate: Interval | None
     false_positive_rate: Interval | None
@@ -256,7 +260,7 @@ class Group(Document):
     disparities: dict[str, Interval]
     """FAIRNESS_METRICS: this group's rate minus the reference group's, or divided by it.
 
-    Empty for the reference group itself. A ratio of two rates of 0 is 1; one to a rate of 0 is left out.
+    Empty for the reference group itself. A ratio to a rate of 0 is left out.
     """
     four_fifths: bool
     """Whether the selection rate is at least 80 % of the reference group's, and not above 125 %."""
@@ -305,6 +309,8 @@ class Verdict(Document):
     kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
     name: str
     kept: bool
+    judged: bool = True
+    """False when there was nothing to judge, which keeps a gate but says nothing for the model."""
     sentence: str
     """What was found, what is allowed, and by how much it is missed."""
 
@@ -319,6 +325,14 @@ class ModelReport(Document):
     @property
     def broken(self) -> tuple[Verdict, ...]:
         return tuple(each for each in self.verdicts if not each.kept)
+
+    @property
+    def kept(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if each.kept and each.judged)
+
+    @property
+    def unjudged(self) -> tuple[Verdict, ...]:
+        return tuple(each for each in self.verdicts if not each.judged)
 
 
 def need(path: Path, command: str) -> Path:

@@ -23,12 +23,12 @@ def evaluate(
     """
     values = figures(target, truth, probabilities)
     scored = Scored(target, truth, probabilities)
-    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), truth, plan.resamples, seed)
+    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), len(truth), plan.resamples, seed)
     return Evaluation(
         rows=len(truth),
         labels=target.labels,
         metrics=values,
-        intervals=intervals(METRICS, list(values.values()), estimates, plan.confidence),
+        intervals=intervals(METRICS, values.values(), estimates, plan.confidence, scored.support),
         confidence=plan.confidence,
         resamples=plan.resamples,
         confusion_matrix=metrics.confusion_matrix(

@@ -22,9 +22,9 @@ from app.contract import Positions, Probabilities, Target
 from app.features import Matrix
 from model_build.documents import Fairness, Group, Interval, Protected
 from model_build.errors import DataError
-from model_build.intervals import Estimates, Weights, bootstrap, intervals
+from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
 from model_build.levels import Levels, levels
-from model_build.sections import FAIRNESS_METRICS, EvaluationPlan
+from model_build.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationPlan
 from model_build.spec import ModelSpec
 from model_build.weighted import share, sparse
 
@@ -58,6 +58,14 @@ class _Outcomes:
     def counted(self) -> Mask:
         """The rows that it is the share of."""
         return np.stack([self.chosen, self.chosen, self.chosen, ~self.chosen], axis=1) & self.among
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The figures of one group, and how many of its rows each rate is a share of."""
+
+    intervals: dict[str, Interval]
+    support: dict[str, int]
 
 
 def fairness(
@@ -100,35 +108,61 @@ def _protected(name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationP
         return _with_disparities(rates.reshape(len(names), len(RATES), -1), base)
 
     values = _with_disparities(_rates(outcomes, groups.of_row, in_group), base)
-    estimates = bootstrap(statistic, outcomes.is_positive.astype(np.intp), plan.resamples, seed)
-    figures = zip(names, in_group.sum(axis=0).tolist(), values, estimates, strict=True)
+    estimates = bootstrap(statistic, len(in_group), plan.resamples, seed)
+    found = [
+        _Found(intervals(FIGURES, of_group, resampled, plan.confidence, support), support)
+        for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
+    ]
+    sizes = in_group.sum(axis=0).tolist()
     return Protected(
         feature=name,
         reference=reference,
         groups=tuple(
-            _group(level, rows, intervals(FIGURES, of_level, resampled, plan.confidence), level == reference)
-            for level, rows, of_level, resampled in figures
+            _group(level, rows, each, found[base], plan.confidence)
+            for level, rows, each in zip(names, sizes, found, strict=True)
         ),
     )
 
 
-def _group(level: str, rows: int, found: dict[str, Interval], is_reference: bool) -> Group:
-    ratio = found.get("demographic_parity_ratio")
-    disparities = {} if is_reference else {name: found[name] for name in FAIRNESS_METRICS if name in found}
+def _group(level: str, rows: int, found: _Found, reference: _Found, confidence: float) -> Group:
+    rates = found.intervals
     return Group(
         level=level,
         rows=rows,
-        selection_rate=found["selection_rate"],
-        true_positive_rate=found.get("true_positive_rate"),
-        false_positive_rate=found.get("false_positive_rate"),
-        false_negative_rate=found.get("false_negative_rate"),
-        disparities=disparities,
-        four_fifths=ratio is not None and _keeps_four_fifths(ratio.value),
+        support=found.support,
+        selection_rate=rates["selection_rate"],
+        true_positive_rate=rates.get("true_positive_rate"),
+        false_positive_rate=rates.get("false_positive_rate"),
+        false_negative_rate=rates.get("false_negative_rate"),
+        disparities={} if found is reference else _disparities(found, reference, confidence),
+        four_fifths=_keeps_four_fifths(rates["selection_rate"], reference.intervals["selection_rate"]),
     )
 
 
-def _keeps_four_fifths(ratio: float) -> bool:
-    return FOUR_FIFTHS <= round(ratio, 9) <= 1 / FOUR_FIFTHS  # 0.32 / 0.4 comes out below 0.8
+def _disparities(found: _Found, reference: _Found, confidence: float) -> dict[str, Interval]:
+    """Return FAIRNESS_METRICS; where one rate is 0 or 1, and so does not vary, from both exact intervals."""
+    apart = {name: found.intervals[name] for name in FAIRNESS_METRICS if name in found.intervals}
+    known = {name: rate for name, rate in DISPARITIES.items() if f"{name}_difference" in apart}
+    for name, rate in known.items():
+        pair = [(each.intervals[rate].value, each.support[rate]) for each in (found, reference)]
+        if any(value in {0, 1} for value, _ in pair):
+            ours, theirs = (exact(*each, confidence) for each in pair)
+            apart[f"{name}_difference"] = difference(ours, theirs)
+            if theirs.value:
+                apart[f"{name}_ratio"] = ratio(ours, theirs)
+    return apart
+
+
+def _keeps_four_fifths(rate: Interval, reference: Interval) -> bool:
+    bounds = FOUR_FIFTHS * reference.value, rate.value, reference.value / FOUR_FIFTHS
+    low, value, high = (round(each, 9) for each in bounds)  # 0.8 * 0.4 comes out above 0.32
+    return low <= value <= high
+
+
+def _support(outcomes: _Outcomes, in_group: Mask) -> list[dict[str, int]]:
+    """Return how many rows of each group its rates are shares of."""
+    counts = in_group.T.astype(int) @ outcomes.among
+    return [dict(zip(RATES, of_group, strict=True)) for of_group in counts.tolist()]
 
 
 def _lines(rows: Mask, in_group: Mask) -> csr_array:
@@ -148,6 +182,5 @@ def _rates(outcomes: _Outcomes, of_row: Positions, in_group: Mask) -> Estimates:
 def _with_disparities(rates: Estimates, base: int) -> Estimates:
     """Add FAIRNESS_METRICS to the rates [groups, rates, ...], against the group at `base`."""
     reference = np.broadcast_to(rates[base], rates.shape)
-    ratio = np.where((rates == 0) & (reference == 0), 1, share(rates, reference))
-    disparities = np.stack([rates - reference, ratio], axis=2)
+    disparities = np.stack([rates - reference, share(rates, reference)], axis=2)
     return np.concatenate([rates, disparities.reshape(len(rates), -1, *rates.shape[2:])], axis=1)

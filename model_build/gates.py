@@ -5,7 +5,7 @@ from math import inf
 
 from app.contract import DataSource
 from model_build.documents import Evaluation, Fairness, Interval, Slice, Slices, Verdict
-from model_build.sections import Bounds, FairnessGate, Gates, MetricGate, SliceGate
+from model_build.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 
 LONGEST_LIST = 10
 
@@ -29,9 +29,9 @@ def judge_cost(gates: Gates, size: int, microseconds: float) -> list[Verdict]:
         missed = f": {size - gates.bytes:,} too many" if size > gates.bytes else ""
         verdicts.append(Verdict(kind="size", name="bytes", kept=not missed, sentence=sentence + missed))
     if gates.microseconds is not None:
-        sentence = f"one row takes {microseconds:.0f} µs, the gate wants at most {gates.microseconds:g}"
+        sentence = f"one row takes {microseconds:,g} µs, the gate wants at most {gates.microseconds:,g}"
         over = microseconds - gates.microseconds
-        missed = f": {over:.3g} µs too long" if over > 0 else ""
+        missed = f": {over:,g} µs too long" if over > 0 else ""
         verdicts.append(
             Verdict(kind="latency", name="microseconds", kept=not missed, sentence=sentence + missed)
         )
@@ -59,13 +59,13 @@ def _slices(gate: SliceGate, slices: Slices) -> Verdict:
     found = {
         _name(each): each.metrics[gate.metric]
         for each in slices.slices
-        if each.rows >= gate.rows
+        if each.support.get(gate.metric, each.rows) >= gate.rows
         and gate.metric in each.metrics
         and (gate.features is None or set(each.features) <= set(gate.features))
     }
     kept, sentence = _all_of(gate, gate.rows, found)
     name = f"{gate.metric} of slices"
-    return Verdict(kind="slice", name=name, kept=kept, sentence=f"{name}: {sentence}")
+    return Verdict(kind="slice", name=name, kept=kept, judged=bool(found), sentence=f"{name}: {sentence}")
 
 
 def _name(each: Slice) -> str:
@@ -75,11 +75,14 @@ def _name(each: Slice) -> str:
 
 
 def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
+    rate = DISPARITIES[gate.metric.rpartition("_")[0]]
     found = {
         f"{group.level} against {protected.reference}": group.disparities[gate.metric]
         for protected in fairness.protected
         for group in protected.groups
-        if protected.feature == gate.feature and group.rows >= gate.rows and gate.metric in group.disparities
+        if protected.feature == gate.feature
+        and gate.metric in group.disparities
+        and group.support[rate] >= gate.rows
     }
     name = f"{gate.metric} of {gate.feature}"
     title = name
@@ -87,7 +90,7 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
         found = {level: _magnitude(interval) for level, interval in found.items()}
         title += ", by magnitude"
     kept, sentence = _all_of(gate, gate.rows, found)
-    return Verdict(kind="fairness", name=name, kept=kept, sentence=f"{title}: {sentence}")
+    return Verdict(kind="fairness", name=name, kept=kept, judged=bool(found), sentence=f"{title}: {sentence}")
 
 
 def _magnitude(interval: Interval) -> Interval:
@@ -100,12 +103,12 @@ def _magnitude(interval: Interval) -> Interval:
 def _all_of(gate: Bounds, rows: int, found: Mapping[str, Interval]) -> tuple[bool, str]:
     """Judge one figure of many slices or groups; those that break the gate are named, the worst first."""
     if not found:
-        return True, f"none with at least {rows:,} rows has this figure, so the gate judged nothing"
+        return True, f"no figure is of at least {rows:,} rows, so the gate judged nothing"
     ranked = sorted(found, key=lambda name: _margin(gate, found[name]))
     broken = [name for name in ranked if _margin(gate, found[name])[0] < 0]
     sentence = (
         f"the gate wants each {_wanted(gate)}; "
-        f"{len(broken)} of {len(found)} with at least {rows:,} rows break it"
+        f"{len(broken)} of {len(found)} figures of at least {rows:,} rows break it"
     )
     if not broken:
         return True, f"{sentence}, the closest is {ranked[0]} with {shown(found[ranked[0]])}"

@@ -188,7 +188,7 @@ def check_model(job: Job, notes: list[str]) -> None:
     model = Model(_contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
-    microseconds = export.microseconds(model)
+    microseconds = float(f"{export.microseconds(model):.3g}")  # more digits are noise
     parity = _parity(job, model, rows)
     verdicts = [
         parity,
@@ -212,7 +212,8 @@ def check_model(job: Job, notes: list[str]) -> None:
             f"No model was baked; broken are {len(report.broken)} of {len(verdicts)} gates and checks "
             f"({job.path('model-checks.json')} has them all):\n{sentences}"
         )
-    notes += [parity.sentence, f"{len(verdicts)} gates and checks kept"]
+    unjudged = [each.sentence for each in report.unjudged]
+    notes += [parity.sentence, *unjudged, f"{len(report.kept)} gates and checks kept"]
 
 
 def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:

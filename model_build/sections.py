@@ -29,16 +29,14 @@ METRICS = (
 )
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error"})
 SLICE_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier")
-FAIRNESS_METRICS = (
-    "demographic_parity_difference",
-    "demographic_parity_ratio",
-    "equal_opportunity_difference",
-    "equal_opportunity_ratio",
-    "false_positive_rate_difference",
-    "false_positive_rate_ratio",
-    "false_negative_rate_difference",
-    "false_negative_rate_ratio",
-)
+DISPARITIES = {
+    "demographic_parity": "selection_rate",
+    "equal_opportunity": "true_positive_rate",
+    "false_positive_rate": "false_positive_rate",
+    "false_negative_rate": "false_negative_rate",
+}
+"""What may set a group apart, and whose difference and ratio it is."""
+FAIRNESS_METRICS = tuple(f"{name}_{kind}" for name in DISPARITIES for kind in ("difference", "ratio"))
 
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
@@ -171,6 +169,18 @@ class SlicePlan(Frozen):
     """Smaller slices are left out."""
     intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
+    @field_validator("intersections")
+    @classmethod
+    def _intersections_differ(cls, intersections: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        seen: set[frozenset[str]] = set()
+        for each in intersections:
+            if len(set(each)) < len(each):
+                raise ValueError(f"an intersection needs different features, not {', '.join(each)}")
+            if frozenset(each) in seen:
+                raise ValueError(f"the intersection of {', '.join(each)} is there twice")
+            seen.add(frozenset(each))
+        return intersections
+
 
 class EvaluationPlan(Frozen):
     resamples: int = Field(default=1000, ge=100, le=10_000)
@@ -218,6 +228,7 @@ class SliceGate(Bounds):
 
     metric: str
     rows: int = Field(default=200, ge=1)
+    """Least number of those that the figure is a share of: of a precision the rows predicted positive."""
     features: tuple[str, ...] | None = None
     """Slices by these only, their intersections included; all slices, if none are named."""
 
@@ -233,6 +244,7 @@ class FairnessGate(Bounds):
     metric: str
     feature: str
     rows: int = Field(default=200, ge=1)
+    """Least number of those that the rate is a share of: of a false negative rate the positives."""
 
     @field_validator("metric")
     @classmethod

@@ -39,7 +39,7 @@ def slices(
     def statistic(weights: Weights) -> Estimates:
         return np.array([measure(part.scored, weights[part.rows], SLICE_METRICS) for part in large])
 
-    estimates = bootstrap(statistic, truth, plan.resamples, spec.split.seed)
+    estimates = bootstrap(statistic, len(truth), plan.resamples, spec.split.seed)
     return Slices(
         minimum_rows=plan.slices.minimum_rows,
         too_small=len(parts) - len(large),
@@ -73,5 +73,6 @@ def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
         levels=part.levels,
         rows=rows,
         positives=int(scored.is_label[:, scored.labels].sum()) if binary else None,
-        metrics=intervals(SLICE_METRICS, values, estimates, confidence),
+        support=scored.support,
+        metrics=intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
     )

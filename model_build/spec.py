@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from app.contract import Target, Version, sha256
-from app.features import CategoryFeature, Feature, Frozen, RangedFeature, check_names
+from app.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
 from model_build.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
@@ -26,6 +26,8 @@ LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 SHA256 = "sha256 of the spec"  # no key of a file is called so
 
 TAGS = frozenset({"range", "choices"})  # stand in an error's loc, but are no keys
+
+KINDS = {RangedFeature: "number", CategoryFeature: "category", BooleanFeature: "boolean"}
 
 # What pydantic says of a key, in the words of YAML.
 MESSAGES = {
@@ -166,10 +168,11 @@ class ModelSpec(Frozen):
         self._check_features("evaluation.slices.features", plan.slices.features or ())
         for together in plan.slices.intersections:
             self._check_features("evaluation.slices.intersections", together)
-        self._check_features("evaluation.fairness", plan.fairness, CategoryFeature)
+        self._check_features("evaluation.fairness", plan.fairness, CategoryFeature, BooleanFeature)
         for feature in self.features:
-            if isinstance(feature, CategoryFeature) and feature.name in plan.fairness:
-                one_of(f"category of {feature.name}", plan.fairness[feature.name], feature.categories)
+            if isinstance(feature, CategoryFeature | BooleanFeature) and feature.name in plan.fairness:
+                groups = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
+                one_of(f"group of {feature.name}", plan.fairness[feature.name], groups)
         if plan.fairness and self.target.positive is None:
             raise ValueError("evaluation.fairness: only a target with a positive label has it")
         sliced = [*([name] for name in plan.slices.features or names), *plan.slices.intersections]
@@ -198,12 +201,10 @@ class ModelSpec(Frozen):
                         f"{feature.maximum:g}, not {value:g}"
                     )
 
-    def _check_features(
-        self, key: str, names: Iterable[str], kind: type[RangedFeature | CategoryFeature] | None = None
-    ) -> None:
-        """Raise ValueError unless every name is that of a feature, of this kind."""
-        features = [each for each in self.features if kind is None or isinstance(each, kind)]
-        what = {None: "feature", RangedFeature: "number", CategoryFeature: "category"}[kind]
+    def _check_features(self, key: str, names: Iterable[str], *kinds: type[BaseModel]) -> None:
+        """Raise ValueError unless every name is that of a feature, of one of the kinds if there are any."""
+        features = [each for each in self.features if not kinds or isinstance(each, kinds)]
+        what = " or ".join(KINDS[kind] for kind in kinds) or "feature"
         for name in names:
             try:
                 one_of(what, name, [each.name for each in features])

@@ -13,6 +13,8 @@ from app.contract import Positions, Probabilities, Target
 from model_build.intervals import Estimates, Weights
 
 BINS = 10
+SHARES = ("accuracy", "precision", "recall", "f1")
+"""Metrics that are shares of rows; F1, between two of them, is as sure as the less sure one."""
 
 Mask = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.floating[Any]]
@@ -57,6 +59,15 @@ class Scored:
     @cached_property
     def is_predicted(self) -> Mask:
         return _one_hot(self.target.decide(self.probabilities), len(self.target.labels))
+
+    @property
+    def support(self) -> dict[str, int]:
+        """Return how many rows each of SHARES is a share of; with more than two labels, of all."""
+        everyone = dict.fromkeys(SHARES, len(self.truth))
+        if self.target.positive is None:
+            return everyone
+        predicted, actual = (int(each[:, self.labels].sum()) for each in (self.is_predicted, self.is_label))
+        return everyone | {"precision": predicted, "recall": actual, "f1": min(predicted, actual)}
 
     @cached_property
     def errors(self) -> Probabilities:
@@ -120,15 +131,15 @@ class _Weighted:
         self.actual, self.predicted, self.hits = np.split(np.array(by_label), 3)
 
     def over_labels(self, figures: Estimates) -> Estimates:
-        """Return the positive label's figure, or the mean of all labels that the rows have or are given.
+        """Return the positive label's figure, or the mean of those that rows with weight have or are given.
 
         In the mean, a figure that is undefined counts as 0.
         """
         scored = self.scored
         if scored.target.positive is not None:
             return np.asarray(figures[scored.labels[0]])
-        occurs = (scored.is_label | scored.is_predicted).any(axis=0)
-        return np.asarray(np.nan_to_num(figures[occurs]).mean(axis=0))
+        occurs = self.actual + self.predicted > 0
+        return share(np.nan_to_num(figures).sum(axis=0), occurs.sum(axis=0))
 
 
 def _accuracy(of: _Weighted) -> Estimates:

@@ -7,7 +7,37 @@ from playwright.sync_api import Locator, Page
 
 from model_build import spec
 from model_build.documents import Slices
+from tests.browser import paper
 from tests.browser.conftest import Visit
+
+PHONE = {"width": 390, "height": 844}
+PAPER = {"width": 680, "height": 1009}  # A4 within margins of 1.5 cm, in CSS pixels
+HEADS = "FeatureLevelRowsPositiveAccuracyPrecisionRecallF1ROCAUCLoglossBrierscore"
+# Words of the names of the slices that are on two lines; a name may break after a hyphen or an underscore.
+TORN = """(cells) => cells.flatMap((cell) => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  const torn = [];
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[^\\s_-]+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) torn.push(word[0]);
+    }
+  }
+  return torn;
+})"""
+# Left and right edge of a cell within the table's frame, and whether nothing lies over it.
+EDGES = """(cell) => {
+  const [inner, outer] = [cell, cell.closest(".scroll")].map((each) => each.getBoundingClientRect());
+  const front = document.elementFromPoint((inner.left + inner.right) / 2, (inner.top + inner.bottom) / 2);
+  return [Math.round(inner.left - outer.left), Math.round(inner.right - outer.left), cell.contains(front)];
+}"""
+SCROLL = """(table) => {
+  const frame = table.closest(".scroll");
+  frame.scrollIntoView({ behavior: "instant" });
+  frame.scrollTo({ left: 10_000, behavior: "instant" });
+}"""
 
 
 @pytest.fixture
@@ -111,6 +141,49 @@ def test_paper_has_all_slices_whatever_the_filter(card: Page, slices: Slices) ->
     card.emulate_media(media="print")
     assert len(column(card, "Level")) == len(slices.slices)
     assert not card.get_by_label("Feature", exact=True).is_visible()
+
+
+def test_paper_has_the_heads_of_the_slices_on_every_page(card: Page) -> None:
+    printed = paper.pages(card.pdf(format="A4"))
+    first, after = (
+        next(number for number, text in enumerate(printed) if words in text)
+        for words in ("Thetestrowsbyeverycategory", "Bysex,againstMale")
+    )
+    assert after - first > 1
+    assert [HEADS in text for text in printed[first + 1 : after]] == [True] * (after - first - 1)
+
+
+def test_names_of_slices_do_not_break_within_a_word_on_paper(visit: Visit) -> None:
+    card = visit("card", viewport=PAPER).page
+    card.emulate_media(media="print")
+    names = card.locator("#slices-table tbody tr > :nth-child(-n+2)")
+    assert names.evaluate_all(TORN) == []
+
+
+def test_heads_that_sort_have_one_arrow(card: Page) -> None:
+    arrows = card.locator("#slices-table thead button").evaluate_all(
+        "(all) => all.map((each) => each.textContent + getComputedStyle(each, '::after').content)"
+    )
+    assert [each for each in arrows if sum(each.count(arrow) for arrow in "↑↓↕") != 1] == []
+    assert "less is better for Log loss and Brier score" in card.locator("#slices > p").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "names"), [("#slices-table", 2), ("#fairness .grouped >> nth=1", 2), ("#performance table", 1)]
+)
+def test_names_stay_in_view_on_a_phone_while_the_figures_scroll(visit: Visit, table: str, names: int) -> None:
+    card = visit("card", viewport=PHONE).page
+    found = card.locator(table)
+    found.evaluate(SCROLL)
+    for part in ("thead", "tbody"):
+        row = found.locator(f"{part} tr").first
+        end = 0
+        for cell in row.locator("th, td").all()[:names]:
+            left, right, is_in_front = cell.evaluate(EDGES)
+            assert abs(left - end) <= 1
+            assert is_in_front
+            end = right
+        assert end < PHONE["width"] * 0.6
 
 
 def test_slices_are_there_without_scripts(visit: Visit, slices: Slices) -> None:

@@ -317,7 +317,9 @@ def test_a_score_that_keeps_its_direction_is_kept(
     [verdict] = verdicts(
         score, directions=(Direction.model_validate({"feature": "years", "score": direction}),)
     )
-    assert told([verdict]) == [(f"years {direction}", True, f"years raised through 11 values {sentence}")]
+    assert told([verdict]) == [
+        (f"years {direction}", True, f"years raised through 11 values from 1 to 30 {sentence}")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -325,17 +327,17 @@ def test_a_score_that_keeps_its_direction_is_kept(
     [
         (
             {"score": "rises", "tolerance": 0.25},
-            "11 values lowers the score of 10 rows by at most 0.5000, "
+            "11 values from 1 to 30 lowers the score of 10 rows by at most 0.5000, "
             "the check wants at most 0.25: 0.25 too much in test row 1, from 4 to 6",
         ),
         (
             {"score": "falls"},
-            "11 values raises the score of 10 rows by at most 0.5000, "
+            "11 values from 1 to 30 raises the score of 10 rows by at most 0.5000, "
             "the check wants at most 0: 0.5 too much in test row 1, from 1 to 4",
         ),
         (
             {"score": "rises", "values": (2.0, 5.0, 8.0)},
-            "3 values lowers the score of 10 rows by at most 0.2500, "
+            "2, 5, 8 lowers the score of 10 rows by at most 0.2500, "
             "the check wants at most 0: 0.25 too much in test row 1, from 5 to 8",
         ),
     ],
@@ -355,13 +357,20 @@ def test_the_largest_move_against_the_direction_counts_between_any_two_values(
 
 def test_a_direction_of_a_feature_that_moves_nothing_says_so() -> None:
     check = Direction(feature="rate", score="rises")
-    assert told(verdicts(rising, directions=(check,))) == [
+    found = verdicts(rising, directions=(check, Direction(feature="years", score="rises")))
+    assert [each.judged for each in found] == [False, True]
+    assert told(found[:1]) == [
         (
             "rate rises",
             True,
-            "rate raised through 3 values moves no score of 10 rows, so the check says nothing",
+            "rate raised through 0, 2.5, 20 moves no score of 10 rows, so the check says nothing",
         )
     ]
+
+
+def test_large_values_have_their_digits_in_groups() -> None:
+    found = verdicts(rising, directions=(Direction(feature="rate", score="rises", values=(1, 1234567.5)),))
+    assert found[0].sentence.startswith("rate raised through 1, 1,234,567.5 moves")
 
 
 def test_of_three_labels_the_last_is_judged() -> None:

@@ -4,6 +4,7 @@ from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -58,6 +59,7 @@ def part(feature: str, level: str, accuracy: float, **metrics: Interval) -> Slic
         levels=(level,),
         rows=80,
         positives=20,
+        support={"accuracy": 80, "precision": 10, "recall": 20, "f1": 10},
         metrics={"accuracy": found, **metrics},
     )
 
@@ -66,6 +68,12 @@ def group(level: str, rate: float, *, four_fifths: bool, **disparities: Interval
     return Group(
         level=level,
         rows=40,
+        support={
+            "selection_rate": 40,
+            "true_positive_rate": 10,
+            "false_positive_rate": 30,
+            "false_negative_rate": 10,
+        },
         selection_rate=Interval(value=rate, low=rate, high=rate),
         true_positive_rate=HALF,
         false_positive_rate=None,
@@ -430,8 +438,53 @@ def test_slices_stand_with_the_least_accurate_first_and_their_numbers_as_keys(ht
 
 def test_groups_far_from_the_reference_are_flagged(html: str) -> None:
     text = Page(html).text
-    assert "Selection rate demographic parity A 40 0.500 0.500 to 0.500 – – reference" in text  # noqa: RUF001
-    assert "B 40 0.300 0.300 to 0.300 – 0.50 0.40 to 0.60 ✗ broken" in text  # noqa: RUF001
+    assert "Selection rate demographic parity A reference 40 0.500 0.500 to 0.500 – – B" in text  # noqa: RUF001
+    assert "B ✗ broken 40 0.300 0.300 to 0.300 – 0.50 0.40 to 0.60" in text  # noqa: RUF001
+
+
+def test_the_rows_of_a_rate_are_those_that_it_is_a_share_of(html: str) -> None:
+    text = Page(html).text
+    assert "False negative rate A 10 0.500 0.400 to 0.600 – – B 10" in text  # noqa: RUF001
+
+
+FAIRNESS = """\
+By `grade`, against A; rows are those that a rate is a share of:
+
+| rate | group | 80 % rule | rows | value | difference | ratio |
+| --- | --- | --- | ---: | ---: | ---: | ---: |
+| Selection rate (demographic parity) | A | reference | 40 | 0.500 (0.500 to 0.500) | – | – |
+| Selection rate (demographic parity) | B | **broken** | 40 | 0.300 (0.300 to 0.300) | – | 0.50 (0.40 to 0.60) |
+| True positive rate (equal opportunity) | A |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| True positive rate (equal opportunity) | B |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| False positive rate | A |  | 30 | – | – | – |
+| False positive rate | B |  | 30 | – | – | – |
+| False negative rate | A |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+| False negative rate | B |  | 10 | 0.500 (0.400 to 0.600) | – | – |
+"""  # noqa: E501, RUF001 - a table has no line breaks
+CALIBRATION = """\
+What is predicted, and what came true of it, in bins with equally many rows:
+
+| predicted | observed | rows |
+| ---: | ---: | ---: |
+| 0.200 | 0.500 (0.400 to 0.600) | 50 |
+"""
+
+
+def test_markdown_has_the_rates_that_the_page_has(facts: Facts) -> None:
+    assert FAIRNESS in card.markdown(facts)
+
+
+def test_markdown_has_the_calibration_of_every_label(facts: Facts, bare: Facts) -> None:
+    assert CALIBRATION in card.markdown(facts)
+    calibration = dict.fromkeys(("a", "b"), CURVES.calibration["yes"])
+    more = replace(bare, curves=CURVES.model_copy(update={"calibration": calibration}))
+    for label in ("a", "b"):
+        table = CALIBRATION.replace("What is predicted,", f"What is predicted of `{label}`,")
+        assert table in card.markdown(more)
+
+
+def test_markdown_has_the_seed_of_the_split(facts: Facts) -> None:
+    assert "; 300 train and 100 test, split with seed 1\n" in card.markdown(facts)
 
 
 def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -> None:
@@ -455,6 +508,16 @@ def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -
     assert "- **Broken**, size, bytes: Too large." in markdown
 
 
+def test_a_gate_that_judged_nothing_is_not_said_to_be_kept(facts: Facts) -> None:
+    nothing = Verdict(kind="slice", name="f1 of slices", kept=True, judged=False, sentence="None is large.")
+    model = facts.model.model_copy(update={"verdicts": (*facts.model.verdicts, nothing)})
+    changed = replace(facts, model=model)
+    text = Page(card.html(changed)).text
+    assert "1 of 2 were kept, 1 judged nothing." in text
+    assert "slice f1 of slices – nothing judged None is large." in text  # noqa: RUF001
+    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in card.markdown(changed)
+
+
 def test_what_was_not_found_is_said_so(bare: Facts) -> None:
     text = Page(card.html(bare)).text
     for words in (
@@ -467,12 +530,22 @@ def test_what_was_not_found_is_said_so(bare: Facts) -> None:
         "They are those of the spec; no search was made.",
         "Threshold: none With more than two labels the likeliest is taken.",
         "There is no slice of 50 rows or more.",
-        "The spec names no protected feature, so nothing is known of it.",
+        "With more than two labels none is the positive one, so groups are not compared.",
         "Nothing was measured.",
         "Gates and checks The spec has none.",
     ):
         assert words in text
     assert "## Search" not in card.markdown(bare)
+
+
+def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: Facts, bare: Facts) -> None:
+    missing = "The spec names no protected feature, so nothing is known of it."
+    excused = "With more than two labels none is the positive one, so groups are not compared."
+    for labels, said, unsaid in ((facts, missing, excused), (bare, excused, missing)):
+        unprotected = replace(labels, fairness=Fairness(protected=()))
+        for page in (card.html(unprotected), card.markdown(unprotected)):
+            assert said in page
+            assert unsaid not in page
 
 
 def test_markdown_tables_are_whole(facts: Facts, bare: Facts) -> None:
@@ -562,6 +635,72 @@ def test_every_label_has_a_curve_and_the_legend_names_it(facts: Facts) -> None:
         "b",
         "a label so long that it wou…",
     ]
+
+
+def depending(numbers: tuple[float, ...], scores: tuple[float, ...]) -> charts.Chart:
+    """Draw the dependence on the years."""
+    values = tuple(f"{number:,g}" for number in numbers)
+    found = Dependence(feature="years", values=values, numbers=numbers, scores=scores)
+    [chart] = charts.explanation(THREE, Explanation(importance=(), dependence=(found,)))
+    return chart
+
+
+def texts(drawing: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+
+
+def places(drawing: str) -> list[tuple[float, float]]:
+    """Return where the dots are, in pixels from the top left corner."""
+    return [(float(x), float(y)) for x, y in re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', drawing)]
+
+
+def frame(drawing: str) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of the first axes, in pixels."""
+    found = re.search(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawing)
+    assert found is not None
+    left, top, width, height = map(float, found.groups())
+    return left, top, width, height
+
+
+def test_values_that_are_far_apart_here_and_there_stand_at_equal_distances() -> None:
+    numbers = (0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 99_999.0)
+    drawing = depending(numbers, (0.1,) * 8).drawing
+    *named, label = [text for text in texts(drawing) if text in {"0", "300", "99,999"} or "years" in text]
+    assert (named, label) == (["0", "300", "99,999"], "years, its values at equal distances")
+    x = [x for x, _ in places(drawing)][-8:]
+    assert [right - left for left, right in pairwise(x)] == pytest.approx([x[1] - x[0]] * 7, abs=0.01)
+
+
+def test_values_that_are_evenly_spread_stand_where_they_are() -> None:
+    drawing = depending((0.0, 1.0, 3.0, 4.0), (0.1,) * 4).drawing
+    assert "years" in texts(drawing)
+    first, second, third, _ = [x for x, _ in places(drawing)][-4:]
+    assert third - second == pytest.approx(2 * (second - first), abs=0.01)
+
+
+def test_a_dependence_leaves_room_above_its_highest_point() -> None:
+    drawing = depending((0.0, 1.0), (0.9, 1.0)).drawing
+    _, top, _, height = frame(drawing)
+    assert min(y for _, y in places(drawing)) - top > 0.05 * height
+
+
+def test_a_dependence_says_of_how_many_rows_it_is_the_mean() -> None:
+    chart = depending((0.0, 1.0), (0.1, 0.2))
+    assert chart.caption == (
+        "The mean over a sample of the test rows, 1,000 at most, were each to have the value."
+    )
+
+
+def test_the_dot_of_a_rate_of_0_stands_clear_of_its_name(facts: Facts) -> None:
+    unsure = Interval(value=0, low=0, high=0.2)
+    nothing = (
+        facts.fairness.protected[0]
+        .groups[0]
+        .model_copy(update={"selection_rate": unsure, "false_positive_rate": unsure})
+    )
+    for chart in charts.fairness(Protected(feature="grade", reference="A", groups=(nothing,))):
+        left, _, width, _ = frame(chart.drawing)
+        assert min(x for x, _ in places(chart.drawing)) - left > 0.02 * width
 
 
 def test_every_figure_has_a_name_of_its_own(html: str) -> None:

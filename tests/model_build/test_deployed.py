@@ -162,7 +162,9 @@ def test_a_better_model_is_kept_and_a_worse_one_is_not(tmp_path: Path, sums: Sum
     broken = compare(gate, str(better), Model.load(worse), ROWS, TRUTH)
     assert (kept.kept, broken.kept) == (True, False)
     assert lead(kept.sentence) == -lead(broken.sentence) > 0.03
-    assert broken.sentence.endswith(f"at least 0: {-low(broken.sentence):.3g} too low")
+    missed, words = broken.sentence.partition("at least 0: ")[2].split(maxsplit=1)
+    assert float(missed) == pytest.approx(-low(broken.sentence), abs=0.001)
+    assert words == "too low"
 
 
 def lead(sentence: str) -> float:
@@ -342,9 +344,11 @@ def served(model: Path, **settings: Any) -> Iterator[str]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
@@ -361,9 +365,16 @@ def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums,
     with served(save(tmp_path / "model", (1.0,), features=(number("one"),))) as url:
         assert refusal(sums, url, good) == (
             f"The model at {url} can't be compared with, because it refuses the test rows: "
-            "1000 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
+            "100 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
             "A row has: one."
         )
+
+
+def test_a_service_that_takes_few_rows_at_once_is_compared(tmp_path: Path, sums: Sums, good: Model) -> None:
+    place = save(tmp_path / "model", FIRST)
+    expected = compare(sums(), str(place), good, ROWS, TRUTH)
+    with served(place, max_rows=100) as url:
+        assert compare(sums(), url, good, ROWS, TRUTH) == expected
 
 
 def test_a_service_that_takes_only_smaller_bodies_is_an_error(
@@ -468,8 +479,8 @@ NOT_EACH = "it does not give every row one of its labels, and a probability of e
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/few", "of 1,000 rows it has predictions for 1, and probabilities for 1"),
-        ("/none", "of 1,000 rows it has predictions for 0, and probabilities for 0"),
+        ("/few", "of 100 rows it has predictions for 1, and probabilities for 1"),
+        ("/none", "of 100 rows it has predictions for 0, and probabilities for 0"),
         ("/other", NOT_EACH),
         ("/mixed", NOT_EACH),
         (

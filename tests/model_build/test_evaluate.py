@@ -8,6 +8,7 @@ from app.contract import Positions, Probabilities, Target
 from model_build.documents import Evaluation, Interval
 from model_build.errors import DataError
 from model_build.evaluate import evaluate, figures
+from model_build.intervals import exact
 from model_build.sections import METRICS, EvaluationPlan
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
@@ -79,7 +80,21 @@ def test_the_label_is_positive_from_the_threshold_on(
 def test_the_precision_of_a_label_that_is_never_predicted_is_zero() -> None:
     found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85}))
     assert [found.metrics[name] for name in ("precision", "recall", "f1")] == [0, 0, 0]
-    assert found.intervals["precision"] == Interval(value=0, low=0, high=0)
+
+
+def test_figures_of_no_hits_are_not_certain() -> None:
+    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85})).intervals
+    assert found["precision"] == found["f1"] == Interval(value=0, low=0, high=1)  # none is predicted
+    assert found["recall"] == exact(0, 4, 0.95)
+
+
+@pytest.mark.parametrize("target", [BINARY, MORE], ids=["two", "more"])
+def test_figures_of_nothing_but_hits_are_not_certain(target: Target) -> None:
+    truth = np.tile(np.arange(len(target.labels)), 4)
+    found = score(truth, np.eye(len(target.labels))[truth], target).intervals
+    rows = 4 if target is BINARY else len(truth)
+    assert found["accuracy"] == exact(1, len(truth), 0.95)
+    assert found["precision"] == found["recall"] == found["f1"] == exact(1, rows, 0.95)
 
 
 def test_more_labels_are_averaged() -> None:
@@ -123,7 +138,7 @@ def test_more_confidence_widens_the_intervals() -> None:
     truth, probabilities = census(300)
     sure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.99))
     unsure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.6))
-    for name in METRICS:
+    for name in METRICS[:-1]:  # that of the calibration error may end at 0, or at the figure
         outer, inner = sure.intervals[name], unsure.intervals[name]
         assert outer.low < inner.low < inner.high < outer.high
 

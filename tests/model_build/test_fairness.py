@@ -4,6 +4,7 @@ import pytest
 from fairlearn import metrics
 
 from app.contract import Target
+from model_build import intervals
 from model_build.documents import Fairness, Group, Interval
 from model_build.errors import DataError
 from model_build.fairness import fairness
@@ -11,7 +12,7 @@ from model_build.sections import FAIRNESS_METRICS, EvaluationPlan
 from model_build.spec import ModelSpec
 
 Integers = npt.NDArray[np.intp]
-GRADE = 2  # a category of A, B and C, which may be missing
+GRADE, SECURED = 2, 3  # a category of A, B and C, which may be missing
 
 
 def compare(
@@ -38,8 +39,8 @@ def one(found: Fairness) -> tuple[Group, ...]:
     return protected.groups
 
 
-def values(intervals: dict[str, Interval]) -> dict[str, float]:
-    return {name: each.value for name, each in intervals.items()}
+def values(found: dict[str, Interval]) -> dict[str, float]:
+    return {name: each.value for name, each in found.items()}
 
 
 def test_the_rates_of_the_groups_and_what_sets_them_apart(tiny_spec: ModelSpec) -> None:
@@ -110,17 +111,48 @@ def test_four_fifths_of_the_selection_rate_are_kept_on_either_side(
     assert second.four_fifths == kept
 
 
-def test_a_ratio_of_nothing_to_nothing_is_1_and_one_of_something_to_nothing_is_left_out(
-    tiny_spec: ModelSpec,
-) -> None:
+def test_a_ratio_to_a_rate_of_nothing_is_left_out(tiny_spec: ModelSpec) -> None:
     _, second, third = one(compare(tiny_spec, *groups_of((0, 10, 0, 90), (0, 10, 0, 90), (5, 5, 5, 85))))
-    assert values(second.disparities) == dict.fromkeys(FAIRNESS_METRICS, 0) | dict.fromkeys(
-        FAIRNESS_METRICS[1::2], 1
-    )
-    assert second.four_fifths
-    ratios = {name for name in third.disparities if name.endswith("ratio")}
-    assert ratios == {"false_negative_rate_ratio"}
-    assert not third.four_fifths
+    for each in (second, third):
+        ratios = {name for name in each.disparities if name.endswith("ratio")}
+        assert ratios == {"false_negative_rate_ratio"}
+    assert (second.four_fifths, third.four_fifths) == (True, False)
+
+
+def test_rates_are_of_all_rows_or_of_those_that_are_positive_or_negative(tiny_spec: ModelSpec) -> None:
+    first, second = one(compare(tiny_spec, *groups_of((30, 10, 10, 50), (1, 2, 3, 4))))
+    assert list(first.support.values()) == [100, 40, 60, 40]
+    assert second.support == {
+        "selection_rate": 10,
+        "true_positive_rate": 3,
+        "false_positive_rate": 7,
+        "false_negative_rate": 3,
+    }
+
+
+def test_a_rate_of_none_or_all_of_few_rows_is_not_certain(tiny_spec: ModelSpec) -> None:
+    _, second = one(compare(tiny_spec, *groups_of((30, 10, 10, 50), (5, 0, 0, 9))))
+    assert second.true_positive_rate == intervals.exact(1, 5, 0.95)
+    assert second.false_negative_rate == intervals.exact(0, 5, 0.95)
+    assert second.false_positive_rate == intervals.exact(0, 9, 0.95)
+
+
+def test_what_sets_apart_a_rate_of_none_or_all_of_few_rows_is_not_certain(tiny_spec: ModelSpec) -> None:
+    _, second = one(compare(tiny_spec, *groups_of((30, 10, 10, 50), (5, 0, 0, 9))))
+    none, some = intervals.exact(0, 9, 0.95), intervals.exact(1 / 6, 60, 0.95)
+    assert second.disparities["false_positive_rate_difference"] == intervals.difference(none, some)
+    assert second.disparities["false_positive_rate_ratio"] == intervals.ratio(none, some)
+    every, most = intervals.exact(1, 5, 0.95), intervals.exact(3 / 4, 40, 0.95)
+    assert second.disparities["equal_opportunity_difference"] == intervals.difference(every, most)
+    assert second.disparities["equal_opportunity_ratio"] == intervals.ratio(every, most)
+    assert all(each.low < each.high for each in second.disparities.values())
+
+
+def test_a_reference_group_of_none_or_all_of_few_rows_is_not_certain(tiny_spec: ModelSpec) -> None:
+    _, second = one(compare(tiny_spec, *groups_of((5, 0, 0, 9), (30, 10, 10, 50))))
+    apart = intervals.difference(intervals.exact(1 / 6, 60, 0.95), intervals.exact(0, 9, 0.95))
+    assert second.disparities["false_positive_rate_difference"] == apart
+    assert "false_positive_rate_ratio" not in second.disparities
 
 
 def test_a_rate_of_no_rows_is_none_and_has_no_disparities(tiny_spec: ModelSpec) -> None:
@@ -135,6 +167,16 @@ def test_missing_is_a_group_and_a_level_without_rows_is_none(tiny_spec: ModelSpe
     grades = np.array([0] * 20 + [3] * 20)
     found = compare(tiny_spec, grades, np.tile([0, 1], 20), np.tile([0, 1, 1, 1], 10))
     assert [(each.level, each.rows) for each in one(found)] == [("A", 20), ("missing", 20)]
+
+
+def test_the_groups_of_a_boolean_are_false_and_true(tiny_spec: ModelSpec) -> None:
+    matrix = np.zeros((8, 4), dtype=np.float32)
+    matrix[4:, SECURED] = 1
+    plan = EvaluationPlan(resamples=100, fairness={"secured": "true"})
+    spec = tiny_spec.model_copy(update={"evaluation": plan})
+    truth = np.tile([0, 1], 4)
+    found = fairness(spec, spec.target, matrix, truth, np.full((8, 2), 0.5))
+    assert [(each.level, each.rows) for each in one(found)] == [("false", 4), ("true", 4)]
 
 
 def test_the_reference_group_needs_rows(tiny_spec: ModelSpec) -> None:

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
 from model_build.documents import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
 from model_build.gates import judge, judge_cost
-from model_build.sections import FairnessGate, Gates, MetricGate, SliceGate
+from model_build.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
 Told = list[tuple[str, bool, str]]
 
@@ -25,8 +27,12 @@ NOBODY = Fairness(protected=())
 
 
 def cut(rows: int, *of: tuple[str, str], **metrics: Interval) -> Slice:
+    """Return a slice with half as many rows predicted positive, and a third of them positive."""
     features, levels = zip(*of, strict=True)
-    return Slice(features=features, levels=levels, rows=rows, positives=None, metrics=metrics)
+    support = {"accuracy": rows, "precision": rows // 2, "recall": rows // 3, "f1": rows // 3}
+    return Slice(
+        features=features, levels=levels, rows=rows, positives=None, support=support, metrics=metrics
+    )
 
 
 SLICES = Slices(
@@ -42,9 +48,12 @@ SLICES = Slices(
 
 
 def group(level: str, rows: int, **disparities: Interval) -> Group:
+    """Return a group with half as many positives as rows."""
+    support = dict.fromkeys(DISPARITIES.values(), rows // 2) | {"selection_rate": rows}
     return Group(
         level=level,
         rows=rows,
+        support=support,
         selection_rate=interval(0.2, 0.1, 0.3),
         true_positive_rate=None,
         false_positive_rate=None,
@@ -160,32 +169,32 @@ def test_every_gate_has_its_verdict_whether_kept_or_broken() -> None:
         (
             SliceGate(metric="accuracy", minimum=0.65, rows=300),
             True,
-            "the gate wants each lower bound at least 0.65; 0 of 2 with at least 300 rows break it, "
+            "the gate wants each lower bound at least 0.65; 0 of 2 figures of at least 300 rows break it, "
             "the closest is age 17 to 30 with 0.7500 (0.7000 to 0.8000)",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, rows=50),
             False,
-            "the gate wants each lower bound at least 0.65; 2 of 4 with at least 50 rows break it: "
+            "the gate wants each lower bound at least 0.65; 2 of 4 figures of at least 50 rows break it: "
             "sex Female and race Black with 0.6000 (0.5000 to 0.7000), 0.15 too low; "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, rows=50, features=("sex",)),
             False,
-            "the gate wants each lower bound at least 0.65; 1 of 2 with at least 50 rows break it: "
+            "the gate wants each lower bound at least 0.65; 1 of 2 figures of at least 50 rows break it: "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
             SliceGate(metric="roc_auc", minimum=0.8, rows=50),
             True,
-            "the gate wants each lower bound at least 0.8; 0 of 1 with at least 50 rows break it, "
+            "the gate wants each lower bound at least 0.8; 0 of 1 figures of at least 50 rows break it, "
             "the closest is sex Male with 0.9000 (0.8500 to 0.9500)",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, rows=1000),
             True,
-            "none with at least 1,000 rows has this figure, so the gate judged nothing",
+            "no figure is of at least 1,000 rows, so the gate judged nothing",
         ),
     ],
 )
@@ -202,14 +211,36 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
             )
         }
     )
-    gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5),))
+    gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5, rows=100),))
     [verdict] = judge(gates, "real", EVALUATION, slices, NOBODY)
     first, *_, tenth, more = verdict.sentence.split("; ")[1:]
     assert (
-        first == "12 of 12 with at least 200 rows break it: age 0 with 0.0000 (0.0000 to 1.0000), 0.5 too low"
+        first == "12 of 12 figures of at least 100 rows break it: age 0 with 0.0000 (0.0000 to 1.0000), "
+        "0.5 too low"
     )
     assert tenth == "age 9 with 0.0900 (0.0900 to 1.0000), 0.41 too low"
     assert more == "and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("metric", "levels"),
+    [
+        ("accuracy", ["17", "18", "19"]),
+        ("precision", ["18", "19"]),
+        ("recall", ["19"]),
+        ("f1", ["19"]),
+        ("brier", ["17", "18", "19"]),
+    ],
+)
+def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str, levels: list[str]) -> None:
+    low = interval(0.1, 0.1, 0.1)
+    parts = tuple(
+        cut(rows, ("age", age), **{metric: low}) for rows, age in ((300, "17"), (400, "18"), (600, "19"))
+    )
+    gates = Gates(slices=(SliceGate(metric=metric, minimum=0.5, rows=200),))
+    [verdict] = judge(gates, "real", EVALUATION, NOTHING.model_copy(update={"slices": parts}), NOBODY)
+    assert f"{len(levels)} of {len(levels)} figures of at least 200 rows break it" in verdict.sentence
+    assert re.findall(r"age (\d+)", verdict.sentence) == levels
 
 
 # Fairness
@@ -219,17 +250,17 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
     ("gate", "kept", "sentence"),
     [
         (
-            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.3),
+            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.3, rows=125),
             True,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.3; 0 of 2 with at least 200 rows break it, "
+            "the gate wants each upper bound at most 0.3; 0 of 2 figures of at least 125 rows break it, "
             "the closest is Black against White with 0.2000 (0.1000 to 0.3000)",
         ),
         (
-            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.05),
+            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.05, rows=125),
             False,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.05; 2 of 2 with at least 200 rows break it: "
+            "the gate wants each upper bound at most 0.05; 2 of 2 figures of at least 125 rows break it: "
             "Black against White with 0.2000 (0.1000 to 0.3000), 0.25 too high; "
             "Asian against White with 0.0100 (0.0000 to 0.0700), 0.02 too high",
         ),
@@ -237,7 +268,7 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
             FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.05, rows=10),
             False,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.05; 3 of 3 with at least 10 rows break it: "
+            "the gate wants each upper bound at most 0.05; 3 of 3 figures of at least 10 rows break it: "
             "Other against White with 0.5000 (0.1000 to 0.9000), 0.85 too high; "
             "Black against White with 0.2000 (0.1000 to 0.3000), 0.25 too high; "
             "Asian against White with 0.0100 (0.0000 to 0.0700), 0.02 too high",
@@ -246,13 +277,14 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
             FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.8, maximum=1.25),
             False,
             ": the gate wants each lower bound at least 0.8 and upper bound at most 1.25; "
-            "2 of 2 with at least 200 rows break it: Black against White with 0.7000 (0.6000 to 0.8000), "
-            "0.2 too low; Asian against White with 1.2000 (1.1000 to 1.3000), 0.05 too high",
+            "2 of 2 figures of at least 200 rows break it: "
+            "Black against White with 0.7000 (0.6000 to 0.8000), 0.2 too low; "
+            "Asian against White with 1.2000 (1.1000 to 1.3000), 0.05 too high",
         ),
         (
             FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.8),
             True,
-            ": none with at least 200 rows has this figure, so the gate judged nothing",
+            ": no figure is of at least 200 rows, so the gate judged nothing",
         ),
     ],
 )
@@ -263,6 +295,31 @@ def test_every_group_with_enough_rows_must_keep_the_gate(
     assert told(Gates(fairness=(gate,))) == [(name, kept, name + sentence)]
 
 
+@pytest.mark.parametrize(
+    ("metric", "judged"),
+    [("demographic_parity_ratio", ["Black", "Asian"]), ("false_negative_rate_difference", ["Black"])],
+)
+def test_the_rows_of_a_group_are_those_that_the_rate_is_a_share_of(metric: str, judged: list[str]) -> None:
+    gate = FairnessGate(metric=metric, feature="race", minimum=2, rows=150)
+    [(_, _, sentence)] = told(Gates(fairness=(gate,)))
+    assert re.findall(r"(\w+) against White", sentence) == judged
+
+
+def test_gates_that_have_nothing_to_judge_say_so() -> None:
+    gates = Gates(
+        slices=(
+            SliceGate(metric="accuracy", minimum=0.1, rows=1000),
+            SliceGate(metric="accuracy", minimum=0.1, rows=900),
+        ),
+        fairness=(
+            FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.1),
+            FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.1),
+        ),
+    )
+    verdicts = judge(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    assert [(each.kept, each.judged) for each in verdicts] == [(True, False), (True, True)] * 2
+
+
 # Size and latency
 
 
@@ -270,13 +327,18 @@ def test_size_and_latency_are_held_to_their_gates() -> None:
     verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 1000, 49.6)
     assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
         ("size", True, "model.onnx has 1,000 bytes, the gate wants at most 1,000"),
-        ("latency", True, "one row takes 50 µs, the gate wants at most 50"),
+        ("latency", True, "one row takes 49.6 µs, the gate wants at most 50"),
     ]
     verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 12_345, 62.5)
     assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
         ("size", False, "model.onnx has 12,345 bytes, the gate wants at most 1,000: 11,345 too many"),
-        ("latency", False, "one row takes 62 µs, the gate wants at most 50: 12.5 µs too long"),
+        ("latency", False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
     ]
+
+
+def test_a_long_time_has_its_digits_in_groups() -> None:
+    [verdict] = judge_cost(Gates(microseconds=1000), 1000, 2340)
+    assert verdict.sentence == "one row takes 2,340 µs, the gate wants at most 1,000: 1,340 µs too long"
 
 
 def test_without_gates_there_is_nothing_to_judge() -> None:

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -271,6 +272,42 @@ def test_a_gate_that_is_kept_lets_the_model_be_baked(
     assert names_in(tmp_path / "model") == FILES
 
 
+@pytest.mark.parametrize(
+    ("found", "kept", "sentence"),
+    [
+        (62.4567, False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
+        (50.04, True, "one row takes 50 µs, the gate wants at most 50"),
+    ],
+)
+def test_report_and_gate_have_the_same_three_digits_of_the_time(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: float, kept: bool, sentence: str
+) -> None:
+    monkeypatch.setattr(export, "microseconds", lambda _: found)
+    path = tmp_path / "fast.yaml"
+    path.write_text(TINY + "gates: {microseconds: 50}\n")
+    fast = spec.load(str(path))
+    with nullcontext() if kept else pytest.raises(GateError):
+        bake(fast, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+    report = ModelReport.read(tmp_path / "build/model-checks.json")
+    [verdict] = [each for each in report.verdicts if each.kind == "latency"]
+    assert (verdict.kept, verdict.sentence) == (kept, sentence)
+    assert f"one row takes {report.microseconds:g} µs" in sentence
+
+
+def test_a_gate_that_judged_nothing_is_noted_and_not_counted_as_kept(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "silent.yaml"
+    path.write_text(TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, rows: 1000}]}\n")
+    silent = spec.load(str(path))
+    bake(silent, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+    *_, nothing, kept = capsys.readouterr().out.partition("✓ card")[0].splitlines()
+    assert nothing.strip() == (
+        "accuracy of slices: no figure is of at least 1,000 rows, so the gate judged nothing"
+    )
+    assert kept.strip() == "5 gates and checks kept"
+
+
 def test_a_gate_for_the_other_data_source_is_ignored(
     tiny_data: Path, tmp_path: Path, quiet: Progress
 ) -> None:
@@ -424,11 +461,17 @@ def adult() -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def real_model(adult: Path, quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("real") / "model"
+    bake(spec.load("census"), "real", out, adult, quiet)
+    return out
+
+
 def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_was_trained(
-    adult: Path, tmp_path: Path, quiet: Progress
+    adult: Path, real_model: Path
 ) -> None:
-    census = spec.load("census")
-    contract = bake(census, "real", tmp_path / "model", adult, quiet)
+    census, contract = spec.load("census"), load(real_model)
     assert contract.metrics["roc_auc"] >= 0.922
     provenance = contract.provenance.model_dump(include={"data_source", "data_uri", "data_sha256", "rows"})
     assert provenance == {
@@ -439,8 +482,26 @@ def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_wa
     }
 
     found = rows_of(census, "real", adult)
-    fitted = joblib.load(tmp_path / "model.joblib")
+    fitted = joblib.load(real_model.with_name("model.joblib"))
     expected = fitted.predict_proba(Encoder(census.features)(found.rows))
-    parity = export.parity(Model.load(tmp_path / "model"), found.rows, expected)
+    parity = export.parity(Model.load(real_model), found.rows, expected)
     assert (parity.rows, parity.labels_that_differ) == (32_537, 0)
     assert 0 <= parity.largest_difference <= export.LARGEST_DIFFERENCE
+
+
+def test_a_caveat_says_how_far_a_larger_capital_gain_lowers_the_score(adult: Path, real_model: Path) -> None:
+    census, model = spec.load("census"), Model.load(real_model)
+    [caveat] = [each for each in census.card.caveats if "capital gain" in each]
+    rows = rows_of(census, "real", adult).rows
+    amounts = np.unique([row["capital_gain"] for row in rows])
+    some = rows[::10]
+    scores = np.stack(
+        [
+            model.probabilities(model.encode([{**row, "capital_gain": amount} for row in some]))[:, 1]
+            for amount in amounts
+        ]
+    )
+    falls = (np.maximum.accumulate(scores) - scores).max(axis=0)
+    is_married = np.array([row["marital_status"] == "Married-civ-spouse" for row in some])
+    found = [falls.max(), np.median(falls[is_married]), np.median(falls[~is_married])]
+    assert [float(each) for each in re.findall(r"0\.\d+", caveat)] == pytest.approx(found, abs=0.02)

@@ -54,7 +54,12 @@ def part(levels: dict[str, str], rows: int, **metrics: float) -> Slice:
     """Return a slice whose intervals reach 0.1 to either side."""
     around = {name: Interval(value=x, low=x - 0.1, high=x + 0.1) for name, x in metrics.items()}
     return Slice(
-        features=tuple(levels), levels=tuple(levels.values()), rows=rows, positives=None, metrics=around
+        features=tuple(levels),
+        levels=tuple(levels.values()),
+        rows=rows,
+        positives=None,
+        support={},
+        metrics=around,
     )
 
 

@@ -95,15 +95,33 @@ def test_a_threshold_is_chosen_for_two_labels_only(tmp_path: Path) -> None:
         ("{slices: {intersections: [[]]}}", "evaluation.slices.intersections.0: needs at least 2."),
         (
             "{fairness: {years: A}}",
-            "evaluation.fairness: there is no category 'years'; allowed are grade.",
+            "evaluation.fairness: there is no category or boolean 'years'; allowed are grade, secured.",
         ),
-        ("{fairness: {grade: D}}", "there is no category of grade 'D'; allowed are A, B, C."),
+        (
+            '{fairness: {secured: "yes"}}',
+            "there is no group of secured 'yes'; allowed are false, true.",
+        ),
+        (
+            "{slices: {intersections: [[grade, grade]]}}",
+            "evaluation.slices.intersections: an intersection needs different features, not grade, grade.",
+        ),
+        (
+            "{slices: {intersections: [[grade, secured], [secured, grade]]}}",
+            "evaluation.slices.intersections: the intersection of secured, grade is there twice.",
+        ),
+        ("{fairness: {grade: D}}", "there is no group of grade 'D'; allowed are A, B, C."),
     ],
 )
 def test_an_evaluation_that_could_not_be_done_is_refused(
     tmp_path: Path, evaluation: str, sentence: str
 ) -> None:
     assert refusal(tmp_path, f"{TINY}evaluation: {evaluation}\n").startswith(sentence)
+
+
+def test_a_boolean_can_be_protected(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f'{TINY}evaluation: {{fairness: {{secured: "true"}}}}\n')
+    assert spec.load(str(path)).evaluation.fairness == {"secured": "true"}
 
 
 def test_a_gate_on_slices_that_are_not_made_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from sklearn import metrics
 from app.contract import Positions, Probabilities, Target
 from app.features import Matrix
 from model_build.documents import Interval, Slice, Slices
+from model_build.intervals import exact
 from model_build.sections import SLICE_METRICS, EvaluationPlan, SlicePlan
 from model_build.slices import slices
 from model_build.spec import ModelSpec
@@ -138,6 +139,14 @@ def test_a_figure_that_the_rows_do_not_define_is_left_out(tiny_spec: ModelSpec) 
     unchosen = one_slice(tiny_spec, [0, 1, 0], [0.25, 0.5, 0.125])
     assert tuple(unchosen.metrics) == ("accuracy", "recall", "f1", "roc_auc", "log_loss", "brier")
     assert unchosen.metrics["recall"].value == 0
+
+
+def test_shares_are_of_the_rows_that_are_predicted_or_that_are_positive(tiny_spec: ModelSpec) -> None:
+    found = one_slice(tiny_spec, [0, 1, 1, 0, 0], [0.25, 0.75, 0.875, 0.75, 0.125])
+    assert found.support == {"accuracy": 5, "precision": 3, "recall": 2, "f1": 2}
+    assert found.metrics["recall"] == exact(1, 2, 0.95)
+    more = score(tiny_spec, labels=3, features=("secured",)).slices[0]
+    assert more.support == dict.fromkeys(("accuracy", "precision", "recall", "f1"), more.rows)
 
 
 def test_the_same_seed_gives_the_same_document(tiny_spec: ModelSpec) -> None:

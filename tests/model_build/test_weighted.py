@@ -107,6 +107,13 @@ def test_labels_that_neither_occur_nor_are_predicted_do_not_lower_a_mean() -> No
     assert found.tolist() == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
 
 
+def test_labels_that_a_resample_neither_draws_nor_predicts_do_not_lower_a_mean() -> None:
+    scored = Scored(MORE, np.array([0, 1, 2]), np.eye(3))
+    weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    found = measure(scored, weights, ["precision", "recall", "f1"])
+    assert found.tolist() == pytest.approx(np.array([[1, 1, np.nan]] * 3), nan_ok=True)
+
+
 def test_an_impossible_label_costs_no_more_than_the_precision_of_the_numbers() -> None:
     scored = Scored(BINARY, np.array([1]), np.array([[1.0, 0.0]], dtype=np.float32))
     found = measure(scored, np.ones((1, 1)), ["log_loss"]).item()
