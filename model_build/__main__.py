@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from app.errors import StartupError
-from model_build import pipeline, spec, stages
+from model_build import assembly, pipeline, spec, stages
 from model_build.data import Wanted
 from model_build.errors import BuildError
 from model_build.progress import Progress
@@ -103,7 +103,7 @@ def main() -> None:
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if arguments.from_build:
-        pipeline.assemble(job, arguments.out)
+        assembly.assemble(job, arguments.out)
         return
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)

@@ -203,6 +203,8 @@ class CalibrationBin(Document):
 class Evaluation(Document):
     """metrics.json: the test split, with bootstrap intervals."""
 
+    model_sha256: Sha256 | None = None
+    """Of model.onnx; its fitted pipeline gave the answers."""
     rows: int
     labels: tuple[str, ...]
     metrics: dict[str, float]
@@ -321,6 +323,10 @@ class ModelReport(Document):
     verdicts: tuple[Verdict, ...]
     bytes: int
     microseconds: float
+    checked: dict[str, Sha256]
+    """The files that it is about."""
+    promises: Sha256
+    """Of the gates and checks of the spec."""
 
     @property
     def broken(self) -> tuple[Verdict, ...]:

@@ -6,10 +6,11 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from app.contract import CONTRACT_FILE, Contract, Provenance
+from app.contract import CONTRACT_FILE, Contract
 from app.features import Encoder
 from app.model import Model
 from model_build import (
+    assembly,
     behaviour,
     card,
     checks,
@@ -43,7 +44,6 @@ from model_build.documents import (
     Slices,
     TrainingReport,
     Verdict,
-    need,
 )
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
@@ -68,10 +68,6 @@ CARD_SECTIONS = (
     "card",
 )
 DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
-BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
-"""What the baked model holds beside contract and model."""
-ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
-"""What the last step of a bake reads."""
 
 
 def fetch(job: Job, notes: list[str]) -> None:
@@ -169,7 +165,9 @@ def evaluate(job: Job, notes: list[str]) -> None:
     matrix = Encoder(spec.features)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
-    evaluation = score(target, spec.evaluation, rows.labels, probabilities, spec.split.seed)
+    evaluation = score(target, spec.evaluation, rows.labels, probabilities, spec.split.seed).model_copy(
+        update={"model_sha256": sha256_of(job.path("model.onnx"))}
+    )
     evaluation.write(job.path("metrics.json"))
     job.path("figures.json").write_bytes(export.to_json(evaluation.metrics))
     drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
@@ -185,7 +183,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
 def check_model(job: Job, notes: list[str]) -> None:
     """Hold the model to the gates of the spec and to its promises, through the code that serves."""
     spec, rows, onnx = job.spec, _rows(job, "test.csv"), job.path("model.onnx").read_bytes()
-    model = Model(_contract(job), onnx)
+    model = Model(assembly.contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
     microseconds = float(f"{export.microseconds(model):.3g}")  # more digits are noise
@@ -203,7 +201,13 @@ def check_model(job: Job, notes: list[str]) -> None:
         *behaviour.behave(model, spec.model_checks, rows.rows, spec.split.seed),
         *_against_deployed(job, model, rows),
     ]
-    report = ModelReport(verdicts=tuple(verdicts), bytes=len(onnx), microseconds=microseconds)
+    report = ModelReport(
+        verdicts=tuple(verdicts),
+        bytes=len(onnx),
+        microseconds=microseconds,
+        checked=assembly.checksums(job),
+        promises=spec.promises,
+    )
     report.write(job.path("model-checks.json"))
     if report.broken:
         job.progress.figures(evaluation, by_slice)
@@ -244,7 +248,7 @@ def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
 def make_card(job: Job, notes: list[str]) -> None:
     facts = card.Facts(
         spec=job.spec,
-        contract=_contract(job),
+        contract=assembly.contract(job),
         cleaning=Cleaning.read(job.path("cleaning.json")),
         data=DataReport.read(job.path("data-checks.json")),
         training=TrainingReport.read(job.path("training.json")),
@@ -319,7 +323,7 @@ STAGES = (
         "evaluate",
         evaluate,
         sections=("features", "target", "split", "evaluation"),
-        inputs=("test.csv", "model.joblib", "training.json"),
+        inputs=("test.csv", "model.joblib", "model.onnx", "training.json"),
         outputs=(*DOCUMENTS, "figures.json", *plots.FILES),
     ),
     Stage(
@@ -360,6 +364,7 @@ STAGES = (
             "source.json",
             "cleaning.json",
             "data-checks.json",
+            "model.onnx",
             "training.json",
             "model-checks.json",
             *DOCUMENTS,
@@ -389,57 +394,8 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
     with tracked or nullcontext():
         for stage in STAGES:
             stages.run(stage, job, STAGES)
-        return assemble(job, out)
-
-
-def assemble(job: Job, out: Path) -> Contract:
-    """Bake what the stages left, and run none of them; a model that its checks refused is not baked."""
-    directory.check_replaceable(out, CONTRACT_FILE)
-    for name in ASSEMBLED:
-        need(job.path(name), "python -m model_build bake")
-    if broken := ModelReport.read(job.path("model-checks.json")).broken:
-        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in broken)}.")
-    with job.progress.step("bake") as notes:
-        documents = {name: job.path(name).read_bytes() for name in BAKED}
-        contract, contents = export.files(_contract(job), job.path("model.onnx").read_bytes(), documents)
-        directory.replace(out, contents)
-        directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
-        notes.append(f"{out}/ and {out}.joblib")
-    job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
-    return contract
+        return assembly.assemble(job, out)
 
 
 def _rows(job: Job, name: str) -> Dataset:
     return data.dataset(data.read_clean(job.path(name), job.spec), job.spec)
-
-
-def _contract(job: Job) -> Contract:
-    """Return the contract, still without checksums; raise BuildError if another spec trained the model."""
-    spec = job.spec
-    origin = Origin.read(job.path("source.json"))
-    report = TrainingReport.read(job.path("training.json"))
-    if report.recipe != spec.recipe:
-        raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
-    evaluation = Evaluation.read(job.path("metrics.json"))
-    provenance = Provenance(
-        data_source=origin.source,
-        data_uri=origin.uri,
-        data_sha256=origin.sha256,
-        rows=report.rows + evaluation.rows,
-        licence=spec.data.licence,
-        spec_sha256=spec.sha256,
-        git_commit=report.git_commit,
-        libraries=report.libraries,
-        trained_at=report.trained_at,
-    )
-    return Contract(
-        name=spec.name,
-        title=spec.title,
-        description=spec.description,
-        model_version=spec.version,
-        features=spec.features,
-        target=report.with_threshold(spec.target),
-        metrics=evaluation.metrics,
-        provenance=provenance,
-        files={},
-    )

@@ -214,8 +214,16 @@ class ModelSpec(Frozen):
     @property
     def recipe(self) -> str:
         """A checksum of all that decides what a model learns from given rows."""
-        parts = {"features", "target", "split", "estimator", "training"}
-        return sha256(json.dumps(self.model_dump(mode="json", include=parts), sort_keys=True).encode())
+        return self._checksum("features", "target", "split", "estimator", "training")
+
+    @property
+    def promises(self) -> str:
+        """A checksum of all that a model is held to."""
+        return self._checksum("evaluation", "gates", "model_checks")
+
+    def _checksum(self, *sections: str) -> str:
+        tree = self.model_dump(mode="json", include=set(sections))
+        return sha256(json.dumps(tree, sort_keys=True).encode())
 
     def _check_columns(self) -> None:
         """Raise ValueError if one column of a file would be found for two features, or for the target too."""

@@ -45,6 +45,7 @@ from model_build.spec import ModelSpec
 
 HOSTILE = '<img src="//evil" onerror="x()"> & `|*_'
 HALF = Interval(value=0.5, low=0.4, high=0.6)
+SEAL: dict[str, Any] = {"checked": {"model.onnx": "0e" * 32}, "promises": "5e" * 32}
 THREE = Target(name="grade", labels=("a", "b", "c"))
 
 
@@ -206,6 +207,7 @@ def facts(tiny_spec: ModelSpec) -> Facts:
             verdicts=(Verdict(kind="metric", name="roc_auc", kept=True, sentence="It is 0.5."),),
             bytes=1234,
             microseconds=20.5,
+            **SEAL,
         ),
     )
 
@@ -234,7 +236,7 @@ def bare(facts: Facts) -> Facts:
         slices=Slices(minimum_rows=50, too_small=3, slices=()),
         fairness=Fairness(protected=()),
         explanation=Explanation(importance=(), dependence=()),
-        model=ModelReport(verdicts=(), bytes=1, microseconds=1.5),
+        model=ModelReport(verdicts=(), bytes=1, microseconds=1.5, **SEAL),
     )
 
 
@@ -380,6 +382,7 @@ def hostile(facts: Facts) -> Facts:
             verdicts=(Verdict(kind="slice", name=HOSTILE, kept=False, sentence=HOSTILE),),
             bytes=1,
             microseconds=1,
+            **SEAL,
         ),
     )
 
@@ -497,6 +500,7 @@ def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -
             verdicts=(Verdict(kind="size", name="bytes", kept=False, sentence="Too large."),),
             bytes=1,
             microseconds=1,
+            **SEAL,
         ),
     )
     page, markdown = Page(card.html(changed)).text, card.markdown(changed)

@@ -1,0 +1,106 @@
+"""The last step of a bake: from what the stages left to the directory that the service reads."""
+
+from pathlib import Path
+
+import joblib
+
+from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
+from model_build import directory, export
+from model_build.documents import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
+from model_build.errors import BuildError, GateError
+from model_build.sources import sha256_of
+from model_build.stages import Job
+
+BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
+"""What the baked model holds beside contract and model."""
+ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
+"""What the last step of a bake reads."""
+CHECKED = ("source.json", "training.json", "model.joblib", "model.onnx", "metrics.json", "slices.json")
+
+
+def assemble(job: Job, out: Path) -> Contract:
+    """Bake what the stages left, and run none of them.
+
+    Raises:
+        BuildError: the checks refused the model; or they, or the card, are of another one, or of other gates.
+    """
+    directory.check_replaceable(out, CONTRACT_FILE)
+    for name in ASSEMBLED:
+        need(job.path(name), "python -m model_build bake")
+    unsealed = contract(job)
+    _check_report(job)
+    _check_card(job)
+    with job.progress.step("bake") as notes:
+        documents = {name: job.path(name).read_bytes() for name in BAKED}
+        sealed, contents = export.files(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
+        directory.replace(out, contents)
+        directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
+        notes.append(f"{out}/ and {out}.joblib")
+    job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
+    return sealed
+
+
+def contract(job: Job) -> Contract:
+    """Return the contract, still without checksums.
+
+    Raises:
+        BuildError: another spec trained the model, or the figures are of another model.
+    """
+    spec = job.spec
+    origin = Origin.read(job.path("source.json"))
+    report = TrainingReport.read(job.path("training.json"))
+    if report.recipe != spec.recipe:
+        raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
+    evaluation = Evaluation.read(job.path("metrics.json"))
+    if evaluation.model_sha256 != sha256_of(job.path(MODEL_FILE)):
+        raise _of_another_model(job, "metrics.json", "evaluate")
+    provenance = Provenance(
+        data_source=origin.source,
+        data_uri=origin.uri,
+        data_sha256=origin.sha256,
+        rows=report.rows + evaluation.rows,
+        licence=spec.data.licence,
+        spec_sha256=spec.sha256,
+        git_commit=report.git_commit,
+        libraries=report.libraries,
+        trained_at=report.trained_at,
+    )
+    return Contract(
+        name=spec.name,
+        title=spec.title,
+        description=spec.description,
+        model_version=spec.version,
+        features=spec.features,
+        target=report.with_threshold(spec.target),
+        metrics=evaluation.metrics,
+        provenance=provenance,
+        files={},
+    )
+
+
+def checksums(job: Job) -> dict[str, Sha256]:
+    """Return the checksum of every file that the checks are about."""
+    return {name: sha256_of(job.path(name)) for name in CHECKED}
+
+
+def _check_report(job: Job) -> None:
+    report = ModelReport.read(job.path("model-checks.json"))
+    if report.broken:
+        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in report.broken)}.")
+    if report.checked != checksums(job):
+        raise _of_another_model(job, "model-checks.json", "check-model")
+    if report.promises != job.spec.promises:
+        raise BuildError(
+            f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
+            "run `python -m model_build check-model` first."
+        )
+
+
+def _check_card(job: Job) -> None:
+    """The card names the checksum of the model that it is of."""
+    if sha256_of(job.path(MODEL_FILE)) not in job.path("card.md").read_text():
+        raise _of_another_model(job, "card.md", "card")
+
+
+def _of_another_model(job: Job, name: str, stage: str) -> BuildError:
+    return BuildError(f"{job.path(name)} is of another model; run `python -m model_build {stage}` first.")

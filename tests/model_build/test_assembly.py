@@ -1,0 +1,80 @@
+"""`bake --from-build`, which trusts that the stages ran: what of them do not belong together is not baked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.model import Model
+from model_build import assembly, pipeline, spec
+from model_build.errors import BuildError, GateError
+from model_build.progress import Progress
+from model_build.spec import ModelSpec
+from model_build.stages import Job
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def job(tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress) -> Job:
+    """A job whose stages all ran."""
+    found = Job(tiny_spec, tmp_path / "build", tiny_data, quiet, "real")
+    pipeline.bake(found, tmp_path / "model")
+    return found
+
+
+def respecified(job: Job, directory: Path, old: str, new: str) -> Job:
+    (directory / "tiny.yaml").write_text(TINY.replace(old, new))
+    return replace(job, spec=spec.load(str(directory / "tiny.yaml")))
+
+
+def refusal(job: Job, directory: Path) -> str:
+    """Return why the stages' results are not baked; what was baked before is as it was."""
+    before = (directory / "model" / "contract.json").read_bytes()
+    with pytest.raises(BuildError) as caught:
+        assembly.assemble(job, directory / "model")
+    assert (directory / "model" / "contract.json").read_bytes() == before
+    return str(caught.value)
+
+
+def test_what_the_stages_left_is_baked_as_they_would(job: Job, tmp_path: Path) -> None:
+    assembly.assemble(job, tmp_path / "again")
+    contract = (tmp_path / "again" / "contract.json").read_bytes()
+    assert contract == (tmp_path / "model" / "contract.json").read_bytes()
+    assert Model.load(tmp_path / "again").contract.name == "tiny"
+
+
+def test_figures_of_another_model_are_not_baked(job: Job, tmp_path: Path) -> None:
+    job.path("model.onnx").write_bytes(b"other")
+    wanted = f"{job.path('metrics.json')} is of another model; run `python -m model_build evaluate` first."
+    assert refusal(job, tmp_path) == wanted
+    with pytest.raises(BuildError) as caught:
+        pipeline.run("check-model", job)
+    assert str(caught.value) == wanted
+
+
+def test_a_model_that_was_trained_again_must_pass_each_stage_again(job: Job, tmp_path: Path) -> None:
+    other = respecified(job, tmp_path, "{max_iter: 5}", "{max_iter: 3}")
+    pipeline.run("train", other)
+    assert refusal(other, tmp_path).startswith(f"{job.path('metrics.json')} is of another model; ")
+    pipeline.run("evaluate", other)
+    assert refusal(other, tmp_path) == (
+        f"{job.path('model-checks.json')} is of another model; run `python -m model_build check-model` first."
+    )
+    pipeline.run("check-model", other)
+    assert refusal(other, tmp_path) == (
+        f"{job.path('card.md')} is of another model; run `python -m model_build card` first."
+    )
+    pipeline.run("card", other)
+    assert assembly.assemble(other, tmp_path / "model").provenance.spec_sha256 == other.spec.sha256
+
+
+def test_checks_by_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
+    gates = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"
+    other = respecified(job, tmp_path, "split:", f"{gates}split:")
+    assert refusal(other, tmp_path) == (
+        f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
+        "run `python -m model_build check-model` first."
+    )
+    with pytest.raises(GateError):
+        pipeline.run("check-model", other)
+    assert refusal(other, tmp_path) == "No model was baked; broken are roc_auc."
