@@ -15,7 +15,7 @@ from model_build.sections import Direction, Golden, Invariance, ModelChecks
 SAMPLE = 500  # rows
 STEPS = 21  # quantiles of a number, its lowest and highest value among them
 LONGEST_LIST = 5
-NOISE = 1e-6  # by which the order of a float32 sum may move a probability
+NOISE = 1e-5  # by which rounding in float32 may move a probability, on a steep curve most
 LARGEST_SLIP = 1e-5  # of the sum of a row's probabilities from 1
 
 

@@ -137,13 +137,13 @@ def test_a_model_that_behaves_keeps_every_check_of_the_service() -> None:
             "batch of one",
             True,
             "10 rows asked one by one have 0 other labels, and probabilities that differ by "
-            "at most 0.0e+00; the service needs 0 and 1e-06",
+            "at most 0.0e+00; the service needs 0 and 1e-05",
         ),
         (
             "row order",
             True,
             "10 rows asked in another order have 0 other labels, and probabilities that differ by "
-            "at most 0.0e+00; the service needs 0 and 1e-06",
+            "at most 0.0e+00; the service needs 0 and 1e-05",
         ),
     ]
 
@@ -200,7 +200,7 @@ def test_a_batch_that_changes_the_answers_is_told_with_its_worst_row() -> None:
     assert [each.name for each in found if not each.kept] == ["batch of one"]
     assert found[2].sentence == (
         "10 rows asked one by one have 1 other labels, and probabilities that differ by at most 2.0e-01; "
-        "the service needs 0 and 1e-06: worst is test row 6"
+        "the service needs 0 and 1e-05: worst is test row 6"
     )
 
 
@@ -210,7 +210,7 @@ def test_an_order_that_changes_the_answers_is_told_with_its_worst_row() -> None:
     assert [each.name for each in found if not each.kept] == ["row order"]
     assert found[3].sentence == (
         "10 rows asked in another order have 0 other labels, and probabilities that differ by "
-        "at most 2.5e-01; the service needs 0 and 1e-06: worst is test row 10"
+        "at most 2.5e-01; the service needs 0 and 1e-05: worst is test row 10"
     )
 
 
