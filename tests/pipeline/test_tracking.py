@@ -75,7 +75,7 @@ def test_a_run_names_the_worst_slice(bakery: Bakery) -> None:
     job = bakery.job("sliced")
     out = bakery.directory / "models/sliced"
     pipeline.bake(job, out)
-    one = {"rows": 90, "positives": 9}
+    one = {"rows": 90, "positives": 9, "support": {}}
     bounds = {"low": 0.5, "high": 0.9}
     slices = [
         {**one, "features": ["grade"], "levels": ["A"], "metrics": {"accuracy": {"value": 0.8, **bounds}}},
