@@ -55,18 +55,8 @@ from model_build.sources import sha256_of
 from model_build.split import split
 from model_build.stages import Job, Stage
 
-CARD_SECTIONS = (
-    "name",
-    "title",
-    "version",
-    "description",
-    "data",
-    "features",
-    "target",
-    "split",
-    "evaluation",
-    "card",
-)
+DESCRIBED = ("name", "title", "version", "description", "data", "features", "target", "split", "evaluation")
+"""Sections that stand in the contract or the card."""
 DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
 
 
@@ -329,19 +319,7 @@ STAGES = (
     Stage(
         "check-model",
         check_model,
-        sections=(
-            "name",
-            "title",
-            "version",
-            "description",
-            "data",
-            "features",
-            "target",
-            "split",
-            "evaluation",
-            "gates",
-            "model_checks",
-        ),
+        sections=(*DESCRIBED, "gates", "model_checks"),
         inputs=(
             "source.json",
             "test.csv",
@@ -359,7 +337,7 @@ STAGES = (
     Stage(
         "card",
         make_card,
-        sections=CARD_SECTIONS,
+        sections=(*DESCRIBED, "card"),
         inputs=(
             "source.json",
             "cleaning.json",

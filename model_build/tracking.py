@@ -1,12 +1,10 @@
 """MLflow: a run for every bake, a registry of the models, and the way back from it to a baked model."""
 
-import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
 from app.errors import StartupError
 from app.model import LABELS, PROBABILITIES, Model
-from model_build import behaviour, charts, directory, figures
-from model_build.documents import (
-    Candidate,
-    Curves,
-    Evaluation,
-    Explanation,
-    Fairness,
-    Interval,
-    ModelReport,
-    Origin,
-    Slices,
-    TrainingReport,
-)
+from model_build import behaviour, directory
 from model_build.errors import BuildError, GateError
 from model_build.sections import ModelChecks
 from model_build.spec import ModelSpec
@@ -50,11 +36,12 @@ os.environ |= SETTINGS | os.environ
 try:
     import mlflow.onnx
     import requests
-    from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
     from mlflow.store.db import utils as database
-    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types import Schema, TensorSpec
     from sqlalchemy.exc import SQLAlchemyError
+
+    from model_build import runs
 except ModuleNotFoundError as error:
     raise BuildError(
         "MLflow is not installed. Run `make lab`, or install model_build/lab-requirements.txt."
@@ -76,11 +63,8 @@ SEAL = "contract_sha256"
 """Tag of a registered version: the contract has the checksums of all other files."""
 FILES = "extra_files"
 """Where an MLflow model has the files that were added to it: those of the baked model."""
-NOT_LOGGED = frozenset({".csv", ".onnx"})
-"""The rows stay where they are, and the model goes to the registry."""
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
-MLFLOW_TYPES = {"integer": "long", "number": "double", "category": "string", "boolean": "boolean"}
 
 
 # ---- a run for every bake
@@ -105,10 +89,10 @@ def track(job: Job, makers: Iterable[Stage], out: Path) -> Iterator[None]:
                 yield
             except BuildError as error:
                 mlflow.set_tag("error", str(error))
-                _log(_made(job, makers), job.spec)
+                runs.log(_made(job, makers), job.spec)
                 raise
             with job.progress.step("register") as notes, _said(f"{out}/ is baked, but MLflow at {place}"):
-                _log(_made(job, makers), job.spec)
+                runs.log(_made(job, makers), job.spec)
                 notes.extend(_register(load(out), out, run.info.run_id))
 
 
@@ -129,133 +113,6 @@ def _made(job: Job, makers: Iterable[Stage]) -> dict[str, Path]:
         if not job.path(f".{stage.name}.json").exists():
             break
     return made
-
-
-def _log(made: Mapping[str, Path], spec: ModelSpec) -> None:
-    for name, path in made.items():
-        if name in LOGGED:
-            LOGGED[name](path, spec)
-        if path.suffix not in NOT_LOGGED:
-            mlflow.log_artifact(str(path))
-
-
-def _log_origin(path: Path, spec: ModelSpec) -> None:
-    origin = Origin.read(path)
-    mlflow.log_param("data_source", origin.source)
-    mlflow.set_tags(_known(data_source=origin.source, data_sha256=origin.sha256))
-    columns = [ColSpec(MLFLOW_TYPES[each.type], each.name, each.missing is None) for each in spec.features]
-    schema = Schema([*columns, ColSpec("string", spec.target.name)])
-    data = Dataset(
-        name=Path(origin.uri).name,
-        digest=(origin.sha256 or spec.sha256)[:36],  # the longest there may be; the spec seeds synthetic data
-        source_type=origin.source,
-        source=json.dumps({"uri": origin.uri}),
-        schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
-    )
-    tags = [InputTag("mlflow.data.context", "training")]
-    mlflow.MlflowClient().log_inputs(mlflow.active_run().info.run_id, [DatasetInput(data, tags)])
-
-
-def _log_training(path: Path, spec: ModelSpec) -> None:
-    report = TrainingReport.read(path)
-    mlflow.set_tags(_known(git_commit=report.git_commit))
-    mlflow.log_params(
-        _parameters(report.parameters)
-        | {
-            "estimator": report.estimator,
-            "features": ", ".join(report.features),
-            "rows": report.rows,
-            "test": spec.split.test,
-            "seed": spec.split.seed,
-            "folds": report.folds,
-            "calibration": report.calibration.method,
-            "threshold": report.threshold.value if report.threshold else spec.target.threshold,
-        }
-    )
-    spreads = report.cross_validation.items()
-    mlflow.log_metrics(
-        {f"cross_validation_{name}_mean": spread.mean for name, spread in spreads}
-        | {f"cross_validation_{name}_deviation": spread.deviation for name, spread in spreads}
-        | {"size": report.size}
-    )
-    if report.search:
-        for candidate in report.search.candidates:
-            _log_trial(candidate, report.search.metric)
-
-
-def _log_trial(candidate: Candidate, metric: str) -> None:
-    with mlflow.start_run(nested=True, tags={"trial": "search"}):
-        mlflow.log_params(_parameters(candidate.parameters))
-        mlflow.log_metrics(
-            {
-                f"cross_validation_{metric}_mean": candidate.score,
-                f"cross_validation_{metric}_standard_error": candidate.standard_error,
-                "size": candidate.size,
-            }
-        )
-
-
-def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"estimator.{name}": value for name, value in parameters.items()}
-
-
-def _log_evaluation(path: Path, _: ModelSpec) -> None:
-    evaluation = Evaluation.read(path)
-    mlflow.log_metrics(evaluation.metrics | _bounds(evaluation.intervals))
-
-
-def _bounds(intervals: Mapping[str, Interval]) -> dict[str, float]:
-    lows = {f"{name}_low": interval.low for name, interval in intervals.items()}
-    return lows | {f"{name}_high": interval.high for name, interval in intervals.items()}
-
-
-def _log_worst_slice(path: Path, _: ModelSpec) -> None:
-    found = Slices.read(path).slices
-    if found:
-        worst = min(found, key=lambda each: each.metrics["accuracy"].value)
-        accuracy = worst.metrics["accuracy"]
-        pairs = zip(worst.features, worst.levels, strict=True)
-        mlflow.set_tag("worst_slice", ", ".join(f"{feature} {level}" for feature, level in pairs))
-        mlflow.log_metrics(
-            {"worst_slice_accuracy": accuracy.value} | _bounds({"worst_slice_accuracy": accuracy})
-        )
-
-
-def _log_figures(path: Path, spec: ModelSpec) -> None:
-    """Log the figures of the card as files, because MLflow shows those beside a run."""
-    found = path.parent
-    target = TrainingReport.read(found / "training.json").with_threshold(spec.target)
-    evaluation = Evaluation.read(found / "metrics.json")
-    drawn = [
-        *charts.performance(target, Curves.read(found / "curves.json"), evaluation),
-        *chain(*map(charts.fairness, Fairness.read(found / "fairness.json").protected)),
-        *charts.explanation(target, Explanation.read(path)),
-    ]
-    for chart in drawn:
-        name = "_".join(re.findall(r"\w+", chart.title.lower()))
-        mlflow.log_text(figures.as_file(chart.drawing), f"figures/{name}.svg")
-
-
-def _log_checks(path: Path, _: ModelSpec) -> None:
-    report = ModelReport.read(path)
-    mlflow.log_metrics(
-        {
-            "bytes": report.bytes,
-            "microseconds": report.microseconds,
-            "checks_kept": len(report.kept),
-            "checks_broken": len(report.broken),
-        }
-    )
-
-
-LOGGED: Mapping[str, Callable[[Path, ModelSpec], None]] = {
-    "source.json": _log_origin,
-    "training.json": _log_training,
-    "metrics.json": _log_evaluation,
-    "slices.json": _log_worst_slice,
-    "importance.json": _log_figures,
-    "model-checks.json": _log_checks,
-}
 
 
 # ---- the registry
@@ -318,17 +175,13 @@ def _log_model(contract: Contract, baked: Path) -> Any:
 
 def _tags(contract: Contract, baked: Path) -> dict[str, str]:
     origin = contract.provenance
-    return _known(
+    return runs.known(
         model_version=contract.model_version,
         spec_sha256=origin.spec_sha256,
         data_source=origin.data_source,
         data_sha256=origin.data_sha256,
         git_commit=origin.git_commit,
     ) | {SEAL: sha256((baked / CONTRACT_FILE).read_bytes())}
-
-
-def _known(**tags: str | None) -> dict[str, str]:
-    return {name: value for name, value in tags.items() if value is not None}
 
 
 # ---- and back

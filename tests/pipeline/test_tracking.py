@@ -211,7 +211,7 @@ def test_a_bake_that_mlflow_does_not_take_either_fails_with_both_sentences(
     def refuse(*_: Any) -> None:
         raise MlflowException("http://me:secret@host/api is gone\nfor good")
 
-    monkeypatch.setattr(tracking, "_log", refuse)
+    monkeypatch.setattr("model_build.runs.log", refuse)
     with pytest.raises(BuildError) as caught, tracking.track(bakery.job("lost"), (), bakery.directory):
         raise DataError("There are no rows.")
     assert str(caught.value) == (
