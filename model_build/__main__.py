@@ -126,6 +126,7 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         wanted=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),
         deployed=getattr(arguments, "deployed", None),
+        typed=arguments.spec,
     )
 
 

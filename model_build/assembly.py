@@ -26,7 +26,7 @@ def assemble(job: Job, out: Path) -> Contract:
     """
     directory.check_replaceable(out, CONTRACT_FILE)
     for name in ASSEMBLED:
-        need(job.path(name), "python -m model_build bake")
+        need(job.path(name), job.command("bake"))
     unsealed = contract(job)
     _check_report(job)
     _check_card(job)
@@ -92,15 +92,18 @@ def _check_report(job: Job) -> None:
     if report.promises != job.spec.promises:
         raise BuildError(
             f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
-            "run `python -m model_build check-model` first."
+            f"run `{job.command('check-model')}` first."
         )
 
 
 def _check_card(job: Job) -> None:
-    """The card names the checksum of the model that it is of."""
-    if sha256_of(job.path(MODEL_FILE)) not in job.path("card.md").read_text():
+    """The card names the checksums of the model and of the spec that it is of."""
+    card = job.path("card.md").read_text()
+    if sha256_of(job.path(MODEL_FILE)) not in card:
         raise _of_another_model(job, "card.md", "card")
+    if job.spec.sha256 not in card:
+        raise BuildError(f"{job.path('card.md')} is of another spec; run `{job.command('card')}` first.")
 
 
 def _of_another_model(job: Job, name: str, stage: str) -> BuildError:
-    return BuildError(f"{job.path(name)} is of another model; run `python -m model_build {stage}` first.")
+    return BuildError(f"{job.path(name)} is of another model; run `{job.command(stage)}` first.")

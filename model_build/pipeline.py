@@ -127,7 +127,7 @@ def segregate(job: Job, notes: list[str]) -> None:
     rows, checked = job.path("clean.csv"), job.path("data-checks.json")
     report = DataReport.read(checked)
     if report.clean_sha256 != sha256_of(rows):
-        raise BuildError(f"{checked} is of other rows; run `python -m model_build check-data` first.")
+        raise BuildError(f"{checked} is of other rows; run `{job.command('check-data')}` first.")
     _stop_at_failures(job, report)
     frame = data.read_clean(rows, job.spec).drop(index=list(report.left_out))
     parts = split(data.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)

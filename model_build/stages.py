@@ -47,8 +47,15 @@ class Job:
     deployed: str | None = None
     """The model that the new one must not be worse than, in place of the one that the spec names."""
 
+    typed: str | None = None
+    """The spec as the command line named it."""
+
     def path(self, name: str) -> Path:
         return self.directory / name
+
+    def command(self, name: str) -> str:
+        """Return what to type for another command on the same spec."""
+        return " ".join(filter(None, ["python -m model_build", name, self.typed]))
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,21 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
     fingerprint = _fingerprint(stage, job)
     with job.progress.step(stage.name) as notes:
         if not stage.reads_the_world(job) and _is_current(stage, job, stamp, fingerprint):
+            _marker(stage, job).unlink(missing_ok=True)  # DVC may have made whole what was killed
             notes.append("unchanged")
             return
         for path in (stamp, *map(job.path, stage.outputs)):
             path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
         with _marked(_marker(stage, job)), threadpool_limits(1):  # threads differ in the last bits of sums
             stage.run(job, notes)
-            outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
-            stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
+        outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
+        stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
 
 
 def _check_inputs(stage: Stage, job: Job, maker: Stage) -> None:
     """Raise BuildError unless what the stage reads of the maker's is there, and all of it."""
     for name in set(stage.inputs) & set(maker.outputs):
-        command = f"python -m model_build {maker.name}"
+        command = job.command(maker.name)
         need(job.path(name), command)
         if _marker(maker, job).exists():
             raise BuildError(f"{job.path(name)} may be cut short: {maker.name} did not end; run `{command}`.")

@@ -44,6 +44,8 @@ def answer_in_odds(model: ModelProto) -> bool:
     node = next((each for each in model.graph.node if each.op_type == ENSEMBLE), None)
     if node is None or _attribute(node, "post_transform").s != b"LOGISTIC":
         return False
+    if min(_attribute(node, "class_weights").floats) >= 0:  # which onnxruntime takes for probabilities
+        return False
     _attribute(node, "post_transform").s = b"NONE"
     return True
 

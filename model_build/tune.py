@@ -254,7 +254,7 @@ def _open(job: Job, rows: Rows, how: Search) -> optuna.Study:
             pruner=PercentilePruner(KEPT, n_startup_trials=5, n_warmup_steps=1),
             load_if_exists=True,
         )
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BuildError(f"{journal} can't be read; delete it to start the search afresh.") from error
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)

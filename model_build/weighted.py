@@ -14,7 +14,7 @@ from model_build.intervals import Estimates, Weights
 
 BINS = 10
 SHARES = ("accuracy", "precision", "recall", "f1")
-"""Metrics that are shares of rows; F1, between two of them, is as sure as the less sure one."""
+"""Metrics that are shares of rows; F1 counts as one of the positives, which a model may all miss."""
 
 Mask = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.floating[Any]]
@@ -67,7 +67,7 @@ class Scored:
         if self.target.positive is None:
             return everyone
         predicted, actual = (int(each[:, self.labels].sum()) for each in (self.is_predicted, self.is_label))
-        return everyone | {"precision": predicted, "recall": actual, "f1": min(predicted, actual)}
+        return everyone | {"precision": predicted, "recall": actual, "f1": actual}
 
     @cached_property
     def errors(self) -> Probabilities:

@@ -68,6 +68,16 @@ def test_a_model_that_was_trained_again_must_pass_each_stage_again(job: Job, tmp
     assert assembly.assemble(other, tmp_path / "model").provenance.spec_sha256 == other.spec.sha256
 
 
+def test_a_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
+    other = respecified(job, tmp_path, "version: 1.2.3", "version: 2.0.0")
+    assert refusal(other, tmp_path) == (
+        f"{job.path('card.md')} is of another spec; run `python -m model_build card` first."
+    )
+    pipeline.run("card", other)
+    assert assembly.assemble(other, tmp_path / "model").model_version == "2.0.0"
+    assert "2.0.0" in (tmp_path / "model" / "card.md").read_text()
+
+
 def test_checks_by_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
     gates = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"
     other = respecified(job, tmp_path, "split:", f"{gates}split:")

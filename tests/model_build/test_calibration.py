@@ -7,7 +7,7 @@ import pytest
 from app.contract import Positions, Probabilities, Target
 from app.model import Model
 from model_build import calibration, classifier, export
-from model_build.calibration import METHODS, Calibrated, Choice
+from model_build.calibration import METHODS, Calibrated, Calibrator, Choice
 from model_build.folds import deal
 from model_build.sections import Training
 from model_build.spec import Estimator, ModelSpec
@@ -138,6 +138,22 @@ def test_answers_of_a_model_that_is_much_too_sure_are_served(tiny_spec: ModelSpe
     model = Calibrated(fitted, METHODS[method].fit(chances[1000:], labels[1000:]))
     answers = served(spec, export.convert(model, "tiny", 4)).probabilities(matrix)
     np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=8e-6)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+@pytest.mark.parametrize("method", ["sigmoid", "temperature"])
+def test_answers_of_trees_without_a_split_are_served(tiny_spec: ModelSpec, method: str, share: float) -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.random((200, 4)).astype(np.float32)
+    labels = (rng.random(200) < share).astype(int)
+    fitted = classifier.fit(tiny_spec, {"min_samples_leaf": 150}, matrix, labels)
+    made: dict[str, Calibrator] = {
+        "sigmoid": calibration.Sigmoid(np.array([0.7, 0.8]), np.array([0.1, -0.1])),
+        "temperature": calibration.Temperature(1.3),
+    }
+    model = Calibrated(fitted, made[method])
+    answers = served(tiny_spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=1e-6)
 
 
 def test_the_labels_of_a_calibrated_model_are_the_likeliest(tiny_spec: ModelSpec) -> None:

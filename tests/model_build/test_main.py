@@ -102,8 +102,12 @@ def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny
         "✗ The model in build/tiny was trained by another spec; train it again.\n",
     )
     tiny.write_text(TINY.replace("Will it be paid back?", "Is it paid back?"))
+    done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
+    wanted = f"run `python -m model_build card {tiny}` first."
+    assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md is of another spec; {wanted}\n")
+    assert run(tmp_path, tiny_data, "card", tiny).returncode == 0
     assert run(tmp_path, tiny_data, "bake", tiny, "--from-build").returncode == 0
-    assert load(tmp_path / "model").files == before.files
+    assert load(tmp_path / "model").model_sha256 == before.model_sha256
     (tmp_path / "build/tiny/training.json").write_text("{}")
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     assert done.stdout == (
@@ -180,7 +184,7 @@ def test_a_stage_alone_says_which_one_must_run_before_it(tiny: Path, tmp_path: P
     done = run(tmp_path, tmp_path, "train", tiny)
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
-        "✗ build/tiny/train.csv is not there; run `python -m model_build segregate` first.\n",
+        f"✗ build/tiny/train.csv is not there; run `python -m model_build segregate {tiny}` first.\n",
         "",
     )
 

@@ -145,6 +145,9 @@ def test_shares_are_of_the_rows_that_are_predicted_or_that_are_positive(tiny_spe
     found = one_slice(tiny_spec, [0, 1, 1, 0, 0], [0.25, 0.75, 0.875, 0.75, 0.125])
     assert found.support == {"accuracy": 5, "precision": 3, "recall": 2, "f1": 2}
     assert found.metrics["recall"] == exact(1, 2, 0.95)
+    nobody = one_slice(tiny_spec, [0, 1, 1, 0, 0], [0.25, 0.5, 0.125, 0.5, 0.125])
+    assert nobody.support == {"accuracy": 5, "precision": 0, "recall": 2, "f1": 2}
+    assert nobody.metrics["f1"] == exact(0, 2, 0.95)
     more = score(tiny_spec, labels=3, features=("secured",)).slices[0]
     assert more.support == dict.fromkeys(("accuracy", "precision", "recall", "f1"), more.rows)
 

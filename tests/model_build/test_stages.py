@@ -121,6 +121,16 @@ def test_a_stage_does_not_read_what_another_may_have_cut_short(
     stages.run(reader, job, [stage])
 
 
+def test_a_marker_that_others_left_behind_goes_when_the_outputs_are_whole(stage: Stage, job: Job) -> None:
+    reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
+    stages.run(stage, job, [])
+    job.path(".count.running").touch()
+    with pytest.raises(BuildError):
+        stages.run(reader, job, [stage])
+    stages.run(stage, job, [])
+    stages.run(reader, job, [stage])
+
+
 def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
     stages.run(stage, job, [])
     stages.run(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])

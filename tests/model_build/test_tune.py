@@ -278,8 +278,11 @@ def test_a_journal_that_was_cut_short_costs_its_last_line_only(
     assert without_time(found) == without_time(whole)
 
 
-def test_a_journal_of_something_else_is_a_build_error(spec: ModelSpec, rows: Rows, tmp_path: Path) -> None:
-    (tmp_path / "study.journal").write_bytes(b"\xff\xfe\n")
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"{}\n", b"[]\n", b"journal\n"])
+def test_a_journal_of_something_else_is_a_build_error(
+    spec: ModelSpec, rows: Rows, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "study.journal").write_bytes(content)
     with pytest.raises(BuildError) as caught:
         search(job(spec, tmp_path), rows)
     assert str(caught.value) == (
