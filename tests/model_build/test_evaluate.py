@@ -84,8 +84,8 @@ def test_the_precision_of_a_label_that_is_never_predicted_is_zero() -> None:
 
 def test_figures_of_no_hits_are_not_certain() -> None:
     found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85})).intervals
-    assert found["precision"] == found["f1"] == Interval(value=0, low=0, high=1)  # none is predicted
-    assert found["recall"] == exact(0, 4, 0.95)
+    assert found["precision"] == Interval(value=0, low=0, high=1)  # none is predicted
+    assert found["recall"] == found["f1"] == exact(0, 4, 0.95)
 
 
 @pytest.mark.parametrize("target", [BINARY, MORE], ids=["two", "more"])
