@@ -32,7 +32,7 @@ COPY model_build/requirements.txt model_build/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem \
     install-locked /opt/venv model_build/requirements.txt
-COPY app/errors.py app/features.py app/contract.py app/parts.py app/schemas.py app/model.py app/
+COPY app/core/ app/core/
 COPY model_build/ model_build/
 COPY data/ data/
 ARG MODEL_SPEC=census

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.contract import Contract
-from app.features import Matrix
+from app.core.contract import Contract
+from app.core.features import Matrix
 
 
 class AnswerWriter:

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.contract import CARD_FILE, Contract
-from app.errors import Problem
+from app.core.contract import CARD_FILE, Contract
+from app.core.errors import Problem
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "

@@ -13,9 +13,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from app import __version__, card, openapi, ops, upload
-from app.errors import HANDLERS
+from app.core.errors import HANDLERS
+from app.core.model import Model
 from app.metrics import Metrics
-from app.model import Model
 from app.predict import PATH, Predict, Predictor
 from app.settings import Settings
 

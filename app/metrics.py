@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
-from app.contract import Contract
+from app.core.contract import Contract
 
 MOST_WORKERS = 256
 CLIENT_LEFT = 499

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.contract import Contract
-from app.errors import MEDIA_TYPE, InvalidValue, ProblemDocument
-from app.schemas import row_schema
+from app.core.contract import Contract
+from app.core.errors import MEDIA_TYPE, InvalidValue, ProblemDocument
+from app.core.validation import row_schema
 
 SCHEMAS = "#/components/schemas/{model}"
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app import __version__
-from app.contract import CARD_FILE, Contract, DataSource
-from app.errors import Problem
+from app.core.contract import CARD_FILE, Contract, DataSource
+from app.core.errors import Problem
 from app.metrics import Metrics
 from app.openapi import problem_responses
 

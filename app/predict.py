@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.answers import AnswerWriter
-from app.errors import Problem, unexpected
-from app.features import Matrix, Row
+from app.core.chunks import Work, at_once, in_turns, rows_of_a_part
+from app.core.errors import Problem, unexpected
+from app.core.features import Matrix, Row
+from app.core.model import Model
+from app.core.validation import RowValidator
 from app.metrics import CLIENT_LEFT, Metrics
-from app.model import Model
-from app.parts import Work, at_once, in_turns, rows_of_a_part
-from app.schemas import RowValidator
 from app.scores import scores
 from app.settings import Settings
 from app.tables import TableReader

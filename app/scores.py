@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 
 
 def scores(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, Any]:

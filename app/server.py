@@ -15,7 +15,7 @@ from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from app import logs
-from app.errors import StartupError
+from app.core.errors import StartupError
 from app.main import Service, create_app
 from app.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.errors import StartupError
+from app.core.errors import StartupError
 
 
 def _cores() -> int:

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.contract import Contract
-from app.errors import Problem
-from app.features import Value
-from app.parts import Work, rows_of_a_part
+from app.core.chunks import Work, rows_of_a_part
+from app.core.contract import Contract
+from app.core.errors import Problem
+from app.core.features import Value
 
 
 @dataclass(frozen=True)

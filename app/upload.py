@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import Problem
+from app.core.errors import Problem
 from app.predict import Predictor, refuse_compressed, too_large
 from app.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.errors import ServiceError
+from app.core.errors import ServiceError
 from benchmarks import cores, growth, lineup, peers, report, suite, wrk
 from benchmarks.cost import Assumptions
 from benchmarks.errors import BenchmarkError

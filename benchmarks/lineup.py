@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from app.contract import Contract, load
+from app.core.contract import Contract, load
 from benchmarks.bodies import Rows, Writer, as_inputs, prepare
 from benchmarks.server import ROOT, Server
 from benchmarks.workloads import Workload

@@ -10,8 +10,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from app.contract import Contract
-from app.features import CategoryFeature, Feature
+from app.core.contract import Contract
+from app.core.features import CategoryFeature, Feature
 from benchmarks.errors import BenchmarkError
 
 

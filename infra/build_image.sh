@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -gt 0 ] || { echo "usage: infra/build_image.sh TAG…" >&2; exit 2; }
 
 # What a model depends on, so that a commit that changes something else does not train it again.
-model_inputs=(model_build app/errors.py app/features.py app/contract.py app/parts.py app/schemas.py app/model.py)
+model_inputs=(model_build app/core)
 say() { git "$@" 2>/dev/null || true; } # an archive without .git can be built too
 commit=$(say log -1 --format=%H -- "${model_inputs[@]}")
 [ -z "$(say status --porcelain -- "${model_inputs[@]}")" ] || commit=$commit-dirty

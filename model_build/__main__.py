@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from app.errors import StartupError
+from app.core.errors import StartupError
 from model_build import assembly, pipeline, spec, stages
 from model_build.data import Wanted
 from model_build.errors import BuildError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import joblib
 
-from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
 from model_build import directory, export
 from model_build.documents import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
 from model_build.errors import BuildError, GateError

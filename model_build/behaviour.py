@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from app.contract import Positions
-from app.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
-from app.model import Model
+from app.core.contract import Positions
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
+from app.core.model import Model
 from model_build.documents import Verdict
 from model_build.sections import Direction, Golden, Invariance, ModelChecks
 

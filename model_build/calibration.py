@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from app.contract import BINARY, Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import BINARY, Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build.classifier import Classifier
 from model_build.documents import Calibration
 from model_build.folds import Fold

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from app.contract import Contract, sha256
-from app.features import BooleanFeature, Feature, RangedFeature
+from app.core.contract import Contract, sha256
+from app.core.features import BooleanFeature, Feature, RangedFeature
 from model_build import charts
 from model_build.documents import (
     Cleaning,

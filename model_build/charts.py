@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.documents import (
     CalibrationBin,
     Curve,

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
 
-from app.contract import Positions, Probabilities
-from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.contract import Positions, Probabilities
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.estimators import make
 from model_build.sections import Training, one_of

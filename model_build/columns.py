@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from app.contract import Target
-from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
+from app.core.contract import Target
+from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
 from model_build import data
 from model_build.documents import Origin
 from model_build.errors import DataError

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from model_build.documents import CalibrationBin, Curve, Curves, Interval
 from model_build.weighted import Scored, equal_count_bins
 

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from app.contract import Positions
-from app.errors import Problem
-from app.features import Feature, Row, Value
-from app.parts import at_once
-from app.schemas import RowValidator
+from app.core.chunks import at_once
+from app.core.contract import Positions
+from app.core.errors import Problem
+from app.core.features import Feature, Row, Value
+from app.core.validation import RowValidator
 from model_build import sources
 from model_build.documents import EXAMPLES, Cleaning, Origin
 from model_build.errors import DataError, SourceError

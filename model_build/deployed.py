@@ -10,12 +10,12 @@ import httpx
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from app.contract import CONTRACT_FILE, Positions, Probabilities, Provenance, Target
-from app.errors import Problem, StartupError
-from app.features import Row
-from app.model import Model
-from app.parts import at_once
-from app.schemas import RowValidator
+from app.core.chunks import at_once
+from app.core.contract import CONTRACT_FILE, Positions, Probabilities, Provenance, Target
+from app.core.errors import Problem, StartupError
+from app.core.features import Row
+from app.core.model import Model
+from app.core.validation import RowValidator
 from model_build.documents import Interval, Verdict
 from model_build.errors import BuildError, SourceError
 from model_build.gates import shown

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from scipy.stats import binomtest
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.columns import Column
 from model_build.figures import (
     ACCENT,

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError
 
-from app.contract import DataSource, Sha256, Target
-from app.features import Frozen
+from app.core.contract import DataSource, Sha256, Target
+from app.core.features import Frozen
 from model_build.errors import BuildError
 from model_build.sections import Then
 

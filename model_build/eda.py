@@ -6,7 +6,7 @@ from itertools import compress
 
 import pandas as pd
 
-from app.features import Value
+from app.core.features import Value
 from model_build import columns, distributions
 from model_build.associations import associations, information, measure
 from model_build.columns import Column, Table

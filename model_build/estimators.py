@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.sections import Clip
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {

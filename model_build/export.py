@@ -14,9 +14,9 @@ from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.utils import check_input_and_output_numbers
 
-from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, Probabilities, sha256
-from app.features import Row
-from app.model import INPUT, LABELS, PROBABILITIES, Model
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Probabilities, sha256
+from app.core.features import Row
+from app.core.model import INPUT, LABELS, PROBABILITIES, Model
 from model_build import graph, trees
 from model_build.calibration import Calibrated
 from model_build.classifier import Classifier

@@ -18,8 +18,8 @@ from fairlearn.metrics import (
 )
 from scipy.sparse import csr_array
 
-from app.contract import Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build.documents import Fairness, Group, Interval, Protected
 from model_build.errors import DataError
 from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio

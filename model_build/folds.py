@@ -8,8 +8,8 @@ import numpy as np
 from scipy.stats import t
 from sklearn.model_selection import StratifiedKFold
 
-from app.contract import Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build.classifier import fit
 from model_build.documents import Comparison, Interval, Spread
 from model_build.errors import DataError

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from onnx import ModelProto, compose, helper, numpy_helper, parser
 from scipy.special import logit
 
-from app.contract import BINARY
-from app.model import INPUT, LABELS, PROBABILITIES
+from app.core.contract import BINARY
+from app.core.model import INPUT, LABELS, PROBABILITIES
 from model_build import trees
 from model_build.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy.stats import t
 from sklearn.inspection import permutation_importance
 
-from app.contract import Positions
-from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.contract import Positions
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.documents import Dependence, Explanation, Importance, Interval
 from model_build.levels import Numbers, decimal, named, shown
 from model_build.spec import ModelSpec

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
-from app.contract import BINARY, Positions
+from app.core.contract import BINARY, Positions
 from model_build.documents import Finding
 from model_build.spec import ModelSpec
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.contract import Positions
-from app.features import BooleanFeature, CategoryFeature, Feature
+from app.core.contract import Positions
+from app.core.features import BooleanFeature, CategoryFeature, Feature
 
 MISSING = "missing"
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
-from app.schemas import allowed
+from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
+from app.core.validation import allowed
 from model_build.documents import EXAMPLES, Finding
 from model_build.pages import counted
 from model_build.sections import DataChecks

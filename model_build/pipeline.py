@@ -6,9 +6,9 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from app.contract import CONTRACT_FILE, Contract
-from app.features import Encoder
-from app.model import Model
+from app.core.contract import CONTRACT_FILE, Contract
+from app.core.features import Encoder
+from app.core.model import Model
 from model_build import (
     assembly,
     behaviour,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.contract import Target
-from app.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.contract import Target
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 
 BINS = 10
 SCORE_EDGES = np.linspace(0, 1, 21)

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from app.contract import DataSource
-from app.errors import Problem
-from app.features import Feature, Frozen, Row, Value
-from app.schemas import RowValidator
+from app.core.contract import DataSource
+from app.core.errors import Problem
+from app.core.features import Feature, Frozen, Row, Value
+from app.core.validation import RowValidator
 from model_build.sources import Source
 
 Then = Literal["fail", "warn"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.contract import Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build.documents import Slice, Slices
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
 from model_build.levels import levels

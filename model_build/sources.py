@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from app.contract import Sha256
+from app.core.contract import Sha256
 from model_build.errors import DataError, SourceError
 
 CONNECT_TIMEOUT = 5.0  # seconds

@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from app.contract import Target, Version, sha256
-from app.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
+from app.core.contract import Target, Version, sha256
+from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
 from model_build.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of

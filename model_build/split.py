@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from app.contract import Positions, Target
+from app.core.contract import Positions, Target
 from model_build.errors import DataError
 from model_build.pages import counted
 from model_build.spec import Split

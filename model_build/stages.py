@@ -12,7 +12,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from app.contract import sha256
+from app.core.contract import sha256
 from model_build.data import Wanted
 from model_build.documents import need
 from model_build.errors import BuildError
@@ -27,9 +27,8 @@ TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "matplotlib", "optuna", "pandera", "
 CODE = Path(__file__).parent
 NOT_CODE = frozenset({".pyc", ".txt", ".yaml"})
 """Suffixes of caches, requirements and specs, which lie beside the code; a spec counts by its sections."""
-SHARED_CODE = ("errors", "features", "contract", "parts", "schemas", "model")
-"""The modules of the service that the training script shares."""
-TRAINING_CODE = (CODE, *(CODE.parent / "app" / f"{name}.py" for name in SHARED_CODE))
+TRAINING_CODE = (CODE, CODE.parent / "app" / "core")
+"""What may change a model: the training script, and the room of the service that it shares."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +163,12 @@ def _fingerprint(stage: Stage, job: Job) -> str:
 @cache
 def code() -> str:
     """Return a checksum of all that trains: any of it may change any output."""
-    own, *shared = TRAINING_CODE
-    files = [path for path in own.rglob("*") if path.is_file() and path.suffix not in NOT_CODE] + shared
-    contents = {str(path.relative_to(own.parent)): sha256(path.read_bytes()) for path in files}
+    contents = {
+        f"{directory.name}/{path.relative_to(directory)}": sha256(path.read_bytes())
+        for directory in TRAINING_CODE
+        for path in directory.rglob("*")
+        if path.is_file() and path.suffix not in NOT_CODE
+    }
     return sha256(json.dumps(contents, sort_keys=True).encode())
 
 

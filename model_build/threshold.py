@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from model_build.documents import Threshold
 from model_build.folds import Fold, standard_error
 

@@ -13,9 +13,9 @@ import onnx
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
-from app.errors import StartupError
-from app.model import LABELS, PROBABILITIES, Model
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
+from app.core.errors import StartupError
+from app.core.model import LABELS, PROBABILITIES, Model
 from model_build import behaviour, directory
 from model_build.errors import BuildError, GateError
 from model_build.sections import ModelChecks

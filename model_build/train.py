@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from app.contract import Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build import calibration, threshold, tune
 from model_build.calibration import Calibrated
 from model_build.classifier import Classifier, check, fit

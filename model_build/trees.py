@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from app.contract import BINARY
+from app.core.contract import BINARY
 
 DOMAIN = "ai.onnx.ml"
 ENSEMBLE = "TreeEnsembleClassifier"

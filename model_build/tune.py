@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.model_selection import ParameterGrid
 
-from app.contract import sha256
+from app.core.contract import sha256
 from model_build.documents import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.folds import Rows, answers, compare, standard_error

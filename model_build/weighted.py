@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from model_build.intervals import Estimates, Weights
 
 BINS = 10

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from app.contract import Contract
+from app.core.contract import Contract
 from app.main import create_app
 from app.settings import Settings
 from model_build import data, pipeline, spec

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.answers import AnswerWriter
-from app.model import Model
-from app.schemas import RowValidator
+from app.core.model import Model
+from app.core.validation import RowValidator
 from app.settings import Settings
 
 SEPARATOR = b"\x1e"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.answers import AnswerWriter
-from app.contract import Contract, Target, load
-from app.features import Matrix
+from app.core.contract import Contract, Target, load
+from app.core.features import Matrix
 
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
 

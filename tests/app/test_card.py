@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from app.card import POLICY
-from app.contract import CARD_FILE, CONTRACT_FILE, load
-from app.errors import StartupError
+from app.core.contract import CARD_FILE, CONTRACT_FILE, load
+from app.core.errors import StartupError
 from app.main import create_app
 from app.settings import Settings
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
 from app import __version__
-from app.contract import Contract, load
+from app.core.contract import Contract, load
 from app.main import Service, create_app
 from app.metrics import BUCKETS, CLIENT_LEFT, MOST_WORKERS, Metrics
 from app.settings import Settings
@@ -228,7 +228,7 @@ async def test_mistakes_in_a_file_are_counted_too(service: Service, caller: http
 async def test_our_own_mistake_is_counted_as_500(
     service: Service, caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.model.Model.probabilities", lambda *_: 1 / 0)
+    monkeypatch.setattr("app.core.model.Model.probabilities", lambda *_: 1 / 0)
     await caller.post("/predict", json=ROW)
     await caller.post("/predict/file", files={"file": b"years,rate,grade,secured\n5,2.5,B,true\n"})
     assert counts(service.metrics) == ZERO | {

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app import __version__
-from app.contract import CARD_FILE, Contract, load
+from app.core.contract import CARD_FILE, Contract, load
 from app.main import Service, create_app
 from app.ops import Readiness, welcome
 from app.settings import Settings

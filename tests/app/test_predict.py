@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from starlette.types import Message
 
-from app.features import Matrix, Row
+from app.core.chunks import rows_of_a_part
+from app.core.features import Matrix, Row
+from app.core.model import Model
 from app.main import Service, create_app
 from app.metrics import Metrics
-from app.model import Model
-from app.parts import rows_of_a_part
 from app.predict import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
 from app.settings import Settings
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from app.scores import scores
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)

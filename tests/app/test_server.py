@@ -21,7 +21,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.contract import CONTRACT_FILE, MODEL_FILE, sha256
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, sha256
 from app.server import Master
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.errors import StartupError
+from app.core.errors import StartupError
 from app.settings import Settings
 
 

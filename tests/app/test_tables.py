@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from app.contract import Contract, Target
-from app.errors import Problem
-from app.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
-from app.parts import at_once
+from app.core.chunks import at_once
+from app.core.contract import Contract, Target
+from app.core.errors import Problem
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
 from app.tables import Table, TableReader
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send

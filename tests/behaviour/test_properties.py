@@ -17,10 +17,10 @@ from hypothesis.strategies import DataObject, SearchStrategy
 from starlette.types import Message
 from threadpoolctl import threadpool_limits
 
-from app import contract as contracts
-from app.contract import Contract
-from app.errors import ProblemDocument
-from app.features import (
+from app.core import contract as contracts
+from app.core.contract import Contract
+from app.core.errors import ProblemDocument
+from app.core.features import (
     BooleanFeature,
     CategoryFeature,
     Encoder,

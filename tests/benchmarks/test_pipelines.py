@@ -3,7 +3,7 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from app.features import CategoryFeature, Encoder, Feature, IntegerFeature, Missing
+from app.core.features import CategoryFeature, Encoder, Feature, IntegerFeature, Missing
 from benchmarks import pipelines
 
 FEATURES: tuple[Feature, ...] = (

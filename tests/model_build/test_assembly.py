@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.model import Model
+from app.core.model import Model
 from model_build import assembly, pipeline, spec
 from model_build.errors import BuildError, GateError
 from model_build.progress import Progress

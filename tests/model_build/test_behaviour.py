@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from app.contract import Contract, Provenance, Target
-from app.features import (
+from app.core.contract import Contract, Provenance, Target
+from app.core.features import (
     BooleanFeature,
     CategoryFeature,
     Encoder,
@@ -17,7 +17,7 @@ from app.features import (
     NumberFeature,
     Row,
 )
-from app.model import Model
+from app.core.model import Model
 from model_build.behaviour import behave
 from model_build.documents import Verdict
 from model_build.sections import Direction, Golden, Invariance, ModelChecks

@@ -4,8 +4,8 @@ import joblib
 import numpy as np
 import pytest
 
-from app.contract import Positions, Probabilities, Target
-from app.model import Model
+from app.core.contract import Positions, Probabilities, Target
+from app.core.model import Model
 from model_build import calibration, classifier, export
 from model_build.calibration import METHODS, Calibrated, Calibrator, Choice
 from model_build.folds import deal

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.contract import Contract, Provenance, Target
+from app.core.contract import Contract, Provenance, Target
 from model_build import card, charts
 from model_build import spec as specs
 from model_build.card import Facts

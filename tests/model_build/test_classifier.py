@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.features import Matrix
+from app.core.features import Matrix
 from model_build.classifier import Classifier, check, fit, resample
 from model_build.errors import DataError, SpecError
 from model_build.sections import Training

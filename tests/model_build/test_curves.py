@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.curves import POINTS, curves
 from model_build.documents import CalibrationBin, Curve, Interval
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.features import Row
+from app.core.features import Row
 from model_build import data, sources, spec
 from model_build.documents import Cleaning, Origin
 from model_build.errors import DataError, SourceError

@@ -17,10 +17,10 @@ import uvicorn
 from moto.server import ThreadedMotoServer
 from onnx.parser import parse_model
 
-from app.contract import Contract, Positions, Provenance, Target
-from app.features import NumberFeature, Row
+from app.core.contract import Contract, Positions, Provenance, Target
+from app.core.features import NumberFeature, Row
+from app.core.model import Model
 from app.main import create_app
-from app.model import Model
 from app.settings import Settings
 from model_build import export, spec
 from model_build.deployed import BATCH, compare

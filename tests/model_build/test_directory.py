@@ -10,8 +10,8 @@ from typing import Any
 import joblib
 import pytest
 
-from app import contract
-from app.errors import StartupError
+from app.core import contract
+from app.core.errors import StartupError
 from model_build import directory, export
 from tests.conftest import TINY
 

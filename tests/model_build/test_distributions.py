@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.distributions import PALETTE, Labels, heat_map
 
 

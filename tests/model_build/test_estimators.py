@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
-from app.contract import Contract, Provenance
-from app.features import Encoder, Matrix
-from app.model import Model
+from app.core.contract import Contract, Provenance
+from app.core.features import Encoder, Matrix
+from app.core.model import Model
 from model_build import classifier, export, spec
 from model_build.data import Dataset
 from model_build.estimators import ESTIMATORS, Clipper, check_parameters, make, size

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from model_build.documents import Evaluation, Interval
 from model_build.errors import DataError
 from model_build.evaluate import evaluate, figures

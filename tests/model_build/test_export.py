@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from app.contract import Contract, load, sha256
-from app.features import Encoder, Row
-from app.model import Model
+from app.core.contract import Contract, load, sha256
+from app.core.features import Encoder, Row
+from app.core.model import Model
 from model_build import export
 from model_build.classifier import Classifier, fit
 from model_build.errors import GateError

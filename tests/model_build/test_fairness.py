@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 from fairlearn import metrics
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build import intervals
 from model_build.documents import Fairness, Group, Interval
 from model_build.errors import DataError

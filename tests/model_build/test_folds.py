@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.documents import Interval, Spread
 from model_build.errors import DataError
 from model_build.folds import Rows, compare, deal, out_of_fold, spread, standard_error

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.contract import Positions, Target
-from app.features import Matrix
+from app.core.contract import Positions, Target
+from app.core.features import Matrix
 from model_build.documents import Dependence, Explanation, Interval
 from model_build.importance import GRID, explain
 from model_build.sections import EvaluationPlan

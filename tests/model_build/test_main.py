@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.contract import load
+from app.core.contract import load
 from model_build.__main__ import main
 from model_build.documents import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE

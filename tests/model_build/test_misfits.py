@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from app.features import Value
+from app.core.features import Value
 from model_build import data, misfits
 from model_build.sections import DataChecks
 from model_build.spec import ModelSpec

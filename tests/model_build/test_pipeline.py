@@ -12,9 +12,9 @@ import joblib
 import numpy as np
 import pytest
 
-from app.contract import load, sha256
-from app.features import Encoder
-from app.model import Model
+from app.core.contract import load, sha256
+from app.core.features import Encoder
+from app.core.model import Model
 from model_build import export, pipeline, spec
 from model_build.documents import DataReport, ModelReport
 from model_build.errors import BuildError, DataError, GateError

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.contract import Target
-from app.features import BooleanFeature, CategoryFeature, Encoder, IntegerFeature, Missing, NumberFeature
+from app.core.contract import Target
+from app.core.features import BooleanFeature, CategoryFeature, Encoder, IntegerFeature, Missing, NumberFeature
 from model_build.reference import reference
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")

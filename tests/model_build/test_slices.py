@@ -5,8 +5,8 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from sklearn import metrics
 
-from app.contract import Positions, Probabilities, Target
-from app.features import Matrix
+from app.core.contract import Positions, Probabilities, Target
+from app.core.features import Matrix
 from model_build.documents import Interval, Slice, Slices
 from model_build.intervals import exact
 from model_build.sections import SLICE_METRICS, EvaluationPlan, SlicePlan

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.errors import DataError
 from model_build.spec import Split
 from model_build.split import split

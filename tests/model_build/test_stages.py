@@ -168,11 +168,9 @@ def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     code = tmp_path / "code" / "model_build"
     (code / "templates").mkdir(parents=True)
     (code / "specs").mkdir()
-    (code.parent / "app").mkdir()
-    shared = [code.parent / "app" / f"{name}.py" for name in stages.SHARED_CODE]
-    for path in shared:
-        path.touch()
-    monkeypatch.setattr(stages, "TRAINING_CODE", (code, *shared))
+    shared = code.parent / "app" / "core"
+    shared.mkdir(parents=True)
+    monkeypatch.setattr(stages, "TRAINING_CODE", (code, shared))
     forget()
     return code
 
@@ -188,7 +186,7 @@ def forget() -> None:
     [
         ("train.py", 2),
         ("templates/card.html.jinja", 2),
-        ("../app/model.py", 2),
+        ("../app/core/model.py", 2),
         ("../app/server.py", 1),
         ("specs/other.yaml", 1),
         ("requirements.txt", 1),

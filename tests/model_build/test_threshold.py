@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 from sklearn import metrics
 
-from app.contract import Target
+from app.core.contract import Target
 from model_build.documents import Threshold
 from model_build.folds import deal
 from model_build.threshold import choose

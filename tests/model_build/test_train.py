@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from sklearn import metrics
 
-from app.contract import Positions, Target
-from app.features import Matrix
+from app.core.contract import Positions, Target
+from app.core.features import Matrix
 from model_build import export
 from model_build.calibration import Calibrated
 from model_build.classifier import Classifier

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from app.contract import Positions, Probabilities, Target
+from app.core.contract import Positions, Probabilities, Target
 from model_build.evaluate import figures
 from model_build.intervals import Weights
 from model_build.sections import METRICS

@@ -172,7 +172,7 @@ def test_what_is_no_code_that_trains_changes_nothing(checkout: Checkout) -> None
 
 
 def test_code_that_trains_changes_every_stage(checkout: Checkout) -> None:
-    checkout.append("app/features.py")
+    checkout.append("app/core/features.py")
     assert set(json.loads(checkout.dvc("status", "--json"))) == set(STAGES)
 
 

@@ -7,8 +7,8 @@ import mlflow
 import numpy as np
 import pytest
 
-from app.contract import load, sha256
-from app.model import Model
+from app.core.contract import load, sha256
+from app.core.model import Model
 from model_build import pipeline, tracking
 from model_build.errors import BuildError, GateError
 from tests.conftest import TINY

@@ -21,7 +21,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from moto.server import ThreadedMotoServer
 
-from app.contract import load
+from app.core.contract import load
 from model_build import pipeline, stages, tracking
 from model_build.documents import Candidate, ModelReport, SearchReport, TrainingReport
 from model_build.errors import BuildError, DataError, GateError

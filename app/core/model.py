@@ -6,9 +6,9 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from app.contract import MODEL_FILE, Contract, load
-from app.errors import StartupError
-from app.features import Encoder, Matrix
+from app.core.contract import MODEL_FILE, Contract, load
+from app.core.errors import StartupError
+from app.core.features import Encoder, Matrix
 
 INPUT = "features"
 LABELS = "labels"

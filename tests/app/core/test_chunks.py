@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app import parts
-from app.errors import Problem
-from app.features import BooleanFeature, CategoryFeature, IntegerFeature
-from app.parts import NotCutError, Work, at_once, cut, in_turns
-from app.schemas import RowValidator
+from app.core import chunks
+from app.core.chunks import NotCutError, Work, at_once, cut, in_turns
+from app.core.errors import Problem
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature
+from app.core.validation import RowValidator
 
 CUTTING = "a},{b"
 FEATURES = (
@@ -29,7 +29,7 @@ GOOD = {"years": 5, "use": "car", "secured": True}
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make two rows a part."""
-    monkeypatch.setattr(parts, "VALUES", 2 * len(FEATURES))
+    monkeypatch.setattr(chunks, "VALUES", 2 * len(FEATURES))
 
 
 def outcome(read: Callable[[], Any]) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from app.errors import StartupError
-from app.features import Feature, Frozen, check_names
+from app.core.errors import StartupError
+from app.core.features import Feature, Frozen, check_names
 
 SCHEMA_VERSION: Literal[1] = 1
 BINARY = 2  # labels

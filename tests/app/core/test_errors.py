@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.errors import HANDLERS, Problem, ProblemDocument
+from app.core.errors import HANDLERS, Problem, ProblemDocument
 
 SECRET = "the-secret"  # noqa: S105 - stands for anything that must not reach a client
 

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from app.contract import Contract, load, sha256
-from app.errors import StartupError
-from app.features import Value
-from app.model import Model
+from app.core.contract import Contract, load, sha256
+from app.core.errors import StartupError
+from app.core.features import Value
+from app.core.model import Model
 
 ROW: dict[str, Value] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
-from app.errors import LISTED_ERRORS, Problem
-from app.features import (
+from app.core.chunks import NotCutError, Work, cut, rows_of_a_part
+from app.core.errors import LISTED_ERRORS, Problem
+from app.core.features import (
     BooleanFeature,
     CategoryFeature,
     Feature,
@@ -17,7 +18,6 @@ from app.features import (
     RangedFeature,
     Row,
 )
-from app.parts import NotCutError, Work, cut, rows_of_a_part
 
 LONGEST_ECHO = 64
 JSON_INVALID = "json_invalid"

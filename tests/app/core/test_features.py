@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.features import (
+from app.core.features import (
     LARGEST_INTEGER,
     LARGEST_NUMBER,
     BooleanFeature,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import Problem
-from app.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
-from app.parts import at_once
-from app.schemas import SMALL_BODY, RowValidator, row_schema
+from app.core.chunks import at_once
+from app.core.errors import Problem
+from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
+from app.core.validation import SMALL_BODY, RowValidator, row_schema
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 NULL_ONLY = Missing()

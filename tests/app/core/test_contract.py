@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from app import contract
-from app.contract import Target, sha256
-from app.errors import StartupError
+from app.core import contract
+from app.core.contract import Target, sha256
+from app.core.errors import StartupError
 
 ONNX = b"not read here"
 DOCUMENT: dict[str, Any] = {
