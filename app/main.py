@@ -16,7 +16,7 @@ from app import __version__, card, openapi, ops, upload
 from app.core.errors import HANDLERS
 from app.core.model import Model
 from app.metrics import Metrics
-from app.predict import PATH, Predict, Predictor
+from app.prediction.predictor import PATH, Predict, Predictor
 from app.settings import Settings
 
 

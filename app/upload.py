@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.core.errors import Problem
-from app.predict import Predictor, refuse_compressed, too_large
+from app.prediction.predictor import Predictor, refuse_compressed, too_large
 from app.settings import Settings
 
 PATH = "/predict/file"

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from app.answers import AnswerWriter
 from app.core.model import Model
 from app.core.validation import RowValidator
+from app.prediction.responses import AnswerWriter
 from app.settings import Settings
 
 SEPARATOR = b"\x1e"

@@ -17,7 +17,7 @@ from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.main import Service, create_app
 from app.metrics import Metrics
-from app.predict import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
+from app.prediction.predictor import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
 from app.settings import Settings
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
@@ -559,7 +559,7 @@ async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_tr
         500, "internal-server-error", "The service failed. It is not the request's fault."
     )
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (record.name, record.getMessage()) == ("app.predict", "unhandled error at /predict")
+    assert (record.name, record.getMessage()) == ("app.prediction.predictor", "unhandled error at /predict")
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == SECRET
 

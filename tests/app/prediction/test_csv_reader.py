@@ -6,7 +6,7 @@ from app.core.chunks import at_once
 from app.core.contract import Contract, Target
 from app.core.errors import Problem
 from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
-from app.tables import Table, TableReader
+from app.prediction.csv_reader import Table, TableReader
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 FEATURES = (

@@ -9,9 +9,9 @@ from unittest.mock import ANY
 import numpy as np
 import pytest
 
-from app.answers import AnswerWriter
 from app.core.contract import Contract, Target, load
 from app.core.features import Matrix
+from app.prediction.responses import AnswerWriter
 
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from app.scores import scores
+from app.prediction.scoring import scores
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
 FLIPPED = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.6)

@@ -13,16 +13,16 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.answers import AnswerWriter
 from app.core.chunks import Work, at_once, in_turns, rows_of_a_part
 from app.core.errors import Problem, unexpected
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.core.validation import RowValidator
 from app.metrics import CLIENT_LEFT, Metrics
-from app.scores import scores
+from app.prediction.csv_reader import TableReader
+from app.prediction.responses import AnswerWriter
+from app.prediction.scoring import scores
 from app.settings import Settings
-from app.tables import TableReader
 
 PATH = "/predict"
 JSON = b"application/json"
