@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app import __version__, card, openapi, ops, upload
 from app.core.errors import HANDLERS
 from app.core.model import Model
-from app.metrics import Metrics
+from app.monitoring.metrics import Metrics
 from app.prediction.predictor import PATH, Predict, Predictor
 from app.settings import Settings
 

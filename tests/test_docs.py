@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app.main import create_app
-from app.metrics import ROUTES
+from app.monitoring.metrics import ROUTES
 from app.settings import Settings
 from model_build.spec import ModelSpec
 

@@ -18,7 +18,7 @@ from app.core.errors import Problem, unexpected
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.core.validation import RowValidator
-from app.metrics import CLIENT_LEFT, Metrics
+from app.monitoring.metrics import CLIENT_LEFT, Metrics
 from app.prediction.csv_reader import TableReader
 from app.prediction.responses import AnswerWriter
 from app.prediction.scoring import scores

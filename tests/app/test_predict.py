@@ -16,7 +16,7 @@ from app.core.chunks import rows_of_a_part
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.main import Service, create_app
-from app.metrics import Metrics
+from app.monitoring.metrics import Metrics
 from app.prediction.predictor import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
 from app.settings import Settings
 

@@ -13,7 +13,7 @@ from starlette.types import Message
 from app import __version__
 from app.core.contract import Contract, load
 from app.main import Service, create_app
-from app.metrics import BUCKETS, CLIENT_LEFT, MOST_WORKERS, Metrics
+from app.monitoring.metrics import BUCKETS, CLIENT_LEFT, MOST_WORKERS, Metrics
 from app.settings import Settings
 
 JSON = {"Content-Type": "application/json"}
