@@ -12,11 +12,12 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from app import __version__, card, openapi, ops, upload
+from app import __version__
 from app.core.errors import HANDLERS
 from app.core.model import Model
 from app.monitoring.metrics import Metrics
 from app.prediction.predictor import PATH, Predict, Predictor
+from app.routes import card, health, openapi, predict_file
 from app.settings import Settings
 
 
@@ -25,7 +26,7 @@ class Service(FastAPI):
 
     metrics: Metrics
     predict: Predict
-    readiness: ops.Readiness
+    readiness: health.Readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Service:
     """
     settings = settings or Settings.read()
     model = Model.load(settings.model_dir)
-    readiness = ops.Readiness()
+    readiness = health.Readiness()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -65,10 +66,12 @@ def create_app(settings: Settings | None = None) -> Service:
     app.metrics = Metrics(model.contract)
     predictor = Predictor(model, app.metrics, settings.max_rows)
     app.predict = Predict(predictor, app.metrics, settings)
-    app.include_router(ops.router(model.contract, readiness, app.metrics))
+    app.include_router(health.router(model.contract, readiness, app.metrics))
     app.include_router(card.router(settings.model_dir, model.contract))
     app.router.routes.append(Route(PATH, app.predict, methods=["POST"]))  # for the 405 of other methods
-    app.router.routes.append(Route(upload.PATH, upload.Upload(predictor, settings), methods=["POST"]))
+    app.router.routes.append(
+        Route(predict_file.PATH, predict_file.Upload(predictor, settings), methods=["POST"])
+    )
     _add_docs(app)
     document = openapi.document(app, model.contract, settings.max_rows)
     app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's documented way to extend it

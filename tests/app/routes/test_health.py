@@ -8,7 +8,7 @@ import pytest
 from app import __version__
 from app.core.contract import CARD_FILE, Contract, load
 from app.main import Service, create_app
-from app.ops import Readiness, welcome
+from app.routes.health import Readiness, welcome
 from app.settings import Settings
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.card import POLICY
 from app.core.contract import CARD_FILE, CONTRACT_FILE, load
 from app.core.errors import StartupError
 from app.main import create_app
+from app.routes.card import POLICY
 from app.settings import Settings
 
 

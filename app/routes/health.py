@@ -16,7 +16,7 @@ from app import __version__
 from app.core.contract import CARD_FILE, Contract, DataSource
 from app.core.errors import Problem
 from app.monitoring.metrics import Metrics
-from app.openapi import problem_responses
+from app.routes.openapi import problem_responses
 
 CARD_LINK = '<a href="card">Model card: /card</a> '
 
