@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 
 from benchmarks.bodies import Rows
 from model_build import pipeline, spec
+from model_build.console import Progress
 from model_build.data import Wanted
-from model_build.progress import Progress
-from model_build.stages import Job
+from model_build.stage import Job
 
 TREES = 100  # of the models that differ in features
 ROWS = 2_000

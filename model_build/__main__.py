@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 from app.core.errors import StartupError
-from model_build import assembly, pipeline, spec, stages
+from model_build import assembly, pipeline, spec, stage
+from model_build.console import Progress
 from model_build.data import Wanted
 from model_build.errors import BuildError
-from model_build.progress import Progress
-from model_build.stages import Job
+from model_build.stage import Job
 
 INTERRUPTED = 130
 """The exit code that shells give to what Ctrl-C ended."""
@@ -88,7 +88,7 @@ def main() -> None:
     progress = Progress()
     try:
         job = _job(arguments, progress)
-        with stages.alone(job):
+        with stage.alone(job):
             if arguments.command == "bake":
                 _bake(job, arguments)
             else:

@@ -5,11 +5,11 @@ from pathlib import Path
 import joblib
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
-from model_build import directory, export
-from model_build.documents import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
+from model_build import atomic, export
+from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
 from model_build.errors import BuildError, GateError
 from model_build.sources import sha256_of
-from model_build.stages import Job
+from model_build.stage import Job
 
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
 """What the baked model holds beside contract and model."""
@@ -24,7 +24,7 @@ def assemble(job: Job, out: Path) -> Contract:
     Raises:
         BuildError: the checks refused the model; or they, or the card, are of another one, or of other gates.
     """
-    directory.check_replaceable(out, CONTRACT_FILE)
+    atomic.check_replaceable(out, CONTRACT_FILE)
     for name in ASSEMBLED:
         need(job.path(name), job.command("bake"))
     unsealed = contract(job)
@@ -33,8 +33,8 @@ def assemble(job: Job, out: Path) -> Contract:
     with job.progress.step("bake") as notes:
         documents = {name: job.path(name).read_bytes() for name in BAKED}
         sealed, contents = export.files(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
-        directory.replace(out, contents)
-        directory.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
+        atomic.replace(out, contents)
+        atomic.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
         notes.append(f"{out}/ and {out}.joblib")
     job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
     return sealed

@@ -9,7 +9,7 @@ import numpy as np
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
 from app.core.model import Model
-from model_build.documents import Verdict
+from model_build.artifacts import Verdict
 from model_build.sections import Direction, Golden, Invariance, ModelChecks
 
 SAMPLE = 500  # rows

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from app.core.contract import BINARY, Positions, Probabilities, Target
 from app.core.features import Matrix
+from model_build.artifacts import Calibration
 from model_build.classifier import Classifier
-from model_build.documents import Calibration
 from model_build.folds import Fold
 
 NEAREST = 1e-4

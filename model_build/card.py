@@ -11,7 +11,7 @@ from markupsafe import Markup
 from app.core.contract import Contract, sha256
 from app.core.features import BooleanFeature, Feature, RangedFeature
 from model_build import charts
-from model_build.documents import (
+from model_build.artifacts import (
     Cleaning,
     Curves,
     DataReport,
@@ -23,8 +23,8 @@ from model_build.documents import (
     Slices,
     TrainingReport,
 )
+from model_build.git import DIRTY
 from model_build.pages import TEMPLATES, number, render
-from model_build.repository import DIRTY
 from model_build.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 from model_build.spec import SPECS, ModelSpec
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from app.core.contract import Target
-from model_build.documents import (
+from model_build.artifacts import (
     CalibrationBin,
     Curve,
     Curves,

@@ -5,7 +5,7 @@ from collections import Counter
 import pandas as pd
 
 from model_build import leakage, misfits, shifts
-from model_build.documents import Cleaning, DataReport, Finding
+from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.misfits import listed, shown, where
 from model_build.pages import counted

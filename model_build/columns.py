@@ -10,7 +10,7 @@ import pandas as pd
 from app.core.contract import Target
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
 from model_build import data
-from model_build.documents import Origin
+from model_build.artifacts import Origin
 from model_build.errors import DataError
 from model_build.pages import number
 from model_build.spec import ModelSpec

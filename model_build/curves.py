@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.documents import CalibrationBin, Curve, Curves, Interval
+from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
 from model_build.weighted import Scored, equal_count_bins
 
 POINTS = 200

@@ -16,7 +16,7 @@ from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
 from app.core.validation import RowValidator
 from model_build import sources
-from model_build.documents import EXAMPLES, Cleaning, Origin
+from model_build.artifacts import EXAMPLES, Cleaning, Origin
 from model_build.errors import DataError, SourceError
 from model_build.pages import counted
 from model_build.sections import Reference

@@ -16,7 +16,7 @@ from app.core.errors import Problem, StartupError
 from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
-from model_build.documents import Interval, Verdict
+from model_build.artifacts import Interval, Verdict
 from model_build.errors import BuildError, SourceError
 from model_build.gates import shown
 from model_build.intervals import Estimates, Weights, bootstrap, intervals

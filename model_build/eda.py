@@ -8,10 +8,10 @@ import pandas as pd
 
 from app.core.features import Value
 from model_build import columns, distributions
+from model_build.artifacts import Origin
 from model_build.associations import associations, information, measure
 from model_build.columns import Column, Table
 from model_build.distributions import Labels
-from model_build.documents import Origin
 from model_build.figures import css
 from model_build.findings import findings
 from model_build.pages import number, percent, render

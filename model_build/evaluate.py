@@ -4,7 +4,7 @@ import numpy as np
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.documents import Evaluation
+from model_build.artifacts import Evaluation
 from model_build.errors import DataError
 from model_build.intervals import bootstrap, intervals
 from model_build.sections import METRICS, EvaluationPlan

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.documents import Fairness, Group, Interval, Protected
+from model_build.artifacts import Fairness, Group, Interval, Protected
 from model_build.errors import DataError
 from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
 from model_build.levels import Levels, levels

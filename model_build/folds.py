@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
+from model_build.artifacts import Comparison, Interval, Spread
 from model_build.classifier import fit
-from model_build.documents import Comparison, Interval, Spread
 from model_build.errors import DataError
 from model_build.estimators import size
 from model_build.spec import ModelSpec

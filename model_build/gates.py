@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import inf
 
 from app.core.contract import DataSource
-from model_build.documents import Evaluation, Fairness, Interval, Slice, Slices, Verdict
+from model_build.artifacts import Evaluation, Fairness, Interval, Slice, Slices, Verdict
 from model_build.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 
 LONGEST_LIST = 10

@@ -9,7 +9,7 @@ from sklearn.inspection import permutation_importance
 
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
-from model_build.documents import Dependence, Explanation, Importance, Interval
+from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.levels import Numbers, decimal, named, shown
 from model_build.spec import ModelSpec
 from model_build.weighted import Scored, measure

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from model_build.documents import Interval
+from model_build.artifacts import Interval
 
 Weights = npt.NDArray[np.float64]
 """[rows, resamples]"""

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import BINARY, Positions
-from model_build.documents import Finding
+from model_build.artifacts import Finding
 from model_build.spec import ModelSpec
 
 FOLDS = 2

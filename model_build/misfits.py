@@ -12,7 +12,7 @@ from pandera.errors import SchemaErrors
 
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
 from app.core.validation import allowed
-from model_build.documents import EXAMPLES, Finding
+from model_build.artifacts import EXAMPLES, Finding
 from model_build.pages import counted
 from model_build.sections import DataChecks
 from model_build.spec import ModelSpec

@@ -11,17 +11,17 @@ from app.core.features import Encoder
 from app.core.model import Model
 from model_build import (
     assembly,
+    atomic,
     behaviour,
     card,
     checks,
     data,
     deployed,
-    directory,
     export,
     gates,
     importance,
     plots,
-    stages,
+    stage,
 )
 from model_build import (
     eda as exploration,
@@ -29,9 +29,7 @@ from model_build import (
 from model_build import (
     train as training,
 )
-from model_build.curves import curves
-from model_build.data import Dataset
-from model_build.documents import (
+from model_build.artifacts import (
     Cleaning,
     Curves,
     DataReport,
@@ -45,6 +43,8 @@ from model_build.documents import (
     TrainingReport,
     Verdict,
 )
+from model_build.curves import curves
+from model_build.data import Dataset
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
 from model_build.fairness import fairness
@@ -53,7 +53,7 @@ from model_build.reference import reference
 from model_build.slices import slices
 from model_build.sources import sha256_of
 from model_build.split import split
-from model_build.stages import Job, Stage
+from model_build.stage import Job, Stage
 
 DESCRIBED = ("name", "title", "version", "description", "data", "features", "target", "split", "evaluation")
 """Sections that stand in the contract or the card."""
@@ -142,7 +142,7 @@ def train(job: Job, notes: list[str]) -> None:
     trained = training.train(job, matrix, rows.labels)
     onnx = export.convert(trained.model, job.spec.name, len(job.spec.features))
     seen = reference(job.spec.features, job.spec.target, matrix, trained.probabilities)
-    directory.dump(trained.model, job.path("model.joblib"))
+    atomic.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
     job.path("reference.json").write_bytes(export.to_json(seen))
     trained.report.write(job.path("training.json"))
@@ -355,7 +355,7 @@ STAGES = (
 
 def run(name: str, job: Job) -> None:
     """Run one stage; what it reads must be there."""
-    stages.run(next(stage for stage in STAGES if stage.name == name), job, STAGES)
+    stage.run(next(stage for stage in STAGES if stage.name == name), job, STAGES)
 
 
 def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = None) -> Contract:
@@ -367,11 +367,11 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
         BuildError: no baked model was written, and the one that was at `out` is as it was; or it was
             written, but `tracked` failed afterwards.
     """
-    directory.check_replaceable(out, CONTRACT_FILE)
+    atomic.check_replaceable(out, CONTRACT_FILE)
     job.progress.say(f"Baking {job.spec.name} {job.spec.version}")
     with tracked or nullcontext():
         for stage in STAGES:
-            stages.run(stage, job, STAGES)
+            stage.run(stage, job, STAGES)
         return assembly.assemble(job, out)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from model_build.documents import CalibrationBin, Curve, Curves
+from model_build.artifacts import CalibrationBin, Curve, Curves
 
 AXES = {
     "roc": ("false_positive_rate", "true_positive_rate"),

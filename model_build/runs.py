@@ -12,7 +12,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.types import ColSpec, Schema
 
 from model_build import charts, figures
-from model_build.documents import (
+from model_build.artifacts import (
     Candidate,
     Curves,
     Evaluation,

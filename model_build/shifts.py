@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
-from model_build.documents import Finding
+from model_build.artifacts import Finding
 from model_build.misfits import listed, shown, typed
 from model_build.sections import Reference
 from model_build.spec import ModelSpec

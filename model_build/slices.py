@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.documents import Slice, Slices
+from model_build.artifacts import Slice, Slices
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
 from model_build.levels import levels
 from model_build.sections import SLICE_METRICS

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.documents import Threshold
+from model_build.artifacts import Threshold
 from model_build.folds import Fold, standard_error
 
 GRID = np.arange(1, 100) / 100

@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
 from app.core.errors import StartupError
 from app.core.model import LABELS, PROBABILITIES, Model
-from model_build import behaviour, directory
+from model_build import atomic, behaviour
 from model_build.errors import BuildError, GateError
 from model_build.sections import ModelChecks
 from model_build.spec import ModelSpec
-from model_build.stages import Job, Stage
+from model_build.stage import Job, Stage
 
 SETTINGS = {
     "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",
@@ -194,7 +194,7 @@ def restore(job: Job, uri: str, out: Path) -> Contract:
         BuildError: there is none, it was changed, it is of another spec, or it breaks a promise of the spec.
             What was at `out` is as it was.
     """
-    directory.check_replaceable(out, CONTRACT_FILE)
+    atomic.check_replaceable(out, CONTRACT_FILE)
     place = _public(mlflow.get_tracking_uri())
     job.progress.say(f"Baking {uri} of {place}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -209,7 +209,7 @@ def restore(job: Job, uri: str, out: Path) -> Contract:
             notes.append(f"{len(model.contract.files)} checksums and {kept} checks kept")
         with job.progress.step("bake") as notes:
             names = (CONTRACT_FILE, *model.contract.files)
-            directory.replace(out, {name: (files / name).read_bytes() for name in names})
+            atomic.replace(out, {name: (files / name).read_bytes() for name in names})
             out.with_name(f"{out.name}.joblib").unlink(missing_ok=True)  # it is of another model
             notes.append(f"{out}/")
     return model.contract

@@ -8,15 +8,15 @@ from importlib.metadata import version
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build import calibration, threshold, tune
+from model_build.artifacts import SearchReport, Spread, TrainingReport
 from model_build.calibration import Calibrated
 from model_build.classifier import Classifier, check, fit
-from model_build.documents import SearchReport, Spread, TrainingReport
 from model_build.estimators import size
 from model_build.evaluate import figures
 from model_build.folds import Rows, deal, out_of_fold, spread
-from model_build.repository import git_commit
+from model_build.git import git_commit
 from model_build.sections import METRICS
-from model_build.stages import LIBRARIES, Job
+from model_build.stage import LIBRARIES, Job
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.model_selection import ParameterGrid
 
 from app.core.contract import sha256
-from model_build.documents import Candidate, Comparison, SearchReport
+from model_build.artifacts import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.folds import Rows, answers, compare, standard_error
 from model_build.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.spec import ModelSpec
-from model_build.stages import Job, code, libraries
+from model_build.stage import Job, code, libraries
 from model_build.weighted import Scored, measure
 
 COMPARED = ("roc_auc", "log_loss")

@@ -16,10 +16,10 @@ from app.core.contract import Contract
 from app.main import create_app
 from app.settings import Settings
 from model_build import data, pipeline, spec
+from model_build.console import Progress
 from model_build.data import Dataset, Wanted
-from model_build.progress import Progress
 from model_build.spec import ModelSpec
-from model_build.stages import Job
+from model_build.stage import Job
 
 TINY = """
 name: tiny

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from model_build import spec
-from model_build.progress import Progress
+from model_build.console import Progress
 from tests.conftest import bake
 
 ROOT = Path(__file__).parents[2]

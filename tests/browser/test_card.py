@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 from model_build import spec
-from model_build.documents import Slices
+from model_build.artifacts import Slices
 from tests.browser import paper
 from tests.browser.conftest import Visit
 

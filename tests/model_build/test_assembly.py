@@ -7,10 +7,10 @@ import pytest
 
 from app.core.model import Model
 from model_build import assembly, pipeline, spec
+from model_build.console import Progress
 from model_build.errors import BuildError, GateError
-from model_build.progress import Progress
 from model_build.spec import ModelSpec
-from model_build.stages import Job
+from model_build.stage import Job
 from tests.conftest import TINY
 
 

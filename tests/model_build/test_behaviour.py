@@ -18,8 +18,8 @@ from app.core.features import (
     Row,
 )
 from app.core.model import Model
+from model_build.artifacts import Verdict
 from model_build.behaviour import behave
-from model_build.documents import Verdict
 from model_build.sections import Direction, Golden, Invariance, ModelChecks
 
 FEATURES = (

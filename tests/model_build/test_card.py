@@ -12,8 +12,7 @@ import pytest
 from app.core.contract import Contract, Provenance, Target
 from model_build import card, charts
 from model_build import spec as specs
-from model_build.card import Facts
-from model_build.documents import (
+from model_build.artifacts import (
     Calibration,
     CalibrationBin,
     Candidate,
@@ -40,6 +39,7 @@ from model_build.documents import (
     TrainingReport,
     Verdict,
 )
+from model_build.card import Facts
 from model_build.sections import METRICS, Card
 from model_build.spec import ModelSpec
 

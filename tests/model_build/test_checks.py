@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from model_build import checks, data
-from model_build.documents import Cleaning, DataReport, Finding
+from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.sections import DataChecks, Reference
 from model_build.spec import ModelSpec

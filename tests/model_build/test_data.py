@@ -6,7 +6,7 @@ import pytest
 
 from app.core.features import Row
 from model_build import data, sources, spec
-from model_build.documents import Cleaning, Origin
+from model_build.artifacts import Cleaning, Origin
 from model_build.errors import DataError, SourceError
 from model_build.sections import Reference
 from model_build.sources import Source, sha256_of

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from model_build import assembly, pipeline
 from model_build.plots import AXES
-from model_build.stages import Stage
+from model_build.stage import Stage
 
 REPOSITORY = Path(__file__).parents[2]
 SPEC = "model_build/specs/census.yaml"

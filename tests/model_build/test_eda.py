@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_build import data, eda, pages, spec
-from model_build.documents import Origin
+from model_build.artifacts import Origin
 from model_build.errors import DataError
 from model_build.spec import ModelSpec
 from tests.conftest import TINY

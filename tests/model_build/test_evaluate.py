@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.documents import Evaluation, Interval
+from model_build.artifacts import Evaluation, Interval
 from model_build.errors import DataError
 from model_build.evaluate import evaluate, figures
 from model_build.intervals import exact

@@ -5,7 +5,7 @@ from fairlearn import metrics
 
 from app.core.contract import Target
 from model_build import intervals
-from model_build.documents import Fairness, Group, Interval
+from model_build.artifacts import Fairness, Group, Interval
 from model_build.errors import DataError
 from model_build.fairness import fairness
 from model_build.sections import FAIRNESS_METRICS, EvaluationPlan

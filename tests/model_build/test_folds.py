@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
-from model_build.documents import Interval, Spread
+from model_build.artifacts import Interval, Spread
 from model_build.errors import DataError
 from model_build.folds import Rows, compare, deal, out_of_fold, spread, standard_error
 from model_build.spec import ModelSpec

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from model_build.documents import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
+from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
 from model_build.gates import judge, judge_cost
 from model_build.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
-from model_build.documents import Dependence, Explanation, Interval
+from model_build.artifacts import Dependence, Explanation, Interval
 from model_build.importance import GRID, explain
 from model_build.sections import EvaluationPlan
 from model_build.spec import ModelSpec

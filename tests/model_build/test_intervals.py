@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 
 from model_build import intervals as module
-from model_build.documents import Interval
+from model_build.artifacts import Interval
 from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
 
 

@@ -16,14 +16,14 @@ from app.core.contract import load, sha256
 from app.core.features import Encoder
 from app.core.model import Model
 from model_build import export, pipeline, spec
-from model_build.documents import DataReport, ModelReport
+from model_build.artifacts import DataReport, ModelReport
+from model_build.console import Progress
 from model_build.errors import BuildError, DataError, GateError
-from model_build.progress import Progress
-from model_build.repository import git_commit
+from model_build.git import git_commit
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
 from model_build.split import split
-from model_build.stages import LIBRARIES, Job
+from model_build.stage import LIBRARIES, Job
 from tests.conftest import TINY, bake, loans, rows_of
 
 REPOSITORY = Path(__file__).parents[2]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from model_build import plots
-from model_build.documents import CalibrationBin, Curve, Curves, Interval
+from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
 
 CURVES = Curves(
     roc={"yes": Curve(x=(0, 0.25, 1), y=(0, 0.5, 1)), "late": Curve(x=(0, 1), y=(0, 1))},

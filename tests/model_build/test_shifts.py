@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from model_build import misfits
-from model_build.documents import Finding
+from model_build.artifacts import Finding
 from model_build.sections import Reference
 from model_build.shifts import shifts
 from model_build.spec import ModelSpec, load

@@ -7,7 +7,7 @@ from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.documents import Interval, Slice, Slices
+from model_build.artifacts import Interval, Slice, Slices
 from model_build.intervals import exact
 from model_build.sections import SLICE_METRICS, EvaluationPlan, SlicePlan
 from model_build.slices import slices

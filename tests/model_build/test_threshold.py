@@ -4,7 +4,7 @@ import pytest
 from sklearn import metrics
 
 from app.core.contract import Target
-from model_build.documents import Threshold
+from model_build.artifacts import Threshold
 from model_build.folds import deal
 from model_build.threshold import choose
 

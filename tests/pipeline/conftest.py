@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from model_build import pipeline, spec, tracking
-from model_build.progress import Progress
-from model_build.stages import Job
+from model_build.console import Progress
+from model_build.stage import Job
 from tests.conftest import TINY, loans
 
 with warnings.catch_warnings():

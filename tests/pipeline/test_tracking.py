@@ -22,10 +22,10 @@ from mlflow.exceptions import MlflowException
 from moto.server import ThreadedMotoServer
 
 from app.core.contract import load
-from model_build import pipeline, stages, tracking
-from model_build.documents import Candidate, ModelReport, SearchReport, TrainingReport
+from model_build import pipeline, stage, tracking
+from model_build.artifacts import Candidate, ModelReport, SearchReport, TrainingReport
 from model_build.errors import BuildError, DataError, GateError
-from model_build.stages import Job
+from model_build.stage import Job
 from tests.conftest import TINY, loans
 from tests.pipeline.conftest import Bakery, aliases, artifacts, contents, runs
 
@@ -199,7 +199,7 @@ def test_a_failed_run_has_only_what_this_bake_made(bakery: Bakery, reports: list
     ]
     job.path(".check-data.json").unlink()
     with pytest.raises(DataError), tracking.track(job, makers, bakery.directory / "unused"):
-        stages.run(makers[3], job, makers)
+        stage.run(makers[3], job, makers)
     (run,) = runs(job.spec.name)
     assert (run.info.status, run.data.metrics) == ("FAILED", {})
     assert artifacts(run) == {"source.json", "cleaning.json", "eda.html", *reports}

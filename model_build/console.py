@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from model_build.documents import Evaluation, Interval, Slice, Slices
+from model_build.artifacts import Evaluation, Interval, Slice, Slices
 
 STEP = "[green]✓[/] {name:<11}[dim]{seconds:6.2f} s[/]  {notes}"
 WEAK_IN = ("accuracy", "roc_auc")

@@ -12,7 +12,7 @@ import pytest
 
 from app.core import contract
 from app.core.errors import StartupError
-from model_build import directory, export
+from model_build import atomic, export
 from tests.conftest import TINY
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ ELSEWHERE = [no_renameat2, refused_by_the_file_system, another_system]
 
 
 def test_a_new_directory_holds_the_files_and_nothing_else_is_written(tmp_path: Path) -> None:
-    directory.replace(tmp_path / "deep/er/model", NEW)
+    atomic.replace(tmp_path / "deep/er/model", NEW)
     assert contents(tmp_path / "deep/er/model") == NEW
     assert names_in(tmp_path / "deep/er") == ["model"]
 
@@ -53,23 +53,23 @@ def test_a_new_directory_holds_the_files_and_nothing_else_is_written(tmp_path: P
 def test_the_whole_content_is_replaced_and_nothing_else_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    directory.replace(tmp_path / "model", OLD)
+    atomic.replace(tmp_path / "model", OLD)
     system(monkeypatch)
-    directory.replace(tmp_path / "model", NEW)
+    atomic.replace(tmp_path / "model", NEW)
     assert contents(tmp_path / "model") == NEW
     assert names_in(tmp_path) == ["model"]
 
 
 def test_a_reader_that_is_no_owner_may_enter(tmp_path: Path) -> None:
     (tmp_path / "usual").mkdir()
-    directory.replace(tmp_path / "model", NEW)
+    atomic.replace(tmp_path / "model", NEW)
     assert (tmp_path / "model").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_a_relative_directory_is_replaced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    directory.replace(Path("model"), OLD)
-    directory.replace(Path("model"), NEW)
+    atomic.replace(Path("model"), OLD)
+    atomic.replace(Path("model"), NEW)
     assert contents(tmp_path / "model") == NEW
     assert names_in(tmp_path) == ["model"]
 
@@ -80,7 +80,7 @@ def test_a_relative_directory_is_replaced_too(tmp_path: Path, monkeypatch: pytes
 def test_a_full_disk_leaves_the_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, calls_before: int
 ) -> None:
-    directory.replace(tmp_path / "model", OLD)
+    atomic.replace(tmp_path / "model", OLD)
     works, calls = getattr(os, function), iter(range(100))
 
     def fails(*arguments: Any) -> Any:
@@ -90,7 +90,7 @@ def test_a_full_disk_leaves_the_old(
 
     monkeypatch.setattr(os, function, fails)
     with pytest.raises(OSError, match="No space left on device"):
-        directory.replace(tmp_path / "model", NEW)
+        atomic.replace(tmp_path / "model", NEW)
     assert contents(tmp_path / "model") == OLD
     assert names_in(tmp_path) == ["model"]
 
@@ -99,7 +99,7 @@ def test_a_full_disk_leaves_the_old(
 def test_a_second_rename_that_fails_takes_the_first_one_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
-    directory.replace(tmp_path / "model", OLD)
+    atomic.replace(tmp_path / "model", OLD)
     system(monkeypatch)
     works = Path.rename
 
@@ -110,7 +110,7 @@ def test_a_second_rename_that_fails_takes_the_first_one_back(
 
     monkeypatch.setattr(Path, "rename", fails)
     with pytest.raises(OSError, match="Input/output error"):
-        directory.replace(tmp_path / "model", NEW)
+        atomic.replace(tmp_path / "model", NEW)
     assert contents(tmp_path / "model") == OLD
     assert names_in(tmp_path) == ["model"]
 
@@ -124,14 +124,14 @@ def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> No
         "model",
     ):
         (tmp_path / name).mkdir(parents=True)
-    directory.replace(tmp_path / "model", NEW)
-    directory.dump({"fitted": 1}, tmp_path / "model.joblib")
+    atomic.replace(tmp_path / "model", NEW)
+    atomic.dump({"fitted": 1}, tmp_path / "model.joblib")
     assert names_in(tmp_path) == [".model-notes", ".models.baking-x", "model", "model.joblib"]
 
 
 def test_a_pickle_is_replaced(tmp_path: Path) -> None:
     for value in ("old", "new"):
-        directory.dump(value, tmp_path / "deep/model.joblib")
+        atomic.dump(value, tmp_path / "deep/model.joblib")
         assert joblib.load(tmp_path / "deep/model.joblib") == value
     assert names_in(tmp_path / "deep") == ["model.joblib"]
 
@@ -203,10 +203,10 @@ def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
     old = {name: content for name, content in contents(tiny_model).items() if name != "metrics.json"}
     document = contract.load(tiny_model).model_dump(mode="json")
     del document["files"]["metrics.json"]
-    directory.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
+    atomic.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
     document["files"]["padding"] = contract.sha256(b"0" * 1_000_000)
     new = old | {"contract.json": document_as(document, "2.0.0"), "padding": b"0" * 1_000_000}
-    directory.replace(tmp_path / "versions/2", new)
+    atomic.replace(tmp_path / "versions/2", new)
     return [tmp_path / "versions/1", tmp_path / "versions/2"]
 
 
@@ -216,19 +216,19 @@ def document_as(document: dict[str, Any], version: str) -> bytes:
 
 def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out/model"
-    directory.replace(out, contents(versions[0]))
+    atomic.replace(out, contents(versions[0]))
     left = versions_left_by_killed("replacing", 60, out, *versions)
     assert len(left) == 60
     assert set(left) == {"1.0.0", "2.0.0"}
 
-    directory.replace(out, NEW)
+    atomic.replace(out, NEW)
     assert contents(out) == NEW
     assert names_in(out.parent) == ["model", "undisturbed"]
 
 
 def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out/model"
-    directory.replace(out, contents(versions[0]))
+    atomic.replace(out, contents(versions[0]))
     (tmp_path / "tiny.yaml").write_text(TINY)
     left = versions_left_by_killed("baking", 10, out, tmp_path / "tiny.yaml", tiny_data, tmp_path / "build")
     assert len(left) == 10
@@ -237,6 +237,6 @@ def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Pat
 
 def test_the_check_of_a_whole_model_sees_a_mixture(versions: list[Path], tmp_path: Path) -> None:
     mixture = contents(versions[1]) | {"model.onnx": b"of another model"}
-    directory.replace(tmp_path / "model", mixture)
+    atomic.replace(tmp_path / "model", mixture)
     with pytest.raises(StartupError):
         contract.load(tmp_path / "model")

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_build.stages import TRAINING_CODE
+from model_build.stage import TRAINING_CODE
 
 DIRTY = "-dirty"
 """Stands behind a commit when the code that trained had changes that it has not."""

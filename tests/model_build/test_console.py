@@ -3,8 +3,8 @@ import re
 import pytest
 from rich.console import Console
 
-from model_build.documents import Evaluation, Interval, Slice, Slices
-from model_build.progress import Progress
+from model_build.artifacts import Evaluation, Interval, Slice, Slices
+from model_build.console import Progress
 
 INTERVALS = {
     "accuracy": Interval(value=0.8759, low=0.8699, high=0.8818),

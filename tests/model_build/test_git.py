@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from model_build.repository import git_commit
-from model_build.stages import TRAINING_CODE
+from model_build.git import git_commit
+from model_build.stage import TRAINING_CODE
 
 
 @pytest.fixture

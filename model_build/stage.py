@@ -13,10 +13,10 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import sha256
+from model_build.artifacts import need
+from model_build.console import Progress
 from model_build.data import Wanted
-from model_build.documents import need
 from model_build.errors import BuildError
-from model_build.progress import Progress
 from model_build.sources import sha256_of
 from model_build.spec import ModelSpec
 
