@@ -10,9 +10,10 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from benchmarks.bodies import Rows
-from model_build import pipeline, spec
+from model_build import pipeline
 from model_build.console import Progress
 from model_build.data import Wanted
+from model_build.spec import model_spec
 from model_build.stage import Job
 
 TREES = 100  # of the models that differ in features
@@ -51,7 +52,7 @@ def rows_of(count: int) -> Rows:
 
 def with_trees(count: int, directory: Path) -> Path:
     """Bake the census model with so many trees, on synthetic rows; return its directory."""
-    document = YAML(typ="safe", pure=True).load(spec.find("census"))
+    document = YAML(typ="safe", pure=True).load(model_spec.find("census"))
     document["estimator"]["parameters"]["max_iter"] = count
     document["gates"] = {}
     document["model_checks"] = {}
@@ -63,7 +64,9 @@ def _bake(document: dict[str, Any], directory: Path, source: Wanted) -> Path:
     path = directory / "spec.yaml"
     path.write_text(json.dumps(document))  # JSON is YAML
     out = directory / "model"
-    job = Job(spec.load(str(path)), directory / "build", directory, Progress(Console(quiet=True)), source)
+    job = Job(
+        model_spec.load(str(path)), directory / "build", directory, Progress(Console(quiet=True)), source
+    )
     pipeline.bake(job, out)
     return out
 

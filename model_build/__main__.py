@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 from app.core.errors import StartupError
-from model_build import assembly, pipeline, spec, stage
+from model_build import assembly, pipeline, stage
 from model_build.console import Progress
 from model_build.data import Wanted
 from model_build.errors import BuildError
+from model_build.spec import model_spec
 from model_build.stage import Job
 
 INTERRUPTED = 130
@@ -117,7 +118,7 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
 
 
 def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
-    found = spec.load(arguments.spec)
+    found = model_spec.load(arguments.spec)
     return Job(
         spec=found,
         directory=arguments.build / found.name,

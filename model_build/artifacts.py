@@ -9,7 +9,7 @@ from pydantic import ConfigDict, ValidationError
 from app.core.contract import DataSource, Sha256, Target
 from app.core.features import Frozen
 from model_build.errors import BuildError
-from model_build.sections import Then
+from model_build.spec.sections import Then
 
 EXAMPLES = 5
 """Rows, or values, that a finding names when there are many."""

@@ -10,7 +10,7 @@ from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
 from app.core.model import Model
 from model_build.artifacts import Verdict
-from model_build.sections import Direction, Golden, Invariance, ModelChecks
+from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 
 SAMPLE = 500  # rows
 STEPS = 21  # quantiles of a number, its lowest and highest value among them

@@ -25,8 +25,8 @@ from model_build.artifacts import (
 )
 from model_build.git import DIRTY
 from model_build.pages import TEMPLATES, number, render
-from model_build.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
-from model_build.spec import SPECS, ModelSpec
+from model_build.spec.model_spec import SPECS, ModelSpec
+from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 
 TITLES = {
     "accuracy": "Accuracy",

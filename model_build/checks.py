@@ -9,7 +9,7 @@ from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
 from model_build.misfits import listed, shown, where
 from model_build.pages import counted
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 

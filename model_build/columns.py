@@ -13,7 +13,7 @@ from model_build import data
 from model_build.artifacts import Origin
 from model_build.errors import DataError
 from model_build.pages import number
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 WHISKER = 1.5  # interquartile ranges beyond the quartiles, as in Tukey's box plot
 BANDS = 10

@@ -19,9 +19,9 @@ from model_build import sources
 from model_build.artifacts import EXAMPLES, Cleaning, Origin
 from model_build.errors import DataError, SourceError
 from model_build.pages import counted
-from model_build.sections import Reference
 from model_build.sources import Source, sha256_of
-from model_build.spec import ModelSpec, column_name
+from model_build.spec.model_spec import ModelSpec, column_name
+from model_build.spec.sections import Reference
 from model_build.synthetic import GENERATORS
 
 Wanted = Literal["auto", "real", "synthetic"]

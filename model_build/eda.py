@@ -15,7 +15,7 @@ from model_build.distributions import Labels
 from model_build.figures import css
 from model_build.findings import findings
 from model_build.pages import number, percent, render
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 EXAMPLES = 5
 PATTERNS = 10

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
-from model_build.sections import Clip
+from model_build.spec.sections import Clip
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "decision_tree": DecisionTreeClassifier,

@@ -7,7 +7,7 @@ from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation
 from model_build.errors import DataError
 from model_build.intervals import bootstrap, intervals
-from model_build.sections import METRICS, EvaluationPlan
+from model_build.spec.sections import METRICS, EvaluationPlan
 from model_build.weighted import Scored, measure
 
 

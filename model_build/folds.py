@@ -14,7 +14,7 @@ from model_build.artifacts import Comparison, Interval, Spread
 from model_build.classifier import fit
 from model_build.errors import DataError
 from model_build.estimators import size
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 FEWEST = 2
 CONFIDENCE = 0.95

@@ -5,7 +5,7 @@ from math import inf
 
 from app.core.contract import DataSource
 from model_build.artifacts import Evaluation, Fairness, Interval, Slice, Slices, Verdict
-from model_build.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
+from model_build.spec.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 
 LONGEST_LIST = 10
 

@@ -11,7 +11,7 @@ from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.levels import Numbers, decimal, named, shown
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 from model_build.weighted import Scored, measure
 
 ROWS = 1000

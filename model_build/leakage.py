@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import BINARY, Positions
 from model_build.artifacts import Finding
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 FOLDS = 2
 LEAVES = 64  # tell that many categories apart, in whatever order the spec names them

@@ -14,8 +14,8 @@ from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerF
 from app.core.validation import allowed
 from model_build.artifacts import EXAMPLES, Finding
 from model_build.pages import counted
-from model_build.sections import DataChecks
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import DataChecks
 
 MOST_CATEGORIES = 20
 NOT_NULLABLE = "not_nullable"  # pandera's name

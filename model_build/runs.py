@@ -24,7 +24,7 @@ from model_build.artifacts import (
     Slices,
     TrainingReport,
 )
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 NOT_LOGGED = frozenset({".csv", ".onnx"})
 """The rows stay where they are, and the model goes to the registry."""

@@ -13,8 +13,8 @@ from scipy.stats.contingency import expected_freq
 
 from model_build.artifacts import Finding
 from model_build.misfits import listed, shown, typed
-from model_build.sections import Reference
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import Reference
 
 CHECKS = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
 

@@ -13,8 +13,8 @@ from app.core.features import Matrix
 from model_build.artifacts import Slice, Slices
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
 from model_build.levels import levels
-from model_build.sections import SLICE_METRICS
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import SLICE_METRICS
 from model_build.weighted import Scored, measure
 
 

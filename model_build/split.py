@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 from app.core.contract import Positions, Target
 from model_build.errors import DataError
 from model_build.pages import counted
-from model_build.spec import Split
+from model_build.spec.model_spec import Split
 
 
 @dataclass(frozen=True)

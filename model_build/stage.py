@@ -18,7 +18,7 @@ from model_build.console import Progress
 from model_build.data import Wanted
 from model_build.errors import BuildError
 from model_build.sources import sha256_of
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 """What a baked model names as the libraries that made it."""

@@ -18,8 +18,8 @@ from app.core.errors import StartupError
 from app.core.model import LABELS, PROBABILITIES, Model
 from model_build import atomic, behaviour
 from model_build.errors import BuildError, GateError
-from model_build.sections import ModelChecks
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import ModelChecks
 from model_build.stage import Job, Stage
 
 SETTINGS = {

@@ -15,7 +15,7 @@ from model_build.estimators import size
 from model_build.evaluate import figures
 from model_build.folds import Rows, deal, out_of_fold, spread
 from model_build.git import git_commit
-from model_build.sections import METRICS
+from model_build.spec.sections import METRICS
 from model_build.stage import LIBRARIES, Job
 
 

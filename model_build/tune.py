@@ -20,8 +20,8 @@ from app.core.contract import sha256
 from model_build.artifacts import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.folds import Rows, answers, compare, standard_error
-from model_build.sections import LOWER_IS_BETTER, Choices, Range, Search
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.stage import Job, code, libraries
 from model_build.weighted import Scored, measure
 

@@ -15,10 +15,11 @@ from rich.console import Console
 from app.core.contract import Contract
 from app.main import create_app
 from app.settings import Settings
-from model_build import data, pipeline, spec
+from model_build import data, pipeline
 from model_build.console import Progress
 from model_build.data import Dataset, Wanted
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 
 TINY = """
@@ -68,7 +69,7 @@ def bake(
     build: Path | None = None,
 ) -> Contract:
     """Bake; without a build directory, what an earlier test has baked alike is not made again."""
-    build = build or Path(_builds().name) / spec.name
+    build = build or Path(_builds().name) / model_spec.name
     return pipeline.bake(Job(spec, build, directory, progress, wanted), out)
 
 
@@ -84,10 +85,10 @@ def quiet() -> Progress:
 
 
 @pytest.fixture(scope="session")
-def tiny_spec(tmp_path_factory: pytest.TempPathFactory) -> spec.ModelSpec:
+def tiny_spec(tmp_path_factory: pytest.TempPathFactory) -> model_spec.ModelSpec:
     path = tmp_path_factory.mktemp("specs") / "tiny.yaml"
     path.write_text(TINY)
-    return spec.load(str(path))
+    return model_spec.load(str(path))
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +100,10 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(
-    tiny_spec: spec.ModelSpec, tiny_data: Path, quiet: Progress, tmp_path_factory: pytest.TempPathFactory
+    tiny_spec: model_spec.ModelSpec,
+    tiny_data: Path,
+    quiet: Progress,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """The directory of the baked model; copy it before changing it."""
     out = tmp_path_factory.mktemp("baked") / "model"
@@ -111,7 +115,7 @@ def tiny_model(
 def census_model(quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The census model, baked from synthetic data: no file is needed."""
     out = tmp_path_factory.mktemp("census") / "model"
-    bake(spec.load("census"), "synthetic", out, out.parent, quiet)
+    bake(model_spec.load("census"), "synthetic", out, out.parent, quiet)
     return out
 
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from app.main import create_app
 from app.monitoring.metrics import ROUTES
 from app.settings import Settings
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

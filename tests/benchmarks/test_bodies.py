@@ -3,7 +3,7 @@ from pathlib import Path
 
 from benchmarks.bodies import as_csv, census_rows, prepare, read
 from benchmarks.workloads import LARGE, MIXED, Workload
-from model_build import spec
+from model_build.spec import model_spec
 
 PAIRS = Workload("2x1", "2 rows, 1 connection", 2, 1)
 ROWS = [{"age": age, "sex": "Male"} for age in range(7)]
@@ -25,5 +25,5 @@ def test_csv_has_a_header_line() -> None:
 
 
 def test_rows_are_those_of_the_census_spec() -> None:
-    names = [feature.name for feature in spec.load("census").features]
+    names = [feature.name for feature in model_spec.load("census").features]
     assert list(census_rows(names)[0]) == names

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from model_build import spec
 from model_build.console import Progress
+from model_build.spec import model_spec
 from tests.conftest import bake
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def census_model(quiet: Progress, build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The census model, baked from synthetic data; `build` holds the report on the data."""
     out = tmp_path_factory.mktemp("census") / "model"
-    bake(spec.load("census"), "synthetic", out, out.parent, quiet, build)
+    bake(model_spec.load("census"), "synthetic", out, out.parent, quiet, build)
     return out
 
 

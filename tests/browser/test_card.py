@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page
 
-from model_build import spec
 from model_build.artifacts import Slices
+from model_build.spec import model_spec
 from tests.browser import paper
 from tests.browser.conftest import Visit
 
@@ -76,7 +76,7 @@ def test_caveats_and_the_warning_of_synthetic_data_are_seen_on_screen_and_paper(
     for media in ("screen", "print"):
         card.emulate_media(media=media)
         text = card.locator("body").inner_text()
-        for caveat in spec.load("census").card.caveats:
+        for caveat in model_spec.load("census").card.caveats:
             assert caveat in text
         assert "Trained on synthetic data" in text
 

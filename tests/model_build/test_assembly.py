@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from app.core.model import Model
-from model_build import assembly, pipeline, spec
+from model_build import assembly, pipeline
 from model_build.console import Progress
 from model_build.errors import BuildError, GateError
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from tests.conftest import TINY
 
@@ -24,7 +25,7 @@ def job(tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress) 
 
 def respecified(job: Job, directory: Path, old: str, new: str) -> Job:
     (directory / "tiny.yaml").write_text(TINY.replace(old, new))
-    return replace(job, spec=spec.load(str(directory / "tiny.yaml")))
+    return replace(job, spec=model_spec.load(str(directory / "tiny.yaml")))
 
 
 def refusal(job: Job, directory: Path) -> str:

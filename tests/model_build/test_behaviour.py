@@ -20,7 +20,7 @@ from app.core.features import (
 from app.core.model import Model
 from model_build.artifacts import Verdict
 from model_build.behaviour import behave
-from model_build.sections import Direction, Golden, Invariance, ModelChecks
+from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 
 FEATURES = (
     IntegerFeature(name="years", type="integer", minimum=1, maximum=30, title="Years", example=5),

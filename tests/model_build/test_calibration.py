@@ -9,8 +9,8 @@ from app.core.model import Model
 from model_build import calibration, classifier, export
 from model_build.calibration import METHODS, Calibrated, Calibrator, Choice
 from model_build.folds import deal
-from model_build.sections import Training
-from model_build.spec import Estimator, ModelSpec
+from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.sections import Training
 from tests.model_build.test_estimators import served
 
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes")

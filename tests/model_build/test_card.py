@@ -11,7 +11,6 @@ import pytest
 
 from app.core.contract import Contract, Provenance, Target
 from model_build import card, charts
-from model_build import spec as specs
 from model_build.artifacts import (
     Calibration,
     CalibrationBin,
@@ -40,8 +39,9 @@ from model_build.artifacts import (
     Verdict,
 )
 from model_build.card import Facts
-from model_build.sections import METRICS, Card
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec as specs
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import METRICS, Card
 
 HOSTILE = '<img src="//evil" onerror="x()"> & `|*_'
 HALF = Interval(value=0.5, low=0.4, high=0.6)

@@ -6,8 +6,8 @@ import pytest
 from model_build import checks, data
 from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
-from model_build.sections import DataChecks, Reference
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import DataChecks, Reference
 from tests.conftest import loans
 
 ALWAYS = (

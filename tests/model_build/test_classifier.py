@@ -4,8 +4,8 @@ import pytest
 from app.core.features import Matrix
 from model_build.classifier import Classifier, check, fit, resample
 from model_build.errors import DataError, SpecError
-from model_build.sections import Training
-from model_build.spec import Estimator, ModelSpec
+from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.sections import Training
 
 GAP = np.nan
 MATRIX: Matrix = np.array(

@@ -6,7 +6,7 @@ import pytest
 
 from model_build import columns, data
 from model_build.columns import Table
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 
 def table(spec: ModelSpec, directory: Path, *rows: str) -> Table:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 import pytest
 
 from app.core.features import Row
-from model_build import data, sources, spec
+from model_build import data, sources
 from model_build.artifacts import Cleaning, Origin
 from model_build.errors import DataError, SourceError
-from model_build.sections import Reference
 from model_build.sources import Source, sha256_of
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import Reference
 from tests.conftest import TINY, rows_of
 
 HEADER = "years,rate,grade,secured,paid\n"
@@ -49,7 +50,7 @@ def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
         text = text.replace(old, new)
     path = tmp_path / "tiny.yaml"
     path.write_text(text)
-    return spec.load(str(path))
+    return model_spec.load(str(path))
 
 
 def cleaning(read: int, *duplicates: int, rows: int | None = None, **missing: int) -> Cleaning:
@@ -322,7 +323,7 @@ estimator: {name: decision_tree}
 def adults(tmp_path: Path) -> ModelSpec:
     path = tmp_path / "adults.yaml"
     path.write_text(SYNTHETIC)
-    return spec.load(str(path))
+    return model_spec.load(str(path))
 
 
 def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
@@ -430,7 +431,7 @@ OTHER_CENSUS_ROWS = """
 def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header: bool) -> None:
     text = CENSUS if header else CENSUS.partition("\n")[2]
     (tmp_path / "census.csv").write_text(text + "\n\n")
-    found = rows_of(spec.load("census"), "real", tmp_path)
+    found = rows_of(model_spec.load("census"), "real", tmp_path)
     first, *others = found.rows
     assert list(first.items()) == list(FIRST_CENSUS_ROW.items())
     shown = [" ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in row.values()) for row in others]

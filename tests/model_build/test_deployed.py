@@ -22,10 +22,11 @@ from app.core.features import NumberFeature, Row
 from app.core.model import Model
 from app.main import create_app
 from app.settings import Settings
-from model_build import export, spec
+from model_build import export
 from model_build.deployed import BATCH, compare
 from model_build.errors import BuildError
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 
 SPEC = """
 name: sums
@@ -63,7 +64,7 @@ def sums(tmp_path: Path) -> Callable[..., ModelSpec]:
     def load(**gate: Any) -> ModelSpec:
         path = tmp_path / "sums.yaml"
         path.write_text(f"{SPEC}gates: {{deployed: {gate}}}\n")
-        return spec.load(str(path))
+        return model_spec.load(str(path))
 
     return load
 

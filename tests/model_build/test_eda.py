@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model_build import data, eda, pages, spec
+from model_build import data, eda, pages
 from model_build.artifacts import Origin
 from model_build.errors import DataError
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from tests.conftest import TINY
 
 HEADER = "years, rate, grade, secured, paid\n"
@@ -72,7 +73,7 @@ def report(directory: Path, text: str, spec_text: str = TINY) -> str:
     """Return the page on a CSV file, after the round trip that the stages make."""
     (directory / "tiny.yaml").write_text(spec_text)
     (directory / "loans.csv").write_text(text)
-    model = spec.load(str(directory / "tiny.yaml"))
+    model = model_spec.load(str(directory / "tiny.yaml"))
     frame, origin = data.fetch(model, "real", directory, pytest.fail)
     data.write(frame, directory / "raw.csv")
     return eda.report(model, data.read(directory / "raw.csv"), origin)
@@ -224,7 +225,7 @@ def test_what_stands_out_of_the_real_census_data_is_told() -> None:
     directory = Path(os.environ["DATA_DIR"])
     if not (directory / "adult.data").is_file():
         pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
-    census = spec.load("census")
+    census = model_spec.load("census")
     html = eda.report(census, *data.fetch(census, "real", directory, pytest.fail))
     told = Page(html).text["overview"]
     for sentence in (

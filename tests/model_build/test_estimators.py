@@ -12,12 +12,13 @@ import pytest
 from app.core.contract import Contract, Provenance
 from app.core.features import Encoder, Matrix
 from app.core.model import Model
-from model_build import classifier, export, spec
+from model_build import classifier, export
 from model_build.data import Dataset
 from model_build.estimators import ESTIMATORS, Clipper, check_parameters, make, size
 from model_build.export import LARGEST_DIFFERENCE, Parity
-from model_build.sections import Clip
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import Clip
 from tests.conftest import rows_of
 
 SPEC = """
@@ -74,7 +75,7 @@ def load(directory: Path, name: str, parameters: str, labels: str = TWO, trainin
     text = SPEC.replace("NAME", name).replace("PARAMETERS", parameters)
     text = text.replace("LABELS", labels).replace("TRAINING", training)
     (directory / "shares.yaml").write_text(text)
-    return spec.load(str(directory / "shares.yaml"))
+    return model_spec.load(str(directory / "shares.yaml"))
 
 
 @cache

@@ -9,7 +9,7 @@ from model_build.artifacts import Evaluation, Interval
 from model_build.errors import DataError
 from model_build.evaluate import evaluate, figures
 from model_build.intervals import exact
-from model_build.sections import METRICS, EvaluationPlan
+from model_build.spec.sections import METRICS, EvaluationPlan
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
 MORE = Target(name="paid", labels=("none", "some", "all"))

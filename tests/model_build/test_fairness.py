@@ -8,8 +8,8 @@ from model_build import intervals
 from model_build.artifacts import Fairness, Group, Interval
 from model_build.errors import DataError
 from model_build.fairness import fairness
-from model_build.sections import FAIRNESS_METRICS, EvaluationPlan
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import FAIRNESS_METRICS, EvaluationPlan
 
 Integers = npt.NDArray[np.intp]
 GRADE, SECURED = 2, 3  # a category of A, B and C, which may be missing

@@ -7,7 +7,7 @@ import pytest
 from model_build import columns, data, findings
 from model_build.associations import associations, information
 from model_build.findings import listed
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
 
 HEADER = "years, rate, grade, secured, paid"
 

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from model_build import data, leakage, misfits, spec
-from model_build.sections import DataChecks
-from model_build.spec import ModelSpec
+from model_build import data, leakage, misfits
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import DataChecks
 
 RNG = np.random.default_rng(3)
 ROWS = 300
@@ -73,8 +74,8 @@ def test_the_spec_says_how_much_is_too_much(tiny_spec: ModelSpec) -> None:
 
 
 def three_labels(spec: ModelSpec) -> ModelSpec:
-    target = spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
-    return spec.model_copy(update={"target": target})
+    target = model_spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
+    return model_spec.model_copy(update={"target": target})
 
 
 def test_a_feature_that_gives_every_one_of_three_labels_away_is_found(tiny_spec: ModelSpec) -> None:
@@ -145,7 +146,7 @@ def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_hav
     (tmp_path / "obesity.yaml").write_text(
         OBESITY_SPEC.format(file=OBESITY, features=features, labels=labels)
     )
-    obesity = spec.load(str(tmp_path / "obesity.yaml"))
+    obesity = model_spec.load(str(tmp_path / "obesity.yaml"))
     rows, _ = data.clean(data.fetch(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY)
     assert leakage.leaks(obesity, misfits.typed(obesity, rows)) == []
     strict = obesity.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.9)})

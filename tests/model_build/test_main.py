@@ -12,7 +12,7 @@ from app.core.contract import load
 from model_build.__main__ import main
 from model_build.artifacts import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE
-from model_build.spec import SPECS
+from model_build.spec.model_spec import SPECS
 from tests.conftest import TINY, loans
 
 Bake = Callable[..., tuple[object, str, str]]

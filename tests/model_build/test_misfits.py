@@ -3,8 +3,8 @@ import pytest
 
 from app.core.features import Value
 from model_build import data, misfits
-from model_build.sections import DataChecks
-from model_build.spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import DataChecks
 
 YEARS = "must be a whole number from 1 to 30"
 RATE = "must be a number from 0 to 20; or, when missing, null or n/a"

@@ -15,13 +15,14 @@ import pytest
 from app.core.contract import load, sha256
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import export, pipeline, spec
+from model_build import export, pipeline
 from model_build.artifacts import DataReport, ModelReport
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError, GateError
 from model_build.git import git_commit
 from model_build.sources import sha256_of
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from model_build.split import split
 from model_build.stage import LIBRARIES, Job
 from tests.conftest import TINY, bake, loans, rows_of
@@ -50,7 +51,7 @@ def names_in(path: Path) -> list[str]:
 def gated(tmp_path: Path, *gates: str, text: str = TINY) -> ModelSpec:
     path = tmp_path / "gated.yaml"
     path.write_text(f"{text}gates: {{metrics: [{', '.join(gates)}]}}\n")
-    return spec.load(str(path))
+    return model_spec.load(str(path))
 
 
 # The stages of the data
@@ -83,7 +84,7 @@ def compared(tmp_path: Path, then: str) -> ModelSpec:
     (tmp_path / "compared.yaml").write_text(
         f"{TINY}data_checks: {{reference: {{source: {{uri: before.csv}}, then: {then}}}}}\n"
     )
-    return spec.load(str(tmp_path / "compared.yaml"))
+    return model_spec.load(str(tmp_path / "compared.yaml"))
 
 
 def test_a_reference_that_is_not_to_be_had_hides_no_other_violation(tmp_path: Path, quiet: Progress) -> None:
@@ -285,7 +286,7 @@ def test_report_and_gate_have_the_same_three_digits_of_the_time(
     monkeypatch.setattr(export, "microseconds", lambda _: found)
     path = tmp_path / "fast.yaml"
     path.write_text(TINY + "gates: {microseconds: 50}\n")
-    fast = spec.load(str(path))
+    fast = model_spec.load(str(path))
     with nullcontext() if kept else pytest.raises(GateError):
         bake(fast, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     report = ModelReport.read(tmp_path / "build/model-checks.json")
@@ -299,7 +300,7 @@ def test_a_gate_that_judged_nothing_is_noted_and_not_counted_as_kept(
 ) -> None:
     path = tmp_path / "silent.yaml"
     path.write_text(TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, rows: 1000}]}\n")
-    silent = spec.load(str(path))
+    silent = model_spec.load(str(path))
     bake(silent, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     *_, nothing, kept = capsys.readouterr().out.partition("✓ card")[0].splitlines()
     assert nothing.strip() == (
@@ -442,7 +443,7 @@ def test_another_seed_gives_other_bytes(
 
 def test_the_synthetic_census_model_says_that_it_is_synthetic(census_model: Path) -> None:
     contract = load(census_model)
-    how = spec.load("census").data.synthetic
+    how = model_spec.load("census").data.synthetic
     assert how is not None
     assert contract.provenance.data_source == "synthetic"
     assert contract.provenance.data_uri == f"synthetic:census?rows={how.rows}&seed={how.seed}"
@@ -464,14 +465,14 @@ def adult() -> Path:
 @pytest.fixture(scope="module")
 def real_model(adult: Path, quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("real") / "model"
-    bake(spec.load("census"), "real", out, adult, quiet)
+    bake(model_spec.load("census"), "real", out, adult, quiet)
     return out
 
 
 def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_was_trained(
     adult: Path, real_model: Path
 ) -> None:
-    census, contract = spec.load("census"), load(real_model)
+    census, contract = model_spec.load("census"), load(real_model)
     assert contract.metrics["roc_auc"] >= 0.922
     provenance = contract.provenance.model_dump(include={"data_source", "data_uri", "data_sha256", "rows"})
     assert provenance == {
@@ -490,7 +491,7 @@ def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_wa
 
 
 def test_a_caveat_says_how_far_a_larger_capital_gain_lowers_the_score(adult: Path, real_model: Path) -> None:
-    census, model = spec.load("census"), Model.load(real_model)
+    census, model = model_spec.load("census"), Model.load(real_model)
     [caveat] = [each for each in census.card.caveats if "capital gain" in each]
     rows = rows_of(census, "real", adult).rows
     amounts = np.unique([row["capital_gain"] for row in rows])

@@ -7,9 +7,9 @@ import pytest
 
 from model_build import misfits
 from model_build.artifacts import Finding
-from model_build.sections import Reference
 from model_build.shifts import shifts
-from model_build.spec import ModelSpec, load
+from model_build.spec.model_spec import ModelSpec, load
+from model_build.spec.sections import Reference
 from tests.conftest import TINY
 
 ROWS = 1000

@@ -3,7 +3,7 @@ import pytest
 
 from app.core.contract import Target
 from model_build.errors import DataError
-from model_build.spec import Split
+from model_build.spec.model_spec import Split
 from model_build.split import split
 
 TARGET = Target(name="paid", labels=("no", "late", "yes"))

@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from model_build import atomic, pipeline, spec, stage
+from model_build import atomic, pipeline, stage
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError
-from model_build.spec import ModelSpec
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job, Stage
 from tests.conftest import TINY
 
@@ -66,7 +67,7 @@ def respecified(job: Job, old: str, new: str) -> Job:
     assert old in TINY
     path = job.data_directory / "changed.yaml"
     path.write_text(TINY.replace(old, new))
-    return replace(job, spec=spec.load(str(path)))
+    return replace(job, spec=model_spec.load(str(path)))
 
 
 def test_a_stage_whose_outputs_are_there_is_not_run_again(

@@ -17,8 +17,8 @@ from model_build.console import Progress
 from model_build.errors import DataError
 from model_build.folds import deal
 from model_build.git import git_commit
-from model_build.sections import METRICS, Search, Training
-from model_build.spec import Estimator, ModelSpec
+from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.sections import METRICS, Search, Training
 from model_build.stage import LIBRARIES, Job
 from model_build.train import Trained, notes, train
 

@@ -5,7 +5,7 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from model_build.evaluate import figures
 from model_build.intervals import Weights
-from model_build.sections import METRICS
+from model_build.spec.sections import METRICS
 from model_build.weighted import Scored, equal_count_bins, measure
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.3)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from model_build import pipeline, spec, tracking
+from model_build import pipeline, tracking
 from model_build.console import Progress
+from model_build.spec import model_spec
 from model_build.stage import Job
 from tests.conftest import TINY, loans
 
@@ -33,7 +34,7 @@ class Bakery:
         path = self.directory / f"{name}.yaml"
         path.write_text(text.replace("name: tiny\n", f"name: {name}\n"))
         build = self.directory / "build" / name
-        return Job(spec.load(str(path)), build, self.directory, self.progress, "real")
+        return Job(model_spec.load(str(path)), build, self.directory, self.progress, "real")
 
     def bake(self, job: Job) -> Path:
         """Bake and register; return the directory of the baked model."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from model_build import spec
 from model_build.errors import SpecError
-from model_build.spec import SPECS
+from model_build.spec import model_spec
+from model_build.spec.model_spec import SPECS
 from tests.conftest import TINY
 
 TOP = (
@@ -35,7 +35,7 @@ def refusal(path: Path, text: str) -> str:
     """Return the sentence with which `text` is refused, without the path."""
     path.write_text(text)
     with pytest.raises(SpecError) as caught:
-        spec.load(str(path))
+        model_spec.load(str(path))
     sentence = str(caught.value)
     assert sentence.startswith(str(path))
     return sentence.removeprefix(str(path)).removeprefix(": ")
@@ -47,7 +47,7 @@ def changed(old: str, new: str) -> str:
 
 
 def test_the_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
-    census = spec.load("census")
+    census = model_spec.load("census")
     content = (SPECS / "census.yaml").read_bytes()
     assert census.name == "census-income"
     assert census.sha256 == hashlib.sha256(content).hexdigest()
@@ -79,7 +79,7 @@ def test_the_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
 
 def test_a_spec_is_found_by_its_path_and_holds_what_the_file_says(path: Path) -> None:
     path.write_text(TINY)
-    tiny = spec.load(str(path))
+    tiny = model_spec.load(str(path))
     sections = {"data_checks", "training", "evaluation", "gates", "model_checks", "card"}
     assert tiny.model_dump(exclude={"features", *sections}) == {
         "name": "tiny",
@@ -117,15 +117,15 @@ def test_a_spec_is_found_by_its_path_and_holds_what_the_file_says(path: Path) ->
 
 def test_equal_files_have_equal_checksums_and_others_do_not(path: Path) -> None:
     path.write_text(TINY)
-    checksum = spec.load(str(path)).sha256
+    checksum = model_spec.load(str(path)).sha256
     path.write_text(TINY + "# a remark\n")
-    assert spec.load(str(path)).sha256 != checksum
+    assert model_spec.load(str(path)).sha256 != checksum
 
 
 @pytest.mark.parametrize("name", ["adult", "", "specs/adult", "missing.yaml"])
 def test_an_unknown_name_lists_the_names_there_are(name: str) -> None:
     with pytest.raises(SpecError) as caught:
-        spec.load(name)
+        model_spec.load(name)
     known = ", ".join(sorted(each.stem for each in SPECS.glob("*.yaml")))
     assert str(caught.value) == (
         f"There is no model spec {name!r}. Give the path of a .yaml file, or one of: {known}."
@@ -403,7 +403,7 @@ def test_a_text_that_no_cell_of_a_file_can_be_is_refused(
 
 def test_a_text_may_have_spaces_in_it(path: Path) -> None:
     path.write_text(changed("[A, B, C]", "[A, B, C d]"))
-    assert spec.load(str(path)).features[2].codes == {"A": 0, "B": 1, "C d": 2, None: 3, "?": 3}
+    assert model_spec.load(str(path)).features[2].codes == {"A": 0, "B": 1, "C d": 2, None: 3, "?": 3}
 
 
 def test_of_several_mistakes_the_first_is_told_and_the_others_are_counted(path: Path) -> None:
@@ -448,7 +448,7 @@ def test_a_file_that_is_no_mapping_of_plain_values_is_refused(path: Path, text: 
 def test_a_file_that_is_not_text_is_refused(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\xff")
     with pytest.raises(SpecError) as caught:
-        spec.load(str(path))
+        model_spec.load(str(path))
     assert str(caught.value).startswith(f"{path} is not YAML: ")
 
 
@@ -457,4 +457,4 @@ def test_a_file_that_is_not_text_is_refused(path: Path) -> None:
     ["marital_status", "Marital-Status", " marital.status ", "marital  status", "MARITAL_STATUS"],
 )
 def test_a_column_has_one_name_however_a_file_writes_it(text: str) -> None:
-    assert spec.column_name(text) == "marital_status"
+    assert model_spec.column_name(text) == "marital_status"

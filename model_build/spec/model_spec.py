@@ -17,8 +17,8 @@ from app.core.contract import Target, Version, sha256
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
-from model_build.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
 from model_build.sources import Source
+from model_build.spec.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
 from model_build.synthetic import GENERATORS
 
 SPECS = Path(__file__).parent / "specs"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from model_build import spec
 from model_build.errors import SpecError
-from model_build.sections import Clip, Range
+from model_build.spec import model_spec
+from model_build.spec.sections import Clip, Range
 from tests.conftest import TINY
 
 NAMES = "grade, rate, secured, years"
@@ -17,7 +17,7 @@ def refusal(tmp_path: Path, text: str) -> str:
     path = tmp_path / "tiny.yaml"
     path.write_text(text)
     with pytest.raises(SpecError) as caught:
-        spec.load(str(path))
+        model_spec.load(str(path))
     return str(caught.value).removeprefix(f"{path}: ")
 
 
@@ -121,7 +121,7 @@ def test_an_evaluation_that_could_not_be_done_is_refused(
 def test_a_boolean_can_be_protected(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(f'{TINY}evaluation: {{fairness: {{secured: "true"}}}}\n')
-    assert spec.load(str(path)).evaluation.fairness == {"secured": "true"}
+    assert model_spec.load(str(path)).evaluation.fairness == {"secured": "true"}
 
 
 def test_a_gate_on_slices_that_are_not_made_is_refused(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_range_of_whole_numbers_stays_one(tmp_path: Path) -> None:
         "{max_iter: {low: 5, high: 20}, learning_rate: {low: 0.1, high: 1, log: true}, max_depth: [2, null]}"
     )
     path.write_text(f"{TINY}training: {{search: {{space: {space}}}, clip: {{rate: {{high: 0.99}}}}}}\n")
-    training = spec.load(str(path)).training
+    training = model_spec.load(str(path)).training
     assert training.clip == {"rate": Clip(low=0, high=0.99)}
     assert training.search is not None
     assert training.search.space == {

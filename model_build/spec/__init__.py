@@ -1,0 +1,1 @@
+"""A model spec: the YAML file that says everything about a model."""
