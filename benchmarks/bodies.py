@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workloads import Workload
-from model_build.synthetic import GENERATORS
+from model_build.data.synthetic_census import GENERATORS
 
 Rows = Sequence[Mapping[str, Any]]
 Writer = Callable[[Rows], bytes]

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from benchmarks.bodies import Rows
 from model_build import pipeline
 from model_build.console import Progress
-from model_build.data import Wanted
+from model_build.data.dataset import Wanted
 from model_build.spec import model_spec
 from model_build.stage import Job
 

@@ -9,7 +9,7 @@ from typing import get_args
 from app.core.errors import StartupError
 from model_build import assembly, pipeline, stage
 from model_build.console import Progress
-from model_build.data import Wanted
+from model_build.data.dataset import Wanted
 from model_build.errors import BuildError
 from model_build.spec import model_spec
 from model_build.stage import Job

@@ -7,8 +7,8 @@ import joblib
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
 from model_build import atomic, export
 from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
+from model_build.data.sources import sha256_of
 from model_build.errors import BuildError, GateError
-from model_build.sources import sha256_of
 from model_build.stage import Job
 
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")

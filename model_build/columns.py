@@ -9,8 +9,8 @@ import pandas as pd
 
 from app.core.contract import Target
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
-from model_build import data
 from model_build.artifacts import Origin
+from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.pages import number
 from model_build.spec.model_spec import ModelSpec
@@ -135,7 +135,7 @@ def read(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> Table:
     if raw.empty:
         raise DataError(f"{origin.uri} has no rows.")
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
-    cells, found = data.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
+    cells, found = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
     features = tuple(_column(feature, cells[feature.name]) for feature in spec.features)
     return Table(features, _target(spec.target, cells[spec.target.name]), cells, found.unknown_columns)
 

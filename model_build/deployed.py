@@ -17,10 +17,10 @@ from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
 from model_build.artifacts import Interval, Verdict
+from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.gates import shown
 from model_build.intervals import Estimates, Weights, bootstrap, intervals
-from model_build.sources import TRANSPORTS
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, EvaluationPlan, Share
 from model_build.weighted import Scored, measure

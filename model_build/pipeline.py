@@ -15,7 +15,6 @@ from model_build import (
     behaviour,
     card,
     checks,
-    data,
     deployed,
     export,
     gates,
@@ -44,15 +43,16 @@ from model_build.artifacts import (
     Verdict,
 )
 from model_build.curves import curves
-from model_build.data import Dataset
+from model_build.data import dataset
+from model_build.data.dataset import Dataset
+from model_build.data.sources import sha256_of
+from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluate import evaluate as score
 from model_build.fairness import fairness
 from model_build.pages import counted
 from model_build.reference import reference
 from model_build.slices import slices
-from model_build.sources import sha256_of
-from model_build.split import split
 from model_build.stage import Job, Stage
 
 DESCRIBED = ("name", "title", "version", "description", "data", "features", "target", "split", "evaluation")
@@ -62,23 +62,25 @@ DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", 
 
 def fetch(job: Job, notes: list[str]) -> None:
     """Write the rows as they are at their source."""
-    frame, origin = data.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
-    data.write(frame, job.path("raw.csv"))
+    frame, origin = dataset.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
+    dataset.write(frame, job.path("raw.csv"))
     origin.write(job.path("source.json"))
     notes.append(f"{origin.source}: {origin.uri}, {counted(len(frame), 'row')}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
     """Write a page to look at before anything is dropped."""
-    page = exploration.report(job.spec, data.read(job.path("raw.csv")), Origin.read(job.path("source.json")))
+    page = exploration.report(
+        job.spec, dataset.read(job.path("raw.csv")), Origin.read(job.path("source.json"))
+    )
     job.path("eda.html").write_text(page)
     notes.append(str(job.path("eda.html")))
 
 
 def preprocess(job: Job, notes: list[str]) -> None:
     origin = Origin.read(job.path("source.json"))
-    frame, cleaning = data.clean(data.read(job.path("raw.csv")), job.spec, origin.uri)
-    data.write(frame, job.path("clean.csv"))
+    frame, cleaning = dataset.clean(dataset.read(job.path("raw.csv")), job.spec, origin.uri)
+    dataset.write(frame, job.path("clean.csv"))
     cleaning.write(job.path("cleaning.json"))
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
     notes.append(f"missing values: {missing or 'none'}")
@@ -92,7 +94,7 @@ def check_data(job: Job, notes: list[str]) -> None:
     rows = job.path("clean.csv")
     report = checks.check(
         job.spec,
-        data.read_clean(rows, job.spec),
+        dataset.read_clean(rows, job.spec),
         Cleaning.read(job.path("cleaning.json")),
         _reference(job),
     ).model_copy(update={"clean_sha256": sha256_of(rows)})
@@ -108,7 +110,7 @@ def _reference(job: Job) -> pd.DataFrame | Finding | None:
     if how is None:
         return None
     try:
-        return data.fetch_reference(job.spec, how, job.data_directory)
+        return dataset.fetch_reference(job.spec, how, job.data_directory)
     except (SourceError, DataError) as error:
         sentence = f"There is no reference to compare with: {str(error).removesuffix('.')}"
         return Finding(check="reference", then=how.then, column=None, sentence=sentence)
@@ -129,10 +131,10 @@ def segregate(job: Job, notes: list[str]) -> None:
     if report.clean_sha256 != sha256_of(rows):
         raise BuildError(f"{checked} is of other rows; run `{job.command('check-data')}` first.")
     _stop_at_failures(job, report)
-    frame = data.read_clean(rows, job.spec).drop(index=list(report.left_out))
-    parts = split(data.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
-    data.write(frame.iloc[parts.train], job.path("train.csv"))
-    data.write(frame.iloc[parts.test], job.path("test.csv"))
+    frame = dataset.read_clean(rows, job.spec).drop(index=list(report.left_out))
+    parts = split(dataset.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
+    dataset.write(frame.iloc[parts.train], job.path("train.csv"))
+    dataset.write(frame.iloc[parts.test], job.path("test.csv"))
     notes.append(f"{counted(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
 
 
@@ -376,4 +378,4 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
 
 
 def _rows(job: Job, name: str) -> Dataset:
-    return data.dataset(data.read_clean(job.path(name), job.spec), job.spec)
+    return dataset.dataset(dataset.read_clean(job.path(name), job.spec), job.spec)

@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 from app.core.contract import sha256
 from model_build.artifacts import need
 from model_build.console import Progress
-from model_build.data import Wanted
+from model_build.data.dataset import Wanted
+from model_build.data.sources import sha256_of
 from model_build.errors import BuildError
-from model_build.sources import sha256_of
 from model_build.spec.model_spec import ModelSpec
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")

@@ -15,9 +15,10 @@ from rich.console import Console
 from app.core.contract import Contract
 from app.main import create_app
 from app.settings import Settings
-from model_build import data, pipeline
+from model_build import pipeline
 from model_build.console import Progress
-from model_build.data import Dataset, Wanted
+from model_build.data import dataset
+from model_build.data.dataset import Dataset, Wanted
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
@@ -75,8 +76,8 @@ def bake(
 
 def rows_of(spec: ModelSpec, wanted: Wanted, directory: Path) -> Dataset:
     """Return the clean rows of a spec, as they train."""
-    raw, origin = data.fetch(spec, wanted, directory, pytest.fail)
-    return data.dataset(data.clean(raw, spec, origin.uri)[0], spec)
+    raw, origin = dataset.fetch(spec, wanted, directory, pytest.fail)
+    return dataset.dataset(dataset.clean(raw, spec, origin.uri)[0], spec)
 
 
 @pytest.fixture(scope="session")

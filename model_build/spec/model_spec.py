@@ -15,13 +15,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from app.core.contract import Target, Version, sha256
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
+from model_build.data.sources import Source
+from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import SpecError
 from model_build.estimators import ESTIMATORS, check_parameters
-from model_build.sources import Source
 from model_build.spec.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
-from model_build.synthetic import GENERATORS
 
-SPECS = Path(__file__).parent / "specs"
+SPECS = Path(__file__).parents[1] / "specs"
 LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
 SHA256 = "sha256 of the spec"  # no key of a file is called so
 

@@ -17,7 +17,7 @@ import bcrypt
 import httpx
 from ruamel.yaml import YAML
 
-from model_build import synthetic
+from model_build.data import synthetic_census
 from tests.aws.conftest import ROOT, Account, tool
 from tests.container.docker import attempt, free_port, run, until
 
@@ -139,7 +139,7 @@ def check_out(path: Path) -> Checkout:
     checkout.git("init", "--quiet")
     checkout.git("add", "--all")
     checkout.git("commit", "--quiet", "--no-verify", "--message=Copy")
-    synthetic.census(5000, 1).to_csv(path / "data/census.csv", index=False)
+    synthetic_census.census(5000, 1).to_csv(path / "data/census.csv", index=False)
     return checkout
 
 

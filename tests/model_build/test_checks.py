@@ -3,8 +3,9 @@ import io
 import pandas as pd
 import pytest
 
-from model_build import checks, data
+from model_build import checks
 from model_build.artifacts import Cleaning, DataReport, Finding
+from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks, Reference
@@ -33,8 +34,8 @@ def table(text: str) -> pd.DataFrame:
 
 def report(spec: ModelSpec, raw: pd.DataFrame, before: str | None = None, **settings: object) -> DataReport:
     spec = spec.model_copy(update={"data_checks": DataChecks.model_validate(settings)})
-    frame, cleaning = data.clean(raw, spec, "loans.csv")
-    other = None if before is None else data.clean(table(before), spec, "before.csv")[0]
+    frame, cleaning = dataset.clean(raw, spec, "loans.csv")
+    other = None if before is None else dataset.clean(table(before), spec, "before.csv")[0]
     return checks.check(spec, frame, cleaning, other)
 
 
@@ -51,7 +52,7 @@ def test_a_reference_adds_the_statistical_checks(tiny_spec: ModelSpec) -> None:
 
 def test_a_reference_that_is_not_to_be_had_is_one_finding_among_the_others(tiny_spec: ModelSpec) -> None:
     absent = Finding(check="reference", then="warn", column=None, sentence="There is no reference")
-    frame, cleaning = data.clean(table(loans()).assign(colour="red"), tiny_spec, "loans.csv")
+    frame, cleaning = dataset.clean(table(loans()).assign(colour="red"), tiny_spec, "loans.csv")
     found = checks.check(tiny_spec, frame, cleaning, absent)
     assert [each.check for each in found.findings] == ["columns", "reference"]
     assert found.checks == dict.fromkeys(ALWAYS, 0) | {"columns": 1, "reference": 1}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model_build import data, eda, pages
+from model_build import eda, pages
 from model_build.artifacts import Origin
+from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -62,7 +63,7 @@ class Page(HTMLParser):
             self._section = ""
 
     def handle_data(self, data: str) -> None:
-        words = " ".join(data.split())
+        words = " ".join(dataset.split())
         self.text[self._section] = f"{self.text.get(self._section, '')} {words}".strip()
         if self._cell:
             cells = self.rows[self._section][-1]
@@ -74,9 +75,9 @@ def report(directory: Path, text: str, spec_text: str = TINY) -> str:
     (directory / "tiny.yaml").write_text(spec_text)
     (directory / "loans.csv").write_text(text)
     model = model_spec.load(str(directory / "tiny.yaml"))
-    frame, origin = data.fetch(model, "real", directory, pytest.fail)
-    data.write(frame, directory / "raw.csv")
-    return eda.report(model, data.read(directory / "raw.csv"), origin)
+    frame, origin = dataset.fetch(model, "real", directory, pytest.fail)
+    dataset.write(frame, directory / "raw.csv")
+    return eda.report(model, dataset.read(directory / "raw.csv"), origin)
 
 
 @pytest.fixture(scope="module")
@@ -201,14 +202,14 @@ def test_of_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
 
 
 def test_synthetic_rows_are_called_so(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
-    frame, _ = data.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    frame, _ = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
     origin = Origin(source="synthetic", uri="synthetic:loans?rows=400&seed=0", sha256=None)
     assert "These rows are synthetic." in eda.report(tiny_spec, frame, origin)
     assert "These rows are synthetic." not in html
 
 
 def test_an_absent_column_is_named(tiny_spec: ModelSpec, tiny_data: Path) -> None:
-    frame, origin = data.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    frame, origin = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
     with pytest.raises(DataError) as caught:
         eda.report(tiny_spec, frame.drop(columns="rate"), origin)
     assert str(caught.value) == "loans.csv has no column rate; it has duration_years, grade, secured, paid"
@@ -226,7 +227,7 @@ def test_what_stands_out_of_the_real_census_data_is_told() -> None:
     if not (directory / "adult.data").is_file():
         pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
     census = model_spec.load("census")
-    html = eda.report(census, *data.fetch(census, "real", directory, pytest.fail))
+    html = eda.report(census, *dataset.fetch(census, "real", directory, pytest.fail))
     told = Page(html).text["overview"]
     for sentence in (
         "24 duplicates of an earlier row (0.07%).",

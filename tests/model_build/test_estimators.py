@@ -13,7 +13,7 @@ from app.core.contract import Contract, Provenance
 from app.core.features import Encoder, Matrix
 from app.core.model import Model
 from model_build import classifier, export
-from model_build.data import Dataset
+from model_build.data.dataset import Dataset
 from model_build.estimators import ESTIMATORS, Clipper, check_parameters, make, size
 from model_build.export import LARGEST_DIFFERENCE, Parity
 from model_build.spec import model_spec

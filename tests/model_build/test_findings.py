@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from model_build import columns, data, findings
+from model_build import columns, findings
 from model_build.associations import associations, information
+from model_build.data import dataset
 from model_build.findings import listed
 from model_build.spec.model_spec import ModelSpec
 
@@ -14,7 +15,7 @@ HEADER = "years, rate, grade, secured, paid"
 
 def told(spec: ModelSpec, directory: Path, *rows: str, header: str = HEADER) -> list[str]:
     (directory / "loans.csv").write_text("\n".join([header, *rows]))
-    table = columns.read(spec, *data.fetch(spec, "real", directory, pytest.fail))
+    table = columns.read(spec, *dataset.fetch(spec, "real", directory, pytest.fail))
     shares = {column.name: information(column, table.target) for column in table.features}
     return list(findings.findings(table, associations(table.columns), shares))
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from model_build import data, leakage, misfits
+from model_build import leakage, misfits
+from model_build.data import dataset
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
@@ -147,7 +148,7 @@ def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_hav
         OBESITY_SPEC.format(file=OBESITY, features=features, labels=labels)
     )
     obesity = model_spec.load(str(tmp_path / "obesity.yaml"))
-    rows, _ = data.clean(data.fetch(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY)
+    rows, _ = dataset.clean(dataset.fetch(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY)
     assert leakage.leaks(obesity, misfits.typed(obesity, rows)) == []
     strict = obesity.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.9)})
     assert [each.column for each in leakage.leaks(strict, misfits.typed(strict, rows))] == ["Weight"]

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from app.core.features import Value
-from model_build import data, misfits
+from model_build import misfits
+from model_build.data import dataset
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
 
@@ -129,7 +130,7 @@ def test_rows_that_a_warning_is_about_are_left_out_and_the_others_are_taken(tiny
     warnings = DataChecks(types="warn", categories="warn", ranges="warn", missing="warn", labels="warn")
     out = misfits.left_out(warnings, cells)
     assert out == (11, 13, 15, 17, 19)
-    assert len(data.dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
+    assert len(dataset.dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
     assert misfits.left_out(DataChecks(ranges="warn"), cells) == (11,)
     assert misfits.left_out(DataChecks(), cells) == ()
 

@@ -18,12 +18,12 @@ from app.core.model import Model
 from model_build import export, pipeline
 from model_build.artifacts import DataReport, ModelReport
 from model_build.console import Progress
+from model_build.data.sources import sha256_of
+from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError
 from model_build.git import git_commit
-from model_build.sources import sha256_of
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
-from model_build.split import split
 from model_build.stage import LIBRARIES, Job
 from tests.conftest import TINY, bake, loans, rows_of
 

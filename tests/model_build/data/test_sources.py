@@ -16,9 +16,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
-from model_build import sources
+from model_build.data import sources
+from model_build.data.sources import Source, fetch, sha256_of
 from model_build.errors import DataError, SourceError
-from model_build.sources import Source, fetch, sha256_of
 
 ROWS = b"39, State-gov, 77516, Bachelors, 13\n" * 5000
 SHA256 = hashlib.sha256(ROWS).hexdigest()

@@ -15,14 +15,14 @@ from app.core.contract import Positions
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
 from app.core.validation import RowValidator
-from model_build import sources
 from model_build.artifacts import EXAMPLES, Cleaning, Origin
+from model_build.data import sources
+from model_build.data.sources import Source, sha256_of
+from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
 from model_build.pages import counted
-from model_build.sources import Source, sha256_of
 from model_build.spec.model_spec import ModelSpec, column_name
 from model_build.spec.sections import Reference
-from model_build.synthetic import GENERATORS
 
 Wanted = Literal["auto", "real", "synthetic"]
 ROW = "#"

@@ -9,7 +9,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from model_build.synthetic import GENERATORS, census
+from model_build.data.synthetic_census import GENERATORS, census
 
 REAL_FILE = Path(os.environ.get("DATA_DIR", "data")) / "adult.data"
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
+from model_build.data.split import split
 from model_build.errors import DataError
 from model_build.spec.model_spec import Split
-from model_build.split import split
 
 TARGET = Target(name="paid", labels=("no", "late", "yes"))
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])

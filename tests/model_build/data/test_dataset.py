@@ -5,10 +5,10 @@ from typing import NamedTuple
 import pytest
 
 from app.core.features import Row
-from model_build import data, sources
 from model_build.artifacts import Cleaning, Origin
+from model_build.data import dataset, sources
+from model_build.data.sources import Source, sha256_of
 from model_build.errors import DataError, SourceError
-from model_build.sources import Source, sha256_of
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
@@ -35,9 +35,9 @@ def read(tmp_path: Path) -> Read:
     def load(text: str, *changes: tuple[str, str]) -> Found:
         (tmp_path / "loans.csv").write_text(text)
         changed = tiny(tmp_path, *changes)
-        raw, origin = data.fetch(changed, "real", tmp_path, pytest.fail)
-        frame, cleaning = data.clean(raw, changed, origin.uri)
-        found = data.dataset(frame, changed)
+        raw, origin = dataset.fetch(changed, "real", tmp_path, pytest.fail)
+        frame, cleaning = dataset.clean(raw, changed, origin.uri)
+        found = dataset.dataset(frame, changed)
         return Found(origin, cleaning, found.rows, found.labels.tolist())
 
     return load
@@ -293,7 +293,7 @@ def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Pat
     path = tmp_path / "loans.csv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError) as caught:
-        data.fetch(tiny_spec, "real", tmp_path, pytest.fail)
+        dataset.fetch(tiny_spec, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"{path} is not a CSV file: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
     )
@@ -328,18 +328,18 @@ def adults(tmp_path: Path) -> ModelSpec:
 
 def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
     warnings: list[str] = []
-    raw, origin = data.fetch(adults, "auto", tmp_path, warnings.append)
+    raw, origin = dataset.fetch(adults, "auto", tmp_path, warnings.append)
     assert warnings == [
         f"No real data: first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}\n"
         "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it."
     ]
     assert origin == Origin(source="synthetic", uri="synthetic:census?rows=200&seed=3", sha256=None)
-    assert raw.equals(data.fetch(adults, "synthetic", tmp_path, pytest.fail)[0])
+    assert raw.equals(dataset.fetch(adults, "synthetic", tmp_path, pytest.fail)[0])
 
 
 def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        data.fetch(adults, "real", tmp_path, pytest.fail)
+        dataset.fetch(adults, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}"
     )
@@ -349,25 +349,25 @@ def test_auto_is_an_error_without_real_data_and_without_a_generator(
     tiny_spec: ModelSpec, tmp_path: Path
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        data.fetch(tiny_spec, "auto", tmp_path, pytest.fail)
+        dataset.fetch(tiny_spec, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"loans.csv is not a file in {tmp_path}"
 
 
 def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        data.fetch(tiny_spec, "synthetic", tmp_path, pytest.fail)
+        dataset.fetch(tiny_spec, "synthetic", tmp_path, pytest.fail)
     assert str(caught.value) == "tiny declares no synthetic generator (data.synthetic)."
 
 
 @pytest.mark.parametrize("wanted", ["auto", "real"])
 def test_the_first_source_that_answers_is_taken_without_a_warning(
-    adults: ModelSpec, tmp_path: Path, wanted: data.Wanted
+    adults: ModelSpec, tmp_path: Path, wanted: dataset.Wanted
 ) -> None:
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    raw, origin = data.fetch(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch(adults, wanted, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "second.csv", ["40"])
     (tmp_path / "first.csv").write_text("age,sex,salary\n41,Female,>50K\n")
-    raw, origin = data.fetch(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch(adults, wanted, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "first.csv", ["41"])
 
 
@@ -375,7 +375,7 @@ def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path
     (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male\n")
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     with pytest.raises(DataError) as caught:
-        data.fetch(adults, "auto", tmp_path, pytest.fail)
+        dataset.fetch(adults, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"{tmp_path / 'first.csv'} is not a CSV file: line 2 has 2 cells, not 3"
 
 
@@ -387,7 +387,7 @@ def test_synthetic_never_touches_the_sources(
 
     monkeypatch.setattr(sources, "fetch", fetch)
     (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    assert data.fetch(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
+    assert dataset.fetch(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
     found = rows_of(adults, "synthetic", tmp_path)
     assert {name for row in found.rows for name in row} == {"age", "sex"}
     assert set(found.labels.tolist()) == {0, 1}
@@ -445,12 +445,12 @@ def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header
 def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n,,,,\n8, ,,,no\n"
     (tmp_path / "loans.csv").write_text(text)
-    raw, origin = data.fetch(tiny_spec, "real", tmp_path, pytest.fail)
-    data.write(raw, tmp_path / "raw.csv")
-    assert data.read(tmp_path / "raw.csv").equals(raw)
-    frame, cleaned = data.clean(raw, tiny_spec, origin.uri)
-    data.write(frame, tmp_path / "clean.csv")
-    found = data.read_clean(tmp_path / "clean.csv", tiny_spec)
+    raw, origin = dataset.fetch(tiny_spec, "real", tmp_path, pytest.fail)
+    dataset.write(raw, tmp_path / "raw.csv")
+    assert dataset.read(tmp_path / "raw.csv").equals(raw)
+    frame, cleaned = dataset.clean(raw, tiny_spec, origin.uri)
+    dataset.write(frame, tmp_path / "clean.csv")
+    found = dataset.read_clean(tmp_path / "clean.csv", tiny_spec)
     assert found.index.tolist() == [1, 2, 4, 5, 6]
     assert found.to_dict("records") == frame.to_dict("records")
     assert found.loc[4].tolist() == [30, None, None, False, "yes"]
@@ -464,16 +464,16 @@ BEFORE = Reference(source=Source(uri="before.csv"))
 
 def test_the_reference_is_the_file_that_the_spec_names(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER + GOOD)
-    assert data.fetch_reference(tiny_spec, BEFORE, tmp_path)["grade"].tolist() == ["A", "B"]
+    assert dataset.fetch_reference(tiny_spec, BEFORE, tmp_path)["grade"].tolist() == ["A", "B"]
 
 
 def test_a_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER)
     with pytest.raises(DataError) as caught:
-        data.fetch_reference(tiny_spec, BEFORE, tmp_path)
+        dataset.fetch_reference(tiny_spec, BEFORE, tmp_path)
     assert str(caught.value) == f"{tmp_path / 'before.csv'} has no rows."
 
 
 def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
-    found = data.fetch_reference(adults, Reference(), tmp_path)
+    found = dataset.fetch_reference(adults, Reference(), tmp_path)
     assert found["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]
