@@ -9,19 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import (
-    assembly,
-    atomic,
-    behaviour,
-    card,
-    checks,
-    deployed,
-    export,
-    gates,
-    importance,
-    plots,
-    stage,
-)
+from model_build import assembly, atomic, behaviour, card, deployed, export, gates, importance, plots, stage
 from model_build import (
     eda as exploration,
 )
@@ -54,6 +42,7 @@ from model_build.pages import counted
 from model_build.reference import reference
 from model_build.slices import slices
 from model_build.stage import Job, Stage
+from model_build.validation import checks
 
 DESCRIBED = ("name", "title", "version", "description", "data", "features", "target", "split", "evaluation")
 """Sections that stand in the contract or the card."""

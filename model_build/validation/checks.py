@@ -4,14 +4,14 @@ from collections import Counter
 
 import pandas as pd
 
-from model_build import leakage, misfits, shifts
 from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
-from model_build.misfits import listed, shown, where
 from model_build.pages import counted
 from model_build.spec.model_spec import ModelSpec
+from model_build.validation import drift, leakage, schema
+from model_build.validation.schema import listed, shown, where
 
-CHECKS = (*misfits.CHECKS, "columns", "duplicates", "cardinality", "leakage")
+CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 
 
 def check(
@@ -26,10 +26,10 @@ def check(
     """
     if frame.empty:
         raise DataError("There are no rows.")
-    cells = misfits.cells(spec, frame)
-    typed = misfits.typed(spec, frame)
+    cells = schema.cells(spec, frame)
+    typed = schema.typed(spec, frame)
     found = [
-        *misfits.findings(spec, frame, cells),
+        *schema.findings(spec, frame, cells),
         *_columns(spec, cleaning),
         *_duplicates(spec, cleaning),
         *_cardinality(spec, typed),
@@ -39,14 +39,14 @@ def check(
     if isinstance(reference, Finding):
         found.append(reference)
     elif reference is not None and (how := spec.data_checks.reference):
-        found += shifts.shifts(spec, how, frame, typed, reference)
-        ran += shifts.CHECKS
+        found += drift.shifts(spec, how, frame, typed, reference)
+        ran += drift.CHECKS
     counts = Counter(finding.check for finding in found)
     return DataReport(
         rows=len(frame),
         checks={name: counts[name] for name in (*ran, *counts)},
         findings=tuple(found),
-        left_out=misfits.left_out(spec.data_checks, cells),
+        left_out=schema.left_out(spec.data_checks, cells),
     )
 
 

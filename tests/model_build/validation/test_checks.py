@@ -3,12 +3,12 @@ import io
 import pandas as pd
 import pytest
 
-from model_build import checks
 from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks, Reference
+from model_build.validation import checks
 from tests.conftest import loans
 
 ALWAYS = (

@@ -2,10 +2,10 @@ import pandas as pd
 import pytest
 
 from app.core.features import Value
-from model_build import misfits
 from model_build.data import dataset
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
+from model_build.validation import schema
 
 YEARS = "must be a whole number from 1 to 30"
 RATE = "must be a number from 0 to 20; or, when missing, null or n/a"
@@ -22,7 +22,7 @@ def frame(column: str = "years", values: tuple[Value, ...] = (5.0, 6.0)) -> pd.D
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [each.sentence for each in misfits.findings(spec, rows, misfits.cells(spec, rows))]
+    return [each.sentence for each in schema.findings(spec, rows, schema.cells(spec, rows))]
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_what_does_not_fit_is_named_with_its_rows_and_what_is_allowed(
     ],
 )
 def test_what_fits_is_no_finding(tiny_spec: ModelSpec, column: str, values: tuple[Value, ...]) -> None:
-    assert misfits.cells(tiny_spec, frame(column, values)).empty
+    assert schema.cells(tiny_spec, frame(column, values)).empty
     assert sentences(tiny_spec, frame(column, values)) == []
 
 
 def test_a_finding_has_the_figures_of_its_sentence(tiny_spec: ModelSpec) -> None:
     rows = frame(values=tuple(31.0 + number % 7 for number in range(2000)))
-    (finding,) = misfits.findings(tiny_spec, rows, misfits.cells(tiny_spec, rows))
+    (finding,) = schema.findings(tiny_spec, rows, schema.cells(tiny_spec, rows))
     assert finding.model_dump(exclude_none=True) == {
         "check": "ranges",
         "then": "fail",
@@ -102,7 +102,7 @@ def test_many_categories_are_not_all_named(tiny_spec: ModelSpec) -> None:
 def test_findings_come_in_the_order_of_the_spec_and_of_the_checks(tiny_spec: ModelSpec) -> None:
     rows = pd.concat([frame(name, ("x", None)) for name in ("paid", "secured", "grade", "rate", "years")])
     rows.index = range(1, 11)
-    found = misfits.findings(tiny_spec, rows, misfits.cells(tiny_spec, rows))
+    found = schema.findings(tiny_spec, rows, schema.cells(tiny_spec, rows))
     assert [(each.column, each.check) for each in found] == [
         ("years", "types"),
         ("years", "missing"),
@@ -126,13 +126,13 @@ def test_rows_that_a_warning_is_about_are_left_out_and_the_others_are_taken(tiny
         ]
     )
     rows.index = range(11, 21)
-    cells = misfits.cells(tiny_spec, rows)
+    cells = schema.cells(tiny_spec, rows)
     warnings = DataChecks(types="warn", categories="warn", ranges="warn", missing="warn", labels="warn")
-    out = misfits.left_out(warnings, cells)
+    out = schema.left_out(warnings, cells)
     assert out == (11, 13, 15, 17, 19)
     assert len(dataset.dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
-    assert misfits.left_out(DataChecks(ranges="warn"), cells) == (11,)
-    assert misfits.left_out(DataChecks(), cells) == ()
+    assert schema.left_out(DataChecks(ranges="warn"), cells) == (11,)
+    assert schema.left_out(DataChecks(), cells) == ()
 
 
 def test_typed_columns_hold_only_what_fits_its_type(tiny_spec: ModelSpec) -> None:
@@ -146,7 +146,7 @@ def test_typed_columns_hold_only_what_fits_its_type(tiny_spec: ModelSpec) -> Non
         },
         dtype=object,
     )
-    typed = misfits.typed(tiny_spec, rows)
+    typed = schema.typed(tiny_spec, rows)
     assert typed.astype(object).where(typed.notna(), None).to_dict("list") == {
         "years": [5.0, None, 31.0],
         "rate": [None, 2.5, None],

@@ -12,9 +12,9 @@ from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
 from model_build.artifacts import Finding
-from model_build.misfits import listed, shown, typed
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
+from model_build.validation.schema import listed, shown, typed
 
 CHECKS = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_build import misfits
 from model_build.artifacts import Finding
-from model_build.shifts import shifts
 from model_build.spec.model_spec import ModelSpec, load
 from model_build.spec.sections import Reference
+from model_build.validation import schema
+from model_build.validation.drift import shifts
 from tests.conftest import TINY
 
 ROWS = 1000
@@ -30,7 +30,7 @@ def frame(rows: int = ROWS, seed: int = 0, **columns: Any) -> pd.DataFrame:
 def found(
     spec: ModelSpec, now: pd.DataFrame, before: pd.DataFrame, how: Reference | None = None
 ) -> list[Finding]:
-    return shifts(spec, how or Reference(), now, misfits.typed(spec, now), before)
+    return shifts(spec, how or Reference(), now, schema.typed(spec, now), before)
 
 
 def shares(*counts: tuple[object, int]) -> list[object]:

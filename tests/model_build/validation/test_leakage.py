@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from model_build import leakage, misfits
 from model_build.data import dataset
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
+from model_build.validation import leakage, schema
 
 RNG = np.random.default_rng(3)
 ROWS = 300
@@ -31,7 +31,7 @@ def frame(**columns: object) -> pd.DataFrame:
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [each.sentence for each in leakage.leaks(spec, misfits.typed(spec, rows))]
+    return [each.sentence for each in leakage.leaks(spec, schema.typed(spec, rows))]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
 def test_a_feature_that_gives_the_target_away_is_found(
     tiny_spec: ModelSpec, column: str, values: object
 ) -> None:
-    (finding,) = leakage.leaks(tiny_spec, misfits.typed(tiny_spec, frame(**{column: values})))
+    (finding,) = leakage.leaks(tiny_spec, schema.typed(tiny_spec, frame(**{column: values})))
     assert finding.model_dump(exclude_none=True) == {
         "check": "leakage",
         "then": "fail",
@@ -69,7 +69,7 @@ def test_the_spec_says_how_much_is_too_much(tiny_spec: ModelSpec) -> None:
     noisy = frame(secured=PAID ^ (RNG.random(ROWS) < 0.1))
     assert sentences(tiny_spec, noisy) == []
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.8, leakage="warn")})
-    (finding,) = leakage.leaks(strict, misfits.typed(strict, noisy))
+    (finding,) = leakage.leaks(strict, schema.typed(strict, noisy))
     assert (finding.column, finding.then) == ("secured", "warn")
     assert "; at most 0.8 is allowed: " in finding.sentence
 
@@ -149,9 +149,9 @@ def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_hav
     )
     obesity = model_spec.load(str(tmp_path / "obesity.yaml"))
     rows, _ = dataset.clean(dataset.fetch(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY)
-    assert leakage.leaks(obesity, misfits.typed(obesity, rows)) == []
+    assert leakage.leaks(obesity, schema.typed(obesity, rows)) == []
     strict = obesity.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.9)})
-    assert [each.column for each in leakage.leaks(strict, misfits.typed(strict, rows))] == ["Weight"]
+    assert [each.column for each in leakage.leaks(strict, schema.typed(strict, rows))] == ["Weight"]
 
 
 def test_cells_that_do_not_fit_are_taken_as_missing(tiny_spec: ModelSpec) -> None:
@@ -162,6 +162,6 @@ def test_cells_that_do_not_fit_are_taken_as_missing(tiny_spec: ModelSpec) -> Non
 
 def test_the_same_rows_give_the_same_figure(tiny_spec: ModelSpec) -> None:
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0)})
-    typed = misfits.typed(strict, frame())
+    typed = schema.typed(strict, frame())
     assert leakage.leaks(strict, typed) == leakage.leaks(strict, typed)
     assert [each.column for each in leakage.leaks(strict, typed)] == ["years", "rate", "grade", "secured"]
