@@ -23,8 +23,8 @@ from model_build.artifacts import (
     Interval,
     Protected,
 )
+from model_build.evaluation.importance import ROWS
 from model_build.figures import ACCENT, INK, LINE, MUTED, SECOND, THIRD, figure, svg
-from model_build.importance import ROWS
 
 WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)

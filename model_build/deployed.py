@@ -19,11 +19,11 @@ from app.core.validation import RowValidator
 from model_build.artifacts import Interval, Verdict
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
+from model_build.evaluation.intervals import Estimates, Weights, bootstrap, intervals
+from model_build.evaluation.metrics import Scored, measure
 from model_build.gates import shown
-from model_build.intervals import Estimates, Weights, bootstrap, intervals
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, EvaluationPlan, Share
-from model_build.weighted import Scored, measure
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
 BATCH = 100  # rows in one request; a service may take no more (MAX_ROWS)

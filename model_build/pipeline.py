@@ -9,7 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import assembly, atomic, behaviour, card, deployed, export, gates, importance, plots, stage
+from model_build import assembly, atomic, behaviour, card, deployed, export, gates, plots, stage
 from model_build import (
     eda as exploration,
 )
@@ -30,17 +30,18 @@ from model_build.artifacts import (
     TrainingReport,
     Verdict,
 )
-from model_build.curves import curves
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.sources import sha256_of
 from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError, SourceError
-from model_build.evaluate import evaluate as score
-from model_build.fairness import fairness
+from model_build.evaluation import importance
+from model_build.evaluation.curves import curves
+from model_build.evaluation.evaluate import evaluate as score
+from model_build.evaluation.fairness import fairness
+from model_build.evaluation.slices import slices
 from model_build.pages import counted
 from model_build.reference import reference
-from model_build.slices import slices
 from model_build.stage import Job, Stage
 from model_build.validation import checks
 

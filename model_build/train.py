@@ -12,7 +12,7 @@ from model_build.artifacts import SearchReport, Spread, TrainingReport
 from model_build.calibration import Calibrated
 from model_build.classifier import Classifier, check, fit
 from model_build.estimators import size
-from model_build.evaluate import figures
+from model_build.evaluation.evaluate import figures
 from model_build.folds import Rows, deal, out_of_fold, spread
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS

@@ -11,12 +11,12 @@ from rich.console import Console
 from model_build.artifacts import Candidate, SearchReport
 from model_build.console import Progress
 from model_build.errors import BuildError, SpecError
+from model_build.evaluation.metrics import measure
 from model_build.folds import Rows, answers, deal
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import Range, Search, Training, Values
 from model_build.stage import Job
 from model_build.tune import Tried, choose, in_yaml, search
-from model_build.weighted import measure
 
 OWN = {"max_depth": 2}
 SPACE: dict[str, Values] = {

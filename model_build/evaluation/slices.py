@@ -11,11 +11,11 @@ import numpy as np
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Slice, Slices
-from model_build.intervals import Estimates, Weights, bootstrap, intervals
-from model_build.levels import levels
+from model_build.evaluation.binning import levels
+from model_build.evaluation.intervals import Estimates, Weights, bootstrap, intervals
+from model_build.evaluation.metrics import Scored, measure
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import SLICE_METRICS
-from model_build.weighted import Scored, measure
 
 
 @dataclass(frozen=True)

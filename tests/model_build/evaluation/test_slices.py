@@ -8,8 +8,8 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Interval, Slice, Slices
-from model_build.intervals import exact
-from model_build.slices import slices
+from model_build.evaluation.intervals import exact
+from model_build.evaluation.slices import slices
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import SLICE_METRICS, EvaluationPlan, SlicePlan
 

@@ -10,9 +10,9 @@ from sklearn.inspection import permutation_importance
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
-from model_build.levels import Numbers, decimal, named, shown
+from model_build.evaluation.binning import Numbers, decimal, named, shown
+from model_build.evaluation.metrics import Scored, measure
 from model_build.spec.model_spec import ModelSpec
-from model_build.weighted import Scored, measure
 
 ROWS = 1000
 """The most that a partial dependence is the mean of."""

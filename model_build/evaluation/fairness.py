@@ -22,11 +22,19 @@ from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Fairness, Group, Interval, Protected
 from model_build.errors import DataError
-from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
-from model_build.levels import Levels, levels
+from model_build.evaluation.binning import Levels, levels
+from model_build.evaluation.intervals import (
+    Estimates,
+    Weights,
+    bootstrap,
+    difference,
+    exact,
+    intervals,
+    ratio,
+)
+from model_build.evaluation.metrics import share, sparse
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationPlan
-from model_build.weighted import share, sparse
 
 RATES = {
     "selection_rate": selection_rate,

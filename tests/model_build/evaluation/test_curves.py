@@ -5,7 +5,7 @@ from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
 from app.core.contract import Target
 from model_build.artifacts import CalibrationBin, Curve, Interval
-from model_build.curves import POINTS, curves
+from model_build.evaluation.curves import POINTS, curves
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes")
 MORE = Target(name="paid", labels=("none", "some", "all"))

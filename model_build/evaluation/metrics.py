@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.intervals import Estimates, Weights
+from model_build.evaluation.intervals import Estimates, Weights
 
 BINS = 10
 SHARES = ("accuracy", "precision", "recall", "f1")

@@ -3,10 +3,10 @@ import pytest
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.evaluate import figures
-from model_build.intervals import Weights
+from model_build.evaluation.evaluate import figures
+from model_build.evaluation.intervals import Weights
+from model_build.evaluation.metrics import Scored, equal_count_bins, measure
 from model_build.spec.sections import METRICS
-from model_build.weighted import Scored, equal_count_bins, measure
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.3)
 FIRST = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.3)

@@ -7,8 +7,8 @@ import pytest
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation, Interval
 from model_build.errors import DataError
-from model_build.evaluate import evaluate, figures
-from model_build.intervals import exact
+from model_build.evaluation.evaluate import evaluate, figures
+from model_build.evaluation.intervals import exact
 from model_build.spec.sections import METRICS, EvaluationPlan
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)

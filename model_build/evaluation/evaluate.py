@@ -6,9 +6,9 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation
 from model_build.errors import DataError
-from model_build.intervals import bootstrap, intervals
+from model_build.evaluation.intervals import bootstrap, intervals
+from model_build.evaluation.metrics import Scored, measure
 from model_build.spec.sections import METRICS, EvaluationPlan
-from model_build.weighted import Scored, measure
 
 
 def evaluate(

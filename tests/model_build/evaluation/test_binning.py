@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature
-from model_build.levels import MISSING, decimal, levels, shown
+from model_build.evaluation.binning import MISSING, decimal, levels, shown
 
 AGE = IntegerFeature(name="age", type="integer", minimum=0, maximum=99_999, title="Age", example=1)
 RATE = NumberFeature(

@@ -7,7 +7,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
-from model_build.weighted import Scored, equal_count_bins
+from model_build.evaluation.metrics import Scored, equal_count_bins
 
 POINTS = 200
 """The most that a curve keeps."""

@@ -4,10 +4,10 @@ import pytest
 from fairlearn import metrics
 
 from app.core.contract import Target
-from model_build import intervals
 from model_build.artifacts import Fairness, Group, Interval
 from model_build.errors import DataError
-from model_build.fairness import fairness
+from model_build.evaluation import intervals
+from model_build.evaluation.fairness import fairness
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import FAIRNESS_METRICS, EvaluationPlan
 

@@ -7,7 +7,7 @@ import pytest
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
 from model_build.artifacts import Dependence, Explanation, Interval
-from model_build.importance import GRID, explain
+from model_build.evaluation.importance import GRID, explain
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import EvaluationPlan
 

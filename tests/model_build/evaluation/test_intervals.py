@@ -2,9 +2,17 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from model_build import intervals as module
 from model_build.artifacts import Interval
-from model_build.intervals import Estimates, Weights, bootstrap, difference, exact, intervals, ratio
+from model_build.evaluation import intervals as module
+from model_build.evaluation.intervals import (
+    Estimates,
+    Weights,
+    bootstrap,
+    difference,
+    exact,
+    intervals,
+    ratio,
+)
 
 
 def weights_of(rows: int, resamples: int = 200, seed: int = 1) -> Weights:
