@@ -18,10 +18,10 @@ from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Probabilities
 from app.core.features import Row
 from app.core.model import INPUT, LABELS, PROBABILITIES, Model
 from model_build import graph, trees
-from model_build.calibration import Calibrated
-from model_build.classifier import Classifier
 from model_build.errors import GateError
-from model_build.estimators import Clipper
+from model_build.training.calibration import Calibrated
+from model_build.training.classifier import Classifier
+from model_build.training.estimators import Clipper
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 LARGEST_DIFFERENCE = 1e-5

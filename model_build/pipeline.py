@@ -13,9 +13,6 @@ from model_build import assembly, atomic, behaviour, card, deployed, export, gat
 from model_build import (
     eda as exploration,
 )
-from model_build import (
-    train as training,
-)
 from model_build.artifacts import (
     Cleaning,
     Curves,
@@ -43,6 +40,7 @@ from model_build.evaluation.slices import slices
 from model_build.pages import counted
 from model_build.reference import reference
 from model_build.stage import Job, Stage
+from model_build.training import train as training
 from model_build.validation import checks
 
 DESCRIBED = ("name", "title", "version", "description", "data", "features", "target", "split", "evaluation")

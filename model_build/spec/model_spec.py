@@ -18,8 +18,8 @@ from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, 
 from model_build.data.sources import Source
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import SpecError
-from model_build.estimators import ESTIMATORS, check_parameters
 from model_build.spec.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
+from model_build.training.estimators import ESTIMATORS, check_parameters
 
 SPECS = Path(__file__).parents[1] / "specs"
 LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take

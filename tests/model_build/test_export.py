@@ -10,9 +10,9 @@ from app.core.contract import Contract, load, sha256
 from app.core.features import Encoder, Row
 from app.core.model import Model
 from model_build import export
-from model_build.classifier import Classifier, fit
 from model_build.errors import GateError
 from model_build.spec.model_spec import ModelSpec
+from model_build.training.classifier import Classifier, fit
 from tests.conftest import rows_of
 
 WHOLE = "The ONNX model does not answer as scikit-learn does: "

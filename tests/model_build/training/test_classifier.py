@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from app.core.features import Matrix
-from model_build.classifier import Classifier, check, fit, resample
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import Training
+from model_build.training.classifier import Classifier, check, fit, resample
 
 GAP = np.nan
 MATRIX: Matrix = np.array(

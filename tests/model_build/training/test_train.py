@@ -11,16 +11,16 @@ from app.core.contract import Positions, Target
 from app.core.features import Matrix
 from model_build import export
 from model_build.artifacts import Calibration, Threshold
-from model_build.calibration import Calibrated
-from model_build.classifier import Classifier
 from model_build.console import Progress
 from model_build.errors import DataError
-from model_build.folds import deal
 from model_build.git import git_commit
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import METRICS, Search, Training
 from model_build.stage import LIBRARIES, Job
-from model_build.train import Trained, notes, train
+from model_build.training.calibration import Calibrated
+from model_build.training.classifier import Classifier
+from model_build.training.cross_validation import deal
+from model_build.training.train import Trained, notes, train
 
 LOGISTIC = Estimator(name="logistic_regression")
 

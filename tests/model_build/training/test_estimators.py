@@ -12,13 +12,14 @@ import pytest
 from app.core.contract import Contract, Provenance
 from app.core.features import Encoder, Matrix
 from app.core.model import Model
-from model_build import classifier, export
+from model_build import export
 from model_build.data.dataset import Dataset
-from model_build.estimators import ESTIMATORS, Clipper, check_parameters, make, size
 from model_build.export import LARGEST_DIFFERENCE, Parity
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Clip
+from model_build.training import classifier
+from model_build.training.estimators import ESTIMATORS, Clipper, check_parameters, make, size
 from tests.conftest import rows_of
 
 SPEC = """

@@ -4,8 +4,8 @@ import pytest
 from app.core.contract import Target
 from model_build.artifacts import Interval, Spread
 from model_build.errors import DataError
-from model_build.folds import Rows, compare, deal, out_of_fold, spread, standard_error
 from model_build.spec.model_spec import ModelSpec
+from model_build.training.cross_validation import Rows, compare, deal, out_of_fold, spread, standard_error
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")
 FEW = {"max_iter": 3, "min_samples_leaf": 2}

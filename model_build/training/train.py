@@ -7,16 +7,16 @@ from importlib.metadata import version
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build import calibration, threshold, tune
 from model_build.artifacts import SearchReport, Spread, TrainingReport
-from model_build.calibration import Calibrated
-from model_build.classifier import Classifier, check, fit
-from model_build.estimators import size
 from model_build.evaluation.evaluate import figures
-from model_build.folds import Rows, deal, out_of_fold, spread
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS
 from model_build.stage import LIBRARIES, Job
+from model_build.training import calibration, search, threshold
+from model_build.training.calibration import Calibrated
+from model_build.training.classifier import Classifier, check, fit
+from model_build.training.cross_validation import Rows, deal, out_of_fold, spread
+from model_build.training.estimators import size
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     spec = job.spec
     check(spec, matrix, labels)
     rows = Rows(matrix, labels, deal(spec.target, labels, spec.training.folds, spec.split.seed))
-    search = tune.search(job, rows) if job.search else None
+    search = search.search(job, rows) if job.search else None
     parameters = search.chosen.parameters if search else spec.estimator.parameters
     raw = out_of_fold(spec, parameters, rows)
     calibrated = calibration.choose(spec.training.calibration, spec.target, labels, raw, rows.folds)

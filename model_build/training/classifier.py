@@ -12,9 +12,9 @@ from sklearn.impute import SimpleImputer
 from app.core.contract import Positions, Probabilities
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.errors import DataError, SpecError
-from model_build.estimators import make
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training, one_of
+from model_build.training.estimators import make
 
 
 class Classifier(ClassifierMixin, BaseEstimator):

@@ -11,10 +11,10 @@ from sklearn.model_selection import StratifiedKFold
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Comparison, Interval, Spread
-from model_build.classifier import fit
 from model_build.errors import DataError
-from model_build.estimators import size
 from model_build.spec.model_spec import ModelSpec
+from model_build.training.classifier import fit
+from model_build.training.estimators import size
 
 FEWEST = 2
 CONFIDENCE = 0.95

@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from app.core.contract import BINARY, Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Calibration
-from model_build.classifier import Classifier
-from model_build.folds import Fold
+from model_build.training.classifier import Classifier
+from model_build.training.cross_validation import Fold
 
 NEAREST = 1e-4
 """How near 0 or 1 a probability may be before its log-odds are taken; float32 is too coarse beyond."""

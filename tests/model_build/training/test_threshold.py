@@ -5,8 +5,8 @@ from sklearn import metrics
 
 from app.core.contract import Target
 from model_build.artifacts import Threshold
-from model_build.folds import deal
-from model_build.threshold import choose
+from model_build.training.cross_validation import deal
+from model_build.training.threshold import choose
 
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.5)
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Threshold
-from model_build.folds import Fold, standard_error
+from model_build.training.cross_validation import Fold, standard_error
 
 GRID = np.arange(1, 100) / 100
 """Thresholds that are tried beside the target's own."""

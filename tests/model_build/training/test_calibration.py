@@ -6,12 +6,13 @@ import pytest
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.model import Model
-from model_build import calibration, classifier, export
-from model_build.calibration import METHODS, Calibrated, Calibrator, Choice
-from model_build.folds import deal
+from model_build import export
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import Training
-from tests.model_build.test_estimators import served
+from model_build.training import calibration, classifier
+from model_build.training.calibration import METHODS, Calibrated, Calibrator, Choice
+from model_build.training.cross_validation import deal
+from tests.model_build.training.test_estimators import served
 
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes")
 THREE = Target(name="paid", labels=("no", "some", "all"))

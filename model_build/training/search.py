@@ -20,10 +20,10 @@ from app.core.contract import sha256
 from model_build.artifacts import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import Scored, measure
-from model_build.folds import Rows, answers, compare, standard_error
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.stage import Job, code, libraries
+from model_build.training.cross_validation import Rows, answers, compare, standard_error
 
 COMPARED = ("roc_auc", "log_loss")
 DIGITS = 3  # of a parameter that is not a whole number; more would say nothing

@@ -12,11 +12,11 @@ from model_build.artifacts import Candidate, SearchReport
 from model_build.console import Progress
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import measure
-from model_build.folds import Rows, answers, deal
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import Range, Search, Training, Values
 from model_build.stage import Job
-from model_build.tune import Tried, choose, in_yaml, search
+from model_build.training.cross_validation import Rows, answers, deal
+from model_build.training.search import Tried, choose, in_yaml, search
 
 OWN = {"max_depth": 2}
 SPACE: dict[str, Values] = {
@@ -115,7 +115,7 @@ def test_a_trial_that_was_killed_halfway_is_tried_again(
         return measure(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("model_build.tune.measure", killed)
+        patch.setattr("model_build.training.search.measure", killed)
         with pytest.raises(KeyboardInterrupt):
             search(job(spec, tmp_path / "killed"), rows)
     resumed = search(job(spec, tmp_path / "killed"), rows)
@@ -141,7 +141,7 @@ def test_another_question_starts_afresh(
         case "data":
             rows = Rows(rows.matrix + 1, rows.labels, rows.folds)
         case "code":
-            monkeypatch.setattr("model_build.tune.code", lambda: "other code")
+            monkeypatch.setattr("model_build.training.search.code", lambda: "other code")
         case "estimator":
             spec = spec.model_copy(update={"estimator": Estimator(name="decision_tree")})
         case "training":
@@ -235,7 +235,7 @@ def test_parameters_that_come_up_again_are_not_fitted_again(
         fitted.append(parameters)
         return answers(spec, parameters, rows)
 
-    monkeypatch.setattr("model_build.tune.answers", counted)
+    monkeypatch.setattr("model_build.training.search.answers", counted)
     how = Search(trials=20, space={"max_depth": (2, 3)})
     found = search(job(changed(spec, how), tmp_path), rows)
     assert found.trials == 20
