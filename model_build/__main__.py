@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import get_args
 
 from app.core.errors import StartupError
-from model_build import assembly, pipeline, stage
+from model_build import pipeline, stage
 from model_build.console import Progress
 from model_build.data.dataset import Wanted
 from model_build.errors import BuildError
+from model_build.export import package
 from model_build.spec import model_spec
 from model_build.stage import Job
 
@@ -104,7 +105,7 @@ def main() -> None:
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if arguments.from_build:
-        assembly.assemble(job, arguments.out)
+        package.assemble(job, arguments.out)
         return
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)

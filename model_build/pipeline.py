@@ -9,7 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import assembly, atomic, behaviour, card, deployed, export, gates, plots, stage
+from model_build import atomic, behaviour, card, deployed, gates, plots, stage
 from model_build import (
     eda as exploration,
 )
@@ -37,8 +37,9 @@ from model_build.evaluation.curves import curves
 from model_build.evaluation.evaluate import evaluate as score
 from model_build.evaluation.fairness import fairness
 from model_build.evaluation.slices import slices
+from model_build.export import onnx, package
+from model_build.export.drift_baseline import reference
 from model_build.pages import counted
-from model_build.reference import reference
 from model_build.stage import Job, Stage
 from model_build.training import train as training
 from model_build.validation import checks
@@ -130,11 +131,11 @@ def train(job: Job, notes: list[str]) -> None:
     rows = _rows(job, "train.csv")
     matrix = Encoder(job.spec.features)(rows.rows)
     trained = training.train(job, matrix, rows.labels)
-    onnx = export.convert(trained.model, job.spec.name, len(job.spec.features))
+    onnx = onnx.convert(trained.model, job.spec.name, len(job.spec.features))
     seen = reference(job.spec.features, job.spec.target, matrix, trained.probabilities)
     atomic.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
-    job.path("reference.json").write_bytes(export.to_json(seen))
+    job.path("reference.json").write_bytes(onnx.to_json(seen))
     trained.report.write(job.path("training.json"))
     notes += [*training.notes(trained.report), f"model.onnx, {len(onnx):,} bytes"]
 
@@ -149,7 +150,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
         update={"model_sha256": sha256_of(job.path("model.onnx"))}
     )
     evaluation.write(job.path("metrics.json"))
-    job.path("figures.json").write_bytes(export.to_json(evaluation.metrics))
+    job.path("figures.json").write_bytes(onnx.to_json(evaluation.metrics))
     drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
     drawn.write(job.path("curves.json"))
     plots.write(drawn, job.directory)
@@ -163,7 +164,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
 def check_model(job: Job, notes: list[str]) -> None:
     """Hold the model to the gates of the spec and to its promises, through the code that serves."""
     spec, rows, onnx = job.spec, _rows(job, "test.csv"), job.path("model.onnx").read_bytes()
-    model = Model(assembly.contract(job), onnx)
+    model = Model(package.contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
     microseconds = float(f"{export.microseconds(model):.3g}")  # more digits are noise
@@ -185,7 +186,7 @@ def check_model(job: Job, notes: list[str]) -> None:
         verdicts=tuple(verdicts),
         bytes=len(onnx),
         microseconds=microseconds,
-        checked=assembly.checksums(job),
+        checked=package.checksums(job),
         promises=spec.promises,
     )
     report.write(job.path("model-checks.json"))
@@ -203,7 +204,7 @@ def check_model(job: Job, notes: list[str]) -> None:
 def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:
     expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows.rows))
     try:
-        found = export.parity(model, rows.rows, expected)
+        found = onnx.parity(model, rows.rows, expected)
     except GateError as error:
         return Verdict(kind="parity", name="parity", kept=False, sentence=str(error).removesuffix("."))
     sentence = (
@@ -228,7 +229,7 @@ def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
 def make_card(job: Job, notes: list[str]) -> None:
     facts = card.Facts(
         spec=job.spec,
-        contract=assembly.contract(job),
+        contract=package.contract(job),
         cleaning=Cleaning.read(job.path("cleaning.json")),
         data=DataReport.read(job.path("data-checks.json")),
         training=TrainingReport.read(job.path("training.json")),
@@ -362,7 +363,7 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
     with tracked or nullcontext():
         for stage in STAGES:
             stage.run(stage, job, STAGES)
-        return assembly.assemble(job, out)
+        return package.assemble(job, out)
 
 
 def _rows(job: Job, name: str) -> Dataset:

@@ -12,7 +12,8 @@ import pytest
 
 from app.core import contract
 from app.core.errors import StartupError
-from model_build import atomic, export
+from model_build import atomic
+from model_build.export import onnx
 from tests.conftest import TINY
 
 REPOSITORY = Path(__file__).parents[2]
@@ -211,7 +212,7 @@ def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
 
 
 def document_as(document: dict[str, Any], version: str) -> bytes:
-    return export.to_json(document | {"model_version": version})
+    return onnx.to_json(document | {"model_version": version})
 
 
 def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from model_build import assembly, pipeline
+from model_build import pipeline
+from model_build.export import package
 from model_build.plots import AXES
 from model_build.stage import Stage
 
@@ -48,7 +49,7 @@ def test_a_stage_is_declared_as_in_the_pipeline(dvc: Any, stage: Stage) -> None:
 def test_the_last_stage_bakes_what_the_others_left(dvc: Any) -> None:
     assert dvc["stages"]["bake"] == {
         "cmd": "python -m model_build bake census --from-build",
-        "deps": [*CODE, SPEC, *in_build(*assembly.ASSEMBLED)],
+        "deps": [*CODE, SPEC, *in_build(*package.ASSEMBLED)],
         "outs": [{"model": {"persist": True}}, {"model.joblib": {"persist": True}}],
     }
 

@@ -15,12 +15,13 @@ import pytest
 from app.core.contract import load, sha256
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import export, pipeline
+from model_build import pipeline
 from model_build.artifacts import DataReport, ModelReport
 from model_build.console import Progress
 from model_build.data.sources import sha256_of
 from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError
+from model_build.export import onnx
 from model_build.git import git_commit
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -188,7 +189,7 @@ def test_the_pipeline_beside_the_model_answers_as_the_model_does(
     found = rows_of(tiny_spec, "real", tiny_data)
     matrix = Encoder(tiny_spec.features)(found.rows)
     expected = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(matrix)
-    assert export.parity(Model.load(tiny_model), found.rows, expected).labels_that_differ == 0
+    assert onnx.parity(Model.load(tiny_model), found.rows, expected).labels_that_differ == 0
 
 
 def test_a_bake_replaces_the_whole_of_the_model_before(
@@ -485,9 +486,9 @@ def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_wa
     found = rows_of(census, "real", adult)
     fitted = joblib.load(real_model.with_name("model.joblib"))
     expected = fitted.predict_proba(Encoder(census.features)(found.rows))
-    parity = export.parity(Model.load(real_model), found.rows, expected)
+    parity = onnx.parity(Model.load(real_model), found.rows, expected)
     assert (parity.rows, parity.labels_that_differ) == (32_537, 0)
-    assert 0 <= parity.largest_difference <= export.LARGEST_DIFFERENCE
+    assert 0 <= parity.largest_difference <= onnx.LARGEST_DIFFERENCE
 
 
 def test_a_caveat_says_how_far_a_larger_capital_gain_lowers_the_score(adult: Path, real_model: Path) -> None:

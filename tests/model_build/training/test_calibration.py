@@ -6,7 +6,7 @@ import pytest
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.model import Model
-from model_build import export
+from model_build.export import onnx
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import Training
 from model_build.training import calibration, classifier
@@ -117,7 +117,7 @@ def test_calibrated_answers_are_served(
     few = {"n_estimators": 20} if name == "random_forest" else {}
     fitted = classifier.fit(spec, few, matrix, labels)
     model = Calibrated(fitted, METHODS[method].fit(fitted.predict_proba(matrix), labels))
-    answers = served(spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    answers = served(spec, onnx.convert(model, "tiny", 4)).probabilities(matrix)
     np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=5e-6)
     joblib.dump(model, tmp_path / "model.joblib")
     again = joblib.load(tmp_path / "model.joblib")
@@ -137,7 +137,7 @@ def test_answers_of_a_model_that_is_much_too_sure_are_served(tiny_spec: ModelSpe
     chances = fitted.predict_proba(matrix)
     assert chances[half].min() < 1e-5
     model = Calibrated(fitted, METHODS[method].fit(chances[1000:], labels[1000:]))
-    answers = served(spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    answers = served(spec, onnx.convert(model, "tiny", 4)).probabilities(matrix)
     np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=8e-6)
 
 
@@ -153,7 +153,7 @@ def test_answers_of_trees_without_a_split_are_served(tiny_spec: ModelSpec, metho
         "temperature": calibration.Temperature(1.3),
     }
     model = Calibrated(fitted, made[method])
-    answers = served(tiny_spec, export.convert(model, "tiny", 4)).probabilities(matrix)
+    answers = served(tiny_spec, onnx.convert(model, "tiny", 4)).probabilities(matrix)
     np.testing.assert_allclose(answers, model.predict_proba(matrix), rtol=0, atol=1e-6)
 
 
@@ -162,7 +162,7 @@ def test_the_labels_of_a_calibrated_model_are_the_likeliest(tiny_spec: ModelSpec
     labels = np.array([0, 0, 0, 1, 1] * 10)
     fitted = classifier.fit(tiny_spec, {"max_iter": 2}, matrix, labels)
     model = Calibrated(fitted, calibration.Sigmoid(np.array([-1.0, -1.0]), np.array([0.0, 0.0])))
-    session: Model = served(tiny_spec, export.convert(model, "tiny", 4))
+    session: Model = served(tiny_spec, onnx.convert(model, "tiny", 4))
     names = [each.name for each in session._session.get_outputs()]
     answers = dict(zip(names, session._session.run(names, {"features": matrix}), strict=True))
     assert answers["labels"].tolist() == answers["probabilities"].argmax(axis=1).tolist()

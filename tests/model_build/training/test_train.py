@@ -9,10 +9,10 @@ from sklearn import metrics
 
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
-from model_build import export
 from model_build.artifacts import Calibration, Threshold
 from model_build.console import Progress
 from model_build.errors import DataError
+from model_build.export import onnx
 from model_build.git import git_commit
 from model_build.spec.model_spec import Estimator, ModelSpec
 from model_build.spec.sections import METRICS, Search, Training
@@ -178,7 +178,7 @@ def kept(parameters: dict[str, object]) -> str:
 def test_the_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     training = Training(resample="over", select=2, threshold="f1")
     one, other = (trained(tiny_spec, tmp_path, training=training) for _ in range(2))
-    assert export.convert(one.model, "tiny", 4) == export.convert(other.model, "tiny", 4)
+    assert onnx.convert(one.model, "tiny", 4) == onnx.convert(other.model, "tiny", 4)
     assert one.report.model_dump(exclude={"trained_at"}) == other.report.model_dump(exclude={"trained_at"})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.contract import Target
 from app.core.features import BooleanFeature, CategoryFeature, Encoder, IntegerFeature, Missing, NumberFeature
-from model_build.reference import reference
+from model_build.export.drift_baseline import reference
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")
 YEARS = IntegerFeature(name="years", type="integer", minimum=1, maximum=30, title="Years", example=5)

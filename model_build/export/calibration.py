@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from app.core.contract import BINARY
 from app.core.model import INPUT, LABELS, PROBABILITIES
-from model_build import trees
+from model_build.export import trees
 from model_build.training.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
 
 RAW = "raw_"

@@ -17,8 +17,8 @@ from skl2onnx.common.utils import check_input_and_output_numbers
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Probabilities, sha256
 from app.core.features import Row
 from app.core.model import INPUT, LABELS, PROBABILITIES, Model
-from model_build import graph, trees
 from model_build.errors import GateError
+from model_build.export import calibration, trees
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.estimators import Clipper
@@ -39,9 +39,9 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         target_opset=OPSETS,
     )
     trees.correct(converted, classifier.pipeline_[-1])
-    graph.read_columns(converted, classifier.columns_, width)
+    calibration.read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
-        converted = graph.calibrate(converted, model.calibrator, len(model.classes_))
+        converted = calibration.calibrate(converted, model.calibrator, len(model.classes_))
     opsets = sorted(converted.opset_import, key=lambda each: str(each.domain))  # they come from a set
     del converted.opset_import[:]
     converted.opset_import.extend(opsets)

@@ -5,10 +5,11 @@ from pathlib import Path
 import joblib
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
-from model_build import atomic, export
+from model_build import atomic
 from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
 from model_build.data.sources import sha256_of
 from model_build.errors import BuildError, GateError
+from model_build.export import onnx
 from model_build.stage import Job
 
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
@@ -32,7 +33,7 @@ def assemble(job: Job, out: Path) -> Contract:
     _check_card(job)
     with job.progress.step("bake") as notes:
         documents = {name: job.path(name).read_bytes() for name in BAKED}
-        sealed, contents = export.files(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
+        sealed, contents = onnx.files(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
         atomic.replace(out, contents)
         atomic.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
         notes.append(f"{out}/ and {out}.joblib")

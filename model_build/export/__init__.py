@@ -1,0 +1,1 @@
+"""From a fitted model to the baked model that the service reads."""
