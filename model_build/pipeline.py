@@ -9,7 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import atomic, behaviour, card, deployed, gates, plots, stage
+from model_build import atomic, card, plots, stage
 from model_build import (
     eda as exploration,
 )
@@ -39,6 +39,7 @@ from model_build.evaluation.fairness import fairness
 from model_build.evaluation.slices import slices
 from model_build.export import onnx, package
 from model_build.export.drift_baseline import reference
+from model_build.gates import behaviour, bounds, champion
 from model_build.pages import counted
 from model_build.stage import Job, Stage
 from model_build.training import train as training
@@ -171,14 +172,14 @@ def check_model(job: Job, notes: list[str]) -> None:
     parity = _parity(job, model, rows)
     verdicts = [
         parity,
-        *gates.judge(
+        *bounds.judge(
             spec.gates,
             Origin.read(job.path("source.json")).source,
             evaluation,
             by_slice,
             Fairness.read(job.path("fairness.json")),
         ),
-        *gates.judge_cost(spec.gates, len(onnx), microseconds),
+        *bounds.judge_cost(spec.gates, len(onnx), microseconds),
         *behaviour.behave(model, spec.model_checks, rows.rows, spec.split.seed),
         *_against_deployed(job, model, rows),
     ]
@@ -220,7 +221,7 @@ def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
     if not place:
         return []
     try:
-        return [deployed.compare(job.spec, place, model, rows.rows, rows.labels)]
+        return [champion.compare(job.spec, place, model, rows.rows, rows.labels)]
     except BuildError as error:
         sentence = str(error).removesuffix(".")
         return [Verdict(kind="deployed", name="deployed", kept=False, sentence=sentence)]

@@ -16,8 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
 from app.core.errors import StartupError
 from app.core.model import LABELS, PROBABILITIES, Model
-from model_build import atomic, behaviour
+from model_build import atomic
 from model_build.errors import BuildError, GateError
+from model_build.gates import behaviour
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import ModelChecks
 from model_build.stage import Job, Stage

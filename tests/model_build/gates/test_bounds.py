@@ -3,7 +3,7 @@ import re
 import pytest
 
 from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
-from model_build.gates import judge, judge_cost
+from model_build.gates.bounds import judge, judge_cost
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
 Told = list[tuple[str, bool, str]]

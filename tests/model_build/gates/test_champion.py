@@ -22,9 +22,9 @@ from app.core.features import NumberFeature, Row
 from app.core.model import Model
 from app.main import create_app
 from app.settings import Settings
-from model_build.deployed import BATCH, compare
 from model_build.errors import BuildError
 from model_build.export import onnx
+from model_build.gates.champion import BATCH, compare
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 

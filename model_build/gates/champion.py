@@ -21,7 +21,7 @@ from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.evaluation.intervals import Estimates, Weights, bootstrap, intervals
 from model_build.evaluation.metrics import Scored, measure
-from model_build.gates import shown
+from model_build.gates.bounds import shown
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, EvaluationPlan, Share
 

@@ -19,7 +19,7 @@ from app.core.features import (
 )
 from app.core.model import Model
 from model_build.artifacts import Verdict
-from model_build.behaviour import behave
+from model_build.gates.behaviour import behave
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 
 FEATURES = (

@@ -1,0 +1,1 @@
+"""What a model must keep before it is baked."""
