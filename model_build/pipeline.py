@@ -9,10 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import atomic, card, plots, stage
-from model_build import (
-    eda as exploration,
-)
+from model_build import atomic, stage
 from model_build.artifacts import (
     Cleaning,
     Curves,
@@ -40,7 +37,9 @@ from model_build.evaluation.slices import slices
 from model_build.export import onnx, package
 from model_build.export.drift_baseline import reference
 from model_build.gates import behaviour, bounds, champion
-from model_build.pages import counted
+from model_build.reports import curve_tables, model_card
+from model_build.reports.eda import report as exploration
+from model_build.reports.html import counted
 from model_build.stage import Job, Stage
 from model_build.training import train as training
 from model_build.validation import checks
@@ -154,7 +153,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
     job.path("figures.json").write_bytes(onnx.to_json(evaluation.metrics))
     drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
     drawn.write(job.path("curves.json"))
-    plots.write(drawn, job.directory)
+    curve_tables.write(drawn, job.directory)
     slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
     fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
     importance.explain(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
@@ -228,7 +227,7 @@ def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
 
 
 def make_card(job: Job, notes: list[str]) -> None:
-    facts = card.Facts(
+    facts = model_card.Facts(
         spec=job.spec,
         contract=package.contract(job),
         cleaning=Cleaning.read(job.path("cleaning.json")),
@@ -241,8 +240,8 @@ def make_card(job: Job, notes: list[str]) -> None:
         explanation=Explanation.read(job.path("importance.json")),
         model=ModelReport.read(job.path("model-checks.json")),
     )
-    job.path("card.html").write_text(card.html(facts))
-    job.path("card.md").write_text(card.markdown(facts))
+    job.path("card.html").write_text(model_card.html(facts))
+    job.path("card.md").write_text(model_card.markdown(facts))
     notes.append(str(job.path("card.html")))
 
 
@@ -306,7 +305,7 @@ STAGES = (
         evaluate,
         sections=("features", "target", "split", "evaluation"),
         inputs=("test.csv", "model.joblib", "model.onnx", "training.json"),
-        outputs=(*DOCUMENTS, "figures.json", *plots.FILES),
+        outputs=(*DOCUMENTS, "figures.json", *curve_tables.FILES),
     ),
     Stage(
         "check-model",

@@ -11,7 +11,6 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.types import ColSpec, Schema
 
-from model_build import charts, figures
 from model_build.artifacts import (
     Candidate,
     Curves,
@@ -24,6 +23,7 @@ from model_build.artifacts import (
     Slices,
     TrainingReport,
 )
+from model_build.reports import charts, svg
 from model_build.spec.model_spec import ModelSpec
 
 NOT_LOGGED = frozenset({".csv", ".onnx"})
@@ -133,7 +133,7 @@ def _log_figures(path: Path, spec: ModelSpec) -> None:
     ]
     for chart in drawn:
         name = "_".join(re.findall(r"\w+", chart.title.lower()))
-        mlflow.log_text(figures.as_file(chart.drawing), f"figures/{name}.svg")
+        mlflow.log_text(svg.as_file(chart.drawing), f"figures/{name}.svg")
 
 
 def _log_checks(path: Path, _: ModelSpec) -> None:

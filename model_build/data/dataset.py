@@ -20,7 +20,7 @@ from model_build.data import sources
 from model_build.data.sources import Source, sha256_of
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
-from model_build.pages import counted
+from model_build.reports.html import counted
 from model_build.spec.model_spec import ModelSpec, column_name
 from model_build.spec.sections import Reference
 

@@ -13,7 +13,7 @@ from pandera.errors import SchemaErrors
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
 from app.core.validation import allowed
 from model_build.artifacts import EXAMPLES, Finding
-from model_build.pages import counted
+from model_build.reports.html import counted
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
 

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from model_build import pipeline
 from model_build.export import package
-from model_build.plots import AXES
+from model_build.reports.curve_tables import AXES
 from model_build.stage import Stage
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from app.core.contract import Contract, sha256
 from app.core.features import BooleanFeature, Feature, RangedFeature
-from model_build import charts
 from model_build.artifacts import (
     Cleaning,
     Curves,
@@ -24,7 +23,8 @@ from model_build.artifacts import (
     TrainingReport,
 )
 from model_build.git import DIRTY
-from model_build.pages import TEMPLATES, number, render
+from model_build.reports import charts
+from model_build.reports.html import TEMPLATES, number, render
 from model_build.spec.model_spec import SPECS, ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 

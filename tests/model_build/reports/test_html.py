@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from model_build import pages
+from model_build.reports import html
 
 
 @pytest.fixture
@@ -17,20 +17,20 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_text_is_escaped(template: Path) -> None:
     template.write_text("{{ text }}")
-    assert pages.render("page.html", text="<b>") == "&lt;b&gt;"
+    assert html.render("page.html", text="<b>") == "&lt;b&gt;"
 
 
 def test_a_value_that_the_template_lacks_is_an_error(template: Path) -> None:
     template.write_text("{{ text }}")
     with pytest.raises(UndefinedError, match="'text' is undefined"):
-        pages.render("page.html")
+        html.render("page.html")
 
 
 def test_filters_show_numbers(template: Path) -> None:
     template.write_text(
         "{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | figure4 }} {{ 1 | counted('row') }}"
     )
-    assert pages.render("page.html") == "32,561 93.1% 0.5000 1 row"
+    assert html.render("page.html") == "32,561 93.1% 0.5000 1 row"
 
 
 @pytest.mark.parametrize(
@@ -43,25 +43,25 @@ def test_filters_show_numbers(template: Path) -> None:
         (0.123456, "0.1235"),
         (1e300, "1e+300"),
         (math.inf, "inf"),
-        (math.nan, pages.NOTHING),
+        (math.nan, html.NOTHING),
     ],
 )
 def test_numbers_are_short(value: float, shown: str) -> None:
-    assert pages.number(value) == shown
+    assert html.number(value) == shown
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (32561, "32,561 rows")]
 )
 def test_one_is_not_a_plural(count: int, text: str) -> None:
-    assert pages.counted(count, "row") == text
+    assert html.counted(count, "row") == text
 
 
 def test_nothing_to_show_is_a_dash() -> None:
-    assert (pages.percent(math.nan), pages.figure4(math.nan)) == (pages.NOTHING, pages.NOTHING)
+    assert (html.percent(math.nan), html.figure4(math.nan)) == (html.NOTHING, html.NOTHING)
 
 
 def test_the_base_page_asks_nothing_of_the_network() -> None:
-    page = (pages.TEMPLATES / "page.html").read_text()
+    page = (html.TEMPLATES / "page.html").read_text()
     assert "http" not in page
     assert "@import" not in page

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from model_build import plots
 from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
+from model_build.reports import curve_tables
 
 CURVES = Curves(
     roc={"yes": Curve(x=(0, 0.25, 1), y=(0, 0.5, 1)), "late": Curve(x=(0, 1), y=(0, 1))},
@@ -35,10 +35,10 @@ CURVES = Curves(
     ],
 )
 def test_a_curve_is_a_table_of_its_points(tmp_path: Path, name: str, lines: list[str]) -> None:
-    plots.write(CURVES, tmp_path)
+    curve_tables.write(CURVES, tmp_path)
     assert (tmp_path / name).read_text().splitlines() == lines
 
 
 def test_every_table_that_is_declared_is_written(tmp_path: Path) -> None:
-    plots.write(Curves(roc={}, precision_recall={}, lift={}, calibration={}), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(plots.FILES)
+    curve_tables.write(Curves(roc={}, precision_recall={}, lift={}, calibration={}), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(curve_tables.FILES)

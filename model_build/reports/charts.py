@@ -24,7 +24,7 @@ from model_build.artifacts import (
     Protected,
 )
 from model_build.evaluation.importance import ROWS
-from model_build.figures import ACCENT, INK, LINE, MUTED, SECOND, THIRD, figure, svg
+from model_build.reports.svg import ACCENT, INK, LINE, MUTED, SECOND, THIRD, figure, svg
 
 WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)

@@ -8,7 +8,7 @@ from scipy.stats import chi2_contingency, entropy
 from scipy.stats.contingency import crosstab
 from sklearn.metrics import mutual_info_score
 
-from model_build.columns import Column
+from model_build.reports.eda.profile import Column
 
 MEASURES = {2: "Spearman's rank correlation", 1: "correlation ratio (ε)", 0: "Cramér's V"}
 """By how many of the two columns are numbers."""

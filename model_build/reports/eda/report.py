@@ -7,14 +7,14 @@ from itertools import compress
 import pandas as pd
 
 from app.core.features import Value
-from model_build import columns, distributions
 from model_build.artifacts import Origin
-from model_build.associations import associations, information, measure
-from model_build.columns import Column, Table
-from model_build.distributions import Labels
-from model_build.figures import css
-from model_build.findings import findings
-from model_build.pages import number, percent, render
+from model_build.reports.eda import distributions, profile
+from model_build.reports.eda.alerts import findings
+from model_build.reports.eda.associations import associations, information, measure
+from model_build.reports.eda.distributions import Labels
+from model_build.reports.eda.profile import Column, Table
+from model_build.reports.html import number, percent, render
+from model_build.reports.svg import css
 from model_build.spec.model_spec import ModelSpec
 
 EXAMPLES = 5
@@ -58,7 +58,7 @@ def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
     Raises:
         DataError: a column is absent, or there twice; or there are no rows.
     """
-    table = columns.read(spec, raw, origin)
+    table = profile.read(spec, raw, origin)
     labels = Labels.of(spec.target, table.target.values)
     square = associations(table.columns)
     told = {column.name: information(column, table.target) for column in table.features}
@@ -71,7 +71,7 @@ def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
         css=css,
         findings=list(findings(table, square, told)),
         summaries={column.name: _summary(column) for column in table.columns},
-        outliers={column.name: columns.outliers(column, EXAMPLES) for column in table.numbers},
+        outliers={column.name: profile.outliers(column, EXAMPLES) for column in table.numbers},
         figures={column.name: distributions.draw(column, labels) for column in table.features},
         heat_map=distributions.heat_map(square, {column.name: column.title for column in table.columns}),
         links=_links(table, square, told),

@@ -4,9 +4,9 @@ import re
 
 from matplotlib.figure import Figure
 
-from model_build.distributions import PALETTE
-from model_build.figures import ACCENT, SECOND, VARIABLES, css, figure, svg
-from model_build.pages import TEMPLATES
+from model_build.reports.eda.distributions import PALETTE
+from model_build.reports.html import TEMPLATES
+from model_build.reports.svg import ACCENT, SECOND, VARIABLES, css, figure, svg
 
 
 def bars(title: str = "Bars") -> Figure:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model_build import columns, findings
-from model_build.associations import associations, information
 from model_build.data import dataset
-from model_build.findings import listed
+from model_build.reports.eda import alerts, profile
+from model_build.reports.eda.alerts import listed
+from model_build.reports.eda.associations import associations, information
 from model_build.spec.model_spec import ModelSpec
 
 HEADER = "years, rate, grade, secured, paid"
@@ -15,9 +15,9 @@ HEADER = "years, rate, grade, secured, paid"
 
 def told(spec: ModelSpec, directory: Path, *rows: str, header: str = HEADER) -> list[str]:
     (directory / "loans.csv").write_text("\n".join([header, *rows]))
-    table = columns.read(spec, *dataset.fetch(spec, "real", directory, pytest.fail))
+    table = profile.read(spec, *dataset.fetch(spec, "real", directory, pytest.fail))
     shares = {column.name: information(column, table.target) for column in table.features}
-    return list(findings.findings(table, associations(table.columns), shares))
+    return list(alerts.findings(table, associations(table.columns), shares))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from app.core.contract import Target
-from model_build.distributions import PALETTE, Labels, heat_map
+from model_build.reports.eda.distributions import PALETTE, Labels, heat_map
 
 
 def labelled(*names: str) -> Labels:

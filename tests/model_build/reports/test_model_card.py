@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app.core.contract import Contract, Provenance, Target
-from model_build import card, charts
 from model_build.artifacts import (
     Calibration,
     CalibrationBin,
@@ -38,7 +37,8 @@ from model_build.artifacts import (
     TrainingReport,
     Verdict,
 )
-from model_build.card import Facts
+from model_build.reports import charts, model_card
+from model_build.reports.model_card import Facts
 from model_build.spec import model_spec as specs
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Card
@@ -242,7 +242,7 @@ def bare(facts: Facts) -> Facts:
 
 @pytest.fixture(scope="module")
 def html(facts: Facts) -> str:
-    return card.html(facts)
+    return model_card.html(facts)
 
 
 class Page(HTMLParser):
@@ -303,10 +303,10 @@ def test_shares_are_not_rounded_to_whole_percents(facts: Facts) -> None:
     evaluation = facts.evaluation.model_copy(update={"confidence": 0.995})
     split = facts.spec.split.model_copy(update={"test": 0.125})
     fine = replace(facts, evaluation=evaluation, spec=facts.spec.model_copy(update={"split": split}))
-    text = Page(card.html(fine)).text
+    text = Page(model_card.html(fine)).text
     assert "Intervals cover 99.5%, from 100 bootstrap resamples" in text
     assert "300 rows train and 100 test (12.5%)" in text
-    assert "with 99.5% intervals from 100 bootstrap resamples" in card.markdown(fine)
+    assert "with 99.5% intervals from 100 bootstrap resamples" in model_card.markdown(fine)
 
 
 def test_page_asks_nothing_of_anybody(html: str) -> None:
@@ -388,14 +388,14 @@ def hostile(facts: Facts) -> Facts:
 
 
 def test_page_shows_markup_as_text(facts: Facts) -> None:
-    page = Page(card.html(hostile(facts)))
+    page = Page(model_card.html(hostile(facts)))
     assert {tag for tag, _ in page.tags} & {"img"} == set()
     assert page.text.count(HOSTILE) > 20
     assert [name for _, attributes in page.tags for name in attributes if name.startswith("on")] == []
 
 
 def test_markdown_has_no_markup_of_the_data(facts: Facts) -> None:
-    markdown = card.markdown(hostile(facts))
+    markdown = model_card.markdown(hostile(facts))
     beyond_code = re.sub(r"(`+) ?.*?(?<!`)\1(?!`)", "", markdown.replace(r"\`", ""))
     assert "<img" not in beyond_code.replace(r"\<", "")
     assert r"\<img src=" in beyond_code
@@ -414,14 +414,14 @@ def test_markdown_has_no_markup_of_the_data(facts: Facts) -> None:
     ],
 )
 def test_markdown_escapes_what_would_be_markup_only(value: str, shown: str) -> None:
-    assert card.text(value) == shown
+    assert model_card.text(value) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [("a_b", "`a_b`"), ("a`b", "`` a`b ``"), ("a|b", r"`a\|b`"), ("``", "``` `` ```")]
 )
 def test_code_spans_outdo_the_backticks_within(value: str, shown: str) -> None:
-    assert card.code(value) == shown
+    assert model_card.code(value) == shown
 
 
 def test_slices_stand_with_the_least_accurate_first_and_their_numbers_as_keys(html: str) -> None:
@@ -474,20 +474,20 @@ What is predicted, and what came true of it, in bins with equally many rows:
 
 
 def test_markdown_has_the_rates_that_the_page_has(facts: Facts) -> None:
-    assert FAIRNESS in card.markdown(facts)
+    assert FAIRNESS in model_card.markdown(facts)
 
 
 def test_markdown_has_the_calibration_of_every_label(facts: Facts, bare: Facts) -> None:
-    assert CALIBRATION in card.markdown(facts)
+    assert CALIBRATION in model_card.markdown(facts)
     calibration = dict.fromkeys(("a", "b"), CURVES.calibration["yes"])
     more = replace(bare, curves=CURVES.model_copy(update={"calibration": calibration}))
     for label in ("a", "b"):
         table = CALIBRATION.replace("What is predicted,", f"What is predicted of `{label}`,")
-        assert table in card.markdown(more)
+        assert table in model_card.markdown(more)
 
 
 def test_markdown_has_the_seed_of_the_split(facts: Facts) -> None:
-    assert "; 300 train and 100 test, split with seed 1\n" in card.markdown(facts)
+    assert "; 300 train and 100 test, split with seed 1\n" in model_card.markdown(facts)
 
 
 def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -> None:
@@ -503,7 +503,7 @@ def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -
             **SEAL,
         ),
     )
-    page, markdown = Page(card.html(changed)).text, card.markdown(changed)
+    page, markdown = Page(model_card.html(changed)).text, model_card.markdown(changed)
     for words in ("Trained on synthetic data", "Not to be used"):
         assert words not in plain
         assert words in page
@@ -516,14 +516,14 @@ def test_a_gate_that_judged_nothing_is_not_said_to_be_kept(facts: Facts) -> None
     nothing = Verdict(kind="slice", name="f1 of slices", kept=True, judged=False, sentence="None is large.")
     model = facts.model.model_copy(update={"verdicts": (*facts.model.verdicts, nothing)})
     changed = replace(facts, model=model)
-    text = Page(card.html(changed)).text
+    text = Page(model_card.html(changed)).text
     assert "1 of 2 were kept, 1 judged nothing." in text
     assert "slice f1 of slices – nothing judged None is large." in text  # noqa: RUF001
-    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in card.markdown(changed)
+    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in model_card.markdown(changed)
 
 
 def test_what_was_not_found_is_said_so(bare: Facts) -> None:
-    text = Page(card.html(bare)).text
+    text = Page(model_card.html(bare)).text
     for words in (
         "The spec says nothing about it.",
         "grade : a, b, c",
@@ -539,7 +539,7 @@ def test_what_was_not_found_is_said_so(bare: Facts) -> None:
         "Gates and checks The spec has none.",
     ):
         assert words in text
-    assert "## Search" not in card.markdown(bare)
+    assert "## Search" not in model_card.markdown(bare)
 
 
 def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: Facts, bare: Facts) -> None:
@@ -547,22 +547,22 @@ def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: Facts,
     excused = "With more than two labels none is the positive one, so groups are not compared."
     for labels, said, unsaid in ((facts, missing, excused), (bare, excused, missing)):
         unprotected = replace(labels, fairness=Fairness(protected=()))
-        for page in (card.html(unprotected), card.markdown(unprotected)):
+        for page in (model_card.html(unprotected), model_card.markdown(unprotected)):
             assert said in page
             assert unsaid not in page
 
 
 def test_markdown_tables_are_whole(facts: Facts, bare: Facts) -> None:
     for each in (facts, bare):
-        tables = re.findall(r"(?:^\|.*\n)+", card.markdown(each), re.MULTILINE)
+        tables = re.findall(r"(?:^\|.*\n)+", model_card.markdown(each), re.MULTILINE)
         widths = [{len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} for table in tables]
         assert [len(width) for width in widths] == [1] * len(tables)
-        assert "\n\n\n" not in card.markdown(each)
+        assert "\n\n\n" not in model_card.markdown(each)
 
 
 def test_card_is_the_same_every_time(facts: Facts, html: str) -> None:
-    assert card.html(facts) == html
-    assert card.markdown(facts) == card.markdown(facts)
+    assert model_card.html(facts) == html
+    assert model_card.markdown(facts) == model_card.markdown(facts)
 
 
 @pytest.mark.parametrize(
@@ -599,20 +599,20 @@ def test_commands_that_make_the_model_again_are_exact(
         contract=facts.contract.model_copy(update={"provenance": provenance}),
         training=facts.training.model_copy(update={"search": search}),
     )
-    assert "\n".join(commands) in card.markdown(again)
+    assert "\n".join(commands) in model_card.markdown(again)
 
 
 def test_a_model_of_code_that_no_commit_has_is_not_said_to_be_made_again_bit_by_bit(facts: Facts) -> None:
     provenance = facts.contract.provenance.model_copy(update={"git_commit": "c0ffee-dirty"})
     dirty = replace(facts, contract=facts.contract.model_copy(update={"provenance": provenance}))
-    for page in (card.html(dirty), card.markdown(dirty)):
+    for page in (model_card.html(dirty), model_card.markdown(dirty)):
         assert "git checkout c0ffee\n" in page
         assert "had changes that no commit has, so these commands may give another model." in page
         assert "bit by bit" not in page
 
 
 def test_commands_leave_the_path_of_a_spec_of_ones_own_open(facts: Facts) -> None:
-    assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in card.markdown(facts)
+    assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in model_card.markdown(facts)
 
 
 def test_threshold_stands_on_the_curves_where_the_confusion_matrix_puts_it(facts: Facts) -> None:

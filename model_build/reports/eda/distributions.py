@@ -17,8 +17,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from scipy.stats import binomtest
 
 from app.core.contract import Target
-from model_build.columns import Column
-from model_build.figures import (
+from model_build.reports.eda.profile import Column
+from model_build.reports.html import number
+from model_build.reports.svg import (
     ACCENT,
     EIGHTH,
     FIFTH,
@@ -32,7 +33,6 @@ from model_build.figures import (
     figure,
     svg,
 )
-from model_build.pages import number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
 BINS = 40

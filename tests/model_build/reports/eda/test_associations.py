@@ -7,8 +7,14 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from model_build.associations import associations, correlation_ratio, cramers_v, information, measure
-from model_build.columns import Column
+from model_build.reports.eda.associations import (
+    associations,
+    correlation_ratio,
+    cramers_v,
+    information,
+    measure,
+)
+from model_build.reports.eda.profile import Column
 
 
 def levels(*names: str | None) -> pd.Series:
