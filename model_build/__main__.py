@@ -110,12 +110,12 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)
         return
-    from model_build import tracking  # noqa: PLC0415 - only who asks for it needs MLflow
+    from model_build.tracking import registry
 
     if arguments.from_registry:
-        tracking.restore(job, arguments.from_registry, arguments.out)
+        registry.restore(job, arguments.from_registry, arguments.out)
     else:
-        pipeline.bake(job, arguments.out, tracking.track(job, pipeline.STAGES, arguments.out))
+        pipeline.bake(job, arguments.out, registry.track(job, pipeline.STAGES, arguments.out))
 
 
 def _job(arguments: argparse.Namespace, progress: Progress) -> Job:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from model_build import pipeline, tracking
+from model_build import pipeline
 from model_build.console import Progress
 from model_build.spec import model_spec
 from model_build.stage import Job
+from model_build.tracking import registry
 from tests.conftest import TINY, loans
 
 with warnings.catch_warnings():
@@ -39,12 +40,12 @@ class Bakery:
     def bake(self, job: Job) -> Path:
         """Bake and register; return the directory of the baked model."""
         out = self.directory / "models" / job.spec.name
-        pipeline.bake(job, out, tracking.track(job, pipeline.STAGES, out))
+        pipeline.bake(job, out, registry.track(job, pipeline.STAGES, out))
         return out
 
     def restore(self, job: Job, uri: str) -> Path:
         out = self.directory / "restored" / job.spec.name
-        tracking.restore(job, uri, out)
+        registry.restore(job, uri, out)
         return out
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from app.core.contract import load, sha256
 from app.core.model import Model
-from model_build import pipeline, tracking
+from model_build import pipeline
 from model_build.errors import BuildError, GateError
+from model_build.tracking import registry
 from tests.conftest import TINY
 from tests.pipeline.conftest import Bakery, aliases, contents, runs
 
@@ -85,7 +86,7 @@ def test_a_restored_model_takes_the_place_of_another_and_of_its_fitted_pipeline(
 ) -> None:
     out = bakery.directory / "replaced"
     pipeline.bake(bakery.job("replaced"), out)
-    tracking.restore(bakery.job("tiny"), "models:/tiny/1", out)
+    registry.restore(bakery.job("tiny"), "models:/tiny/1", out)
     assert contents(out) == contents(tiny)
     assert not (bakery.directory / "replaced.joblib").exists()
 

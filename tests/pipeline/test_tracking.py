@@ -22,10 +22,11 @@ from mlflow.exceptions import MlflowException
 from moto.server import ThreadedMotoServer
 
 from app.core.contract import load
-from model_build import pipeline, stage, tracking
+from model_build import pipeline, stage
 from model_build.artifacts import Candidate, ModelReport, SearchReport, TrainingReport
 from model_build.errors import BuildError, DataError, GateError
 from model_build.stage import Job
+from model_build.tracking import registry
 from tests.conftest import TINY, loans
 from tests.pipeline.conftest import Bakery, aliases, artifacts, contents, runs
 
@@ -87,7 +88,7 @@ def test_a_run_names_the_worst_slice(bakery: Bakery) -> None:
         },
     ]
     job.path("slices.json").write_text(json.dumps({"minimum_rows": 50, "too_small": 0, "slices": slices}))
-    with tracking.track(job, pipeline.STAGES, out):
+    with registry.track(job, pipeline.STAGES, out):
         pass
     (run,) = runs("sliced")
     assert run.data.tags["worst_slice"] == "grade B, secured true"
@@ -155,7 +156,7 @@ def test_the_trials_of_a_search_are_runs_below_the_run(bakery: Bakery) -> None:
         against_default=(),
     )
     report.model_copy(update={"search": search}).write(job.path("training.json"))
-    with tracking.track(job, pipeline.STAGES, out):
+    with registry.track(job, pipeline.STAGES, out):
         pass
     *below, run = runs("searched")
     assert {each.data.tags["mlflow.parentRunId"] for each in below} == {run.info.run_id}
@@ -198,7 +199,7 @@ def test_a_failed_run_has_only_what_this_bake_made(bakery: Bakery, reports: list
         replace(each, run=check_data) if each.name == "check-data" else each for each in pipeline.STAGES
     ]
     job.path(".check-data.json").unlink()
-    with pytest.raises(DataError), tracking.track(job, makers, bakery.directory / "unused"):
+    with pytest.raises(DataError), registry.track(job, makers, bakery.directory / "unused"):
         stage.run(makers[3], job, makers)
     (run,) = runs(job.spec.name)
     assert (run.info.status, run.data.metrics) == ("FAILED", {})
@@ -211,8 +212,8 @@ def test_a_bake_that_mlflow_does_not_take_either_fails_with_both_sentences(
     def refuse(*_: Any) -> None:
         raise MlflowException("http://me:secret@host/api is gone\nfor good")
 
-    monkeypatch.setattr("model_build.runs.log", refuse)
-    with pytest.raises(BuildError) as caught, tracking.track(bakery.job("lost"), (), bakery.directory):
+    monkeypatch.setattr("model_build.tracking.runs.log", refuse)
+    with pytest.raises(BuildError) as caught, registry.track(bakery.job("lost"), (), bakery.directory):
         raise DataError("There are no rows.")
     assert str(caught.value) == (
         f"There are no rows.\nBesides, MLflow at {mlflow.get_tracking_uri()}: http://host/api is gone"

@@ -42,7 +42,7 @@ try:
     from mlflow.types import Schema, TensorSpec
     from sqlalchemy.exc import SQLAlchemyError
 
-    from model_build import runs
+    from model_build.tracking import runs
 except ModuleNotFoundError as error:
     raise BuildError(
         "MLflow is not installed. Run `make lab`, or install model_build/lab-requirements.txt."
