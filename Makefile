@@ -10,10 +10,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Threads of scikit-learn that wait by spinning take minutes on cores that others use too.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-pipeline test-browser test-container test-aws bench check format lock clean
+.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.build model/contract.json ## Bake the model if there is none, and serve it on http://127.0.0.1:8001
 	./run.sh
@@ -35,8 +35,8 @@ image: ## Build the container image census-model-api, with its labels
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest
 
-test-pipeline: $(VENV)/.lab $(VENV)-dvc/.installed ## Test what MLflow, DVC and the notebook do with a bake
-	python -m pytest tests/pipeline
+test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test what MLflow, DVC and the notebook do with a bake
+	python -m pytest tests/integrations
 
 test-browser: $(VENV)/.lab ## Look at the pages with a browser (needs Chromium)
 	python -m pytest tests/browser

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from benchmarks.bodies import Rows
 from model_build import pipeline
 from model_build.console import Progress
-from model_build.data.dataset import Wanted
 from model_build.spec import model_spec
+from model_build.spec.source import SourceMode
 from model_build.stage import Job
 
 TREES = 100  # of the models that differ in features
@@ -60,7 +60,7 @@ def with_trees(count: int, directory: Path) -> Path:
     return _bake(document, directory, "synthetic")
 
 
-def _bake(document: dict[str, Any], directory: Path, source: Wanted) -> Path:
+def _bake(document: dict[str, Any], directory: Path, source: SourceMode) -> Path:
     path = directory / "spec.yaml"
     path.write_text(json.dumps(document))  # JSON is YAML
     out = directory / "model"

@@ -9,10 +9,10 @@ from typing import get_args
 from app.core.errors import StartupError
 from model_build import pipeline, stage
 from model_build.console import Progress
-from model_build.data.dataset import Wanted
 from model_build.errors import BuildError
 from model_build.export import package
 from model_build.spec import model_spec
+from model_build.spec.source import SourceMode
 from model_build.stage import Job
 
 INTERRUPTED = 130
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         if name in {"fetch", "bake"}:
             command.add_argument(
                 "--source",
-                choices=get_args(Wanted),
+                choices=get_args(SourceMode),
                 default="auto",
                 help="real data, synthetic data, or (auto) synthetic when no real data can be had",
             )
@@ -90,7 +90,7 @@ def main() -> None:
     progress = Progress()
     try:
         job = _job(arguments, progress)
-        with stage.alone(job):
+        with stage.lock_build(job):
             if arguments.command == "bake":
                 _bake(job, arguments)
             else:
@@ -110,7 +110,7 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)
         return
-    from model_build.tracking import registry
+    from model_build.tracking import registry  # noqa: PLC0415 - only who asks for it needs MLflow
 
     if arguments.from_registry:
         registry.restore(job, arguments.from_registry, arguments.out)

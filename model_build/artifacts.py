@@ -1,5 +1,6 @@
 """What the stages tell each other: the JSON documents that they write under build/."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,9 +11,6 @@ from app.core.contract import DataSource, Sha256, Target
 from app.core.features import Frozen
 from model_build.errors import BuildError
 from model_build.spec.sections import Then
-
-EXAMPLES = 5
-"""Rows, or values, that a finding names when there are many."""
 
 
 class Document(Frozen):
@@ -346,3 +344,8 @@ def need(path: Path, command: str) -> Path:
     if not path.exists():
         raise BuildError(f"{path} is not there; run `{command}` first.")
     return path
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,13 +5,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_build.stage import TRAINING_CODE
-
 DIRTY = "-dirty"
 """Stands behind a commit when the code that trained had changes that it has not."""
 
 
-def git_commit(code: Sequence[Path] = TRAINING_CODE) -> str | None:
+def git_commit(code: Sequence[Path]) -> str | None:
     """Return GIT_COMMIT (an image is built without the repository), or what git says of `code`, or None."""
     if "GIT_COMMIT" in os.environ:
         return os.environ["GIT_COMMIT"] or None

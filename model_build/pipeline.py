@@ -9,7 +9,7 @@ import pandas as pd
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from app.core.model import Model
-from model_build import atomic, stage
+from model_build import atomic
 from model_build.artifacts import (
     Cleaning,
     Curves,
@@ -23,10 +23,10 @@ from model_build.artifacts import (
     Slices,
     TrainingReport,
     Verdict,
+    file_sha256,
 )
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
-from model_build.data.sources import sha256_of
 from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluation import importance
@@ -34,13 +34,15 @@ from model_build.evaluation.curves import curves
 from model_build.evaluation.evaluate import evaluate as score
 from model_build.evaluation.fairness import fairness
 from model_build.evaluation.slices import slices
-from model_build.export import onnx, package
+from model_build.export import package
 from model_build.export.drift_baseline import reference
+from model_build.export.onnx import convert
+from model_build.export.parity import check_parity, measure_latency
 from model_build.gates import behaviour, bounds, champion
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as exploration
-from model_build.reports.html import counted
-from model_build.stage import Job, Stage
+from model_build.stage import Job, Stage, run_stage
+from model_build.text import counted
 from model_build.training import train as training
 from model_build.validation import checks
 
@@ -86,7 +88,7 @@ def check_data(job: Job, notes: list[str]) -> None:
         dataset.read_clean(rows, job.spec),
         Cleaning.read(job.path("cleaning.json")),
         _reference(job),
-    ).model_copy(update={"clean_sha256": sha256_of(rows)})
+    ).model_copy(update={"clean_sha256": file_sha256(rows)})
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
     notes += [f"warning: {finding.sentence}" for finding in report.findings]
@@ -117,7 +119,7 @@ def segregate(job: Job, notes: list[str]) -> None:
     """Write the rows that train and those that test; rows that a warning is about do neither."""
     rows, checked = job.path("clean.csv"), job.path("data-checks.json")
     report = DataReport.read(checked)
-    if report.clean_sha256 != sha256_of(rows):
+    if report.clean_sha256 != file_sha256(rows):
         raise BuildError(f"{checked} is of other rows; run `{job.command('check-data')}` first.")
     _stop_at_failures(job, report)
     frame = dataset.read_clean(rows, job.spec).drop(index=list(report.left_out))
@@ -131,11 +133,11 @@ def train(job: Job, notes: list[str]) -> None:
     rows = _rows(job, "train.csv")
     matrix = Encoder(job.spec.features)(rows.rows)
     trained = training.train(job, matrix, rows.labels)
-    onnx = onnx.convert(trained.model, job.spec.name, len(job.spec.features))
+    onnx = convert(trained.model, job.spec.name, len(job.spec.features))
     seen = reference(job.spec.features, job.spec.target, matrix, trained.probabilities)
     atomic.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
-    job.path("reference.json").write_bytes(onnx.to_json(seen))
+    job.path("reference.json").write_bytes(package.to_json(seen))
     trained.report.write(job.path("training.json"))
     notes += [*training.notes(trained.report), f"model.onnx, {len(onnx):,} bytes"]
 
@@ -147,10 +149,10 @@ def evaluate(job: Job, notes: list[str]) -> None:
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
     evaluation = score(target, spec.evaluation, rows.labels, probabilities, spec.split.seed).model_copy(
-        update={"model_sha256": sha256_of(job.path("model.onnx"))}
+        update={"model_sha256": file_sha256(job.path("model.onnx"))}
     )
     evaluation.write(job.path("metrics.json"))
-    job.path("figures.json").write_bytes(onnx.to_json(evaluation.metrics))
+    job.path("figures.json").write_bytes(package.to_json(evaluation.metrics))
     drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
     drawn.write(job.path("curves.json"))
     curve_tables.write(drawn, job.directory)
@@ -167,7 +169,7 @@ def check_model(job: Job, notes: list[str]) -> None:
     model = Model(package.contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
-    microseconds = float(f"{export.microseconds(model):.3g}")  # more digits are noise
+    microseconds = float(f"{measure_latency(model):.3g}")  # more digits are noise
     parity = _parity(job, model, rows)
     verdicts = [
         parity,
@@ -204,7 +206,7 @@ def check_model(job: Job, notes: list[str]) -> None:
 def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:
     expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows.rows))
     try:
-        found = onnx.parity(model, rows.rows, expected)
+        found = check_parity(model, rows.rows, expected)
     except GateError as error:
         return Verdict(kind="parity", name="parity", kept=False, sentence=str(error).removesuffix("."))
     sentence = (
@@ -346,7 +348,7 @@ STAGES = (
 
 def run(name: str, job: Job) -> None:
     """Run one stage; what it reads must be there."""
-    stage.run(next(stage for stage in STAGES if stage.name == name), job, STAGES)
+    run_stage(next(stage for stage in STAGES if stage.name == name), job, STAGES)
 
 
 def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = None) -> Contract:
@@ -362,7 +364,7 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
     job.progress.say(f"Baking {job.spec.name} {job.spec.version}")
     with tracked or nullcontext():
         for stage in STAGES:
-            stage.run(stage, job, STAGES)
+            run_stage(stage, job, STAGES)
         return package.assemble(job, out)
 
 

@@ -13,12 +13,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import sha256
-from model_build.artifacts import need
+from model_build.artifacts import file_sha256, need
 from model_build.console import Progress
-from model_build.data.dataset import Wanted
-from model_build.data.sources import sha256_of
 from model_build.errors import BuildError
 from model_build.spec.model_spec import ModelSpec
+from model_build.spec.source import SourceMode
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 """What a baked model names as the libraries that made it."""
@@ -40,7 +39,7 @@ class Job:
     """Where the stages leave what they make: build/NAME."""
     data_directory: Path
     progress: Progress
-    wanted: Wanted = "auto"
+    wanted: SourceMode = "auto"
     search: bool = False
     """Whether training looks for better parameters, as training.search of the spec says."""
     deployed: str | None = None
@@ -74,7 +73,7 @@ class Stage:
 
 
 @contextmanager
-def alone(job: Job) -> Iterator[None]:
+def lock_build(job: Job) -> Iterator[None]:
     """Hold the build directory, so that no two runs mix what they make; a second one waits."""
     job.directory.mkdir(parents=True, exist_ok=True)
     with job.path(".lock").open("w") as file:  # the lock goes when it is closed, or we are killed
@@ -86,7 +85,7 @@ def alone(job: Job) -> Iterator[None]:
         yield
 
 
-def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
+def run_stage(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
     """Run a stage, unless what it would make is there already; its inputs are taken as they are.
 
     Raises:
@@ -107,7 +106,7 @@ def run(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
             path.unlink(missing_ok=True)  # not to be written through, if it is DVC's link into its cache
         with _marked(_marker(stage, job)), threadpool_limits(1):  # threads differ in the last bits of sums
             stage.run(job, notes)
-        outputs = {name: sha256_of(job.path(name)) for name in stage.outputs}
+        outputs = {name: file_sha256(job.path(name)) for name in stage.outputs}
         stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
 
 
@@ -141,7 +140,7 @@ def _is_current(stage: Stage, job: Job, stamp: Path, fingerprint: str) -> bool:
         found = json.loads(stamp.read_bytes())
         return bool(
             found["fingerprint"] == fingerprint
-            and found["outputs"] == {name: sha256_of(job.path(name)) for name in stage.outputs}
+            and found["outputs"] == {name: file_sha256(job.path(name)) for name in stage.outputs}
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -153,15 +152,15 @@ def _fingerprint(stage: Stage, job: Job) -> str:
         "stage": stage.name,
         "sections": tree,
         "options": stage.options(job),
-        "inputs": {name: sha256_of(job.path(name)) for name in stage.inputs},
-        "code": code(),
-        "libraries": libraries(),
+        "inputs": {name: file_sha256(job.path(name)) for name in stage.inputs},
+        "code": code_checksum(),
+        "libraries": library_versions(),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
 @cache
-def code() -> str:
+def code_checksum() -> str:
     """Return a checksum of all that trains: any of it may change any output."""
     contents = {
         f"{directory.name}/{path.relative_to(directory)}": sha256(path.read_bytes())
@@ -173,5 +172,5 @@ def code() -> str:
 
 
 @cache
-def libraries() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     return {name: version(name) for name in TOOLS}

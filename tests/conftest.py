@@ -18,9 +18,10 @@ from app.settings import Settings
 from model_build import pipeline
 from model_build.console import Progress
 from model_build.data import dataset
-from model_build.data.dataset import Dataset, Wanted
+from model_build.data.dataset import Dataset
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
+from model_build.spec.source import SourceMode
 from model_build.stage import Job
 
 TINY = """
@@ -63,18 +64,18 @@ def _builds() -> TemporaryDirectory[str]:
 
 def bake(
     spec: ModelSpec,
-    wanted: Wanted,
+    wanted: SourceMode,
     out: Path,
     directory: Path,
     progress: Progress,
     build: Path | None = None,
 ) -> Contract:
     """Bake; without a build directory, what an earlier test has baked alike is not made again."""
-    build = build or Path(_builds().name) / model_spec.name
+    build = build or Path(_builds().name) / spec.name
     return pipeline.bake(Job(spec, build, directory, progress, wanted), out)
 
 
-def rows_of(spec: ModelSpec, wanted: Wanted, directory: Path) -> Dataset:
+def rows_of(spec: ModelSpec, wanted: SourceMode, directory: Path) -> Dataset:
     """Return the clean rows of a spec, as they train."""
     raw, origin = dataset.fetch(spec, wanted, directory, pytest.fail)
     return dataset.dataset(dataset.clean(raw, spec, origin.uri)[0], spec)

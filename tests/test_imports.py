@@ -1,4 +1,8 @@
-"""Which module may import which: the direction in which the code may grow."""
+"""Which room may import which: the direction in which the code may grow.
+
+`docs/architecture.md` has the picture. A room is a package, or a module that stands directly in `app` or
+`model_build`. A room imports rooms of the tiers before its own, and nothing of its own tier.
+"""
 
 import ast
 import json
@@ -12,70 +16,32 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-ALLOWED = {
-    "app": set[str](),
-    "app.core.errors": set[str](),
-    "app.core.features": set[str](),
-    "app.logs": set[str](),
-    "app.healthcheck": set[str](),
-    "app.settings": {"app.core.errors"},
-    "app.core.contract": {"app.core.errors", "app.core.features"},
-    "app.monitoring.metrics": {"app", "app.core.contract"},
-    "app.prediction.scoring": {"app.core.contract"},
-    "app.core.chunks": set[str](),
-    "app.routes.card": {"app.core.contract", "app.core.errors"},
-    "app.prediction.csv_reader": {
-        "app.core.contract",
-        "app.core.errors",
-        "app.core.features",
-        "app.core.chunks",
-    },
-    "app.prediction.responses": {"app.core.contract", "app.core.features"},
-    "app.core.validation": {"app.core.errors", "app.core.features", "app.core.chunks"},
-    "app.core.model": {"app.core.contract", "app.core.errors", "app.core.features"},
-    "app.routes.openapi": {"app.core.contract", "app.core.errors", "app.core.validation"},
-    "app.routes.health": {
-        "app",
-        "app.core.contract",
-        "app.core.errors",
-        "app.monitoring.metrics",
-        "app.routes.openapi",
-    },
-    "app.prediction.predictor": {
-        "app.prediction.responses",
-        "app.core.errors",
-        "app.core.features",
-        "app.monitoring.metrics",
-        "app.core.model",
-        "app.core.chunks",
-        "app.core.validation",
-        "app.prediction.scoring",
-        "app.settings",
-        "app.prediction.csv_reader",
-    },
-    "app.routes.predict_file": {"app.core.errors", "app.prediction.predictor", "app.settings"},
-    "app.main": {
-        "app",
-        "app.routes.card",
-        "app.core.errors",
-        "app.monitoring.metrics",
-        "app.core.model",
-        "app.routes.openapi",
-        "app.routes.health",
-        "app.prediction.predictor",
-        "app.settings",
-        "app.routes.predict_file",
-    },
-    "app.server": {"app.core.errors", "app.logs", "app.main", "app.settings"},
-}
-ALLOWED_TO_MODEL_BUILD = {
-    "app.core.contract",
-    "app.core.errors",
-    "app.core.features",
-    "app.core.model",
-    "app.core.chunks",
-    "app.core.validation",
-}
+APP_TIERS = (
+    ("app", "app.healthcheck", "app.logs"),
+    ("app.core",),
+    ("app.settings",),
+    ("app.monitoring",),
+    ("app.prediction",),
+    ("app.middleware", "app.routes"),
+    ("app.main",),
+    ("app.server",),
+)
+MODEL_BUILD_TIERS = (
+    ("app.core",),
+    ("model_build", "model_build.errors", "model_build.git", "model_build.text"),
+    ("model_build.atomic", "model_build.spec"),
+    ("model_build.artifacts",),
+    ("model_build.console",),
+    ("model_build.stage",),
+    ("model_build.data",),
+    ("model_build.evaluation", "model_build.validation"),
+    ("model_build.training",),
+    ("model_build.export",),
+    ("model_build.gates",),
+    ("model_build.reports",),
+    ("model_build.pipeline", "model_build.tracking"),
+    ("model_build.__main__",),
+)
 FOR_TRAINING_ONLY = {
     "boto3",
     "fairlearn",
@@ -98,11 +64,11 @@ FOR_TRAINING_ONLY = {
 
 def modules(package: str) -> dict[str, Path]:
     """Return every module of a package by its dotted name."""
-    found = {}
+    paths: dict[str, Path] = {}
     for path in sorted((ROOT / package).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return paths
 
 
 APP = modules("app")
@@ -128,37 +94,65 @@ def ours(names: set[str]) -> set[str]:
     return {name for name in names if name.split(".")[0] in {"", "app", "model_build", "tests"}}
 
 
-def test_every_module_of_the_service_has_its_allowed_imports() -> None:
-    assert set(APP) == set(ALLOWED)
+def room(module: str) -> str:
+    """Return the room of a module: the package or the module directly in `app` or `model_build`."""
+    return ".".join(module.split(".")[:2])
 
 
-def test_allowed_imports_have_no_cycle() -> None:
-    order = list(TopologicalSorter(ALLOWED).static_order())
-    assert set(order) == set(ALLOWED)
-    assert order[-1] == "app.server"
+def allowed_rooms(tiers: tuple[tuple[str, ...], ...], module: str) -> set[str]:
+    """Return the rooms that a module may import: its own, and those of the tiers before."""
+    tier = next(number for number, rooms in enumerate(tiers) if room(module) in rooms)
+    return {room(module)}.union(*tiers[:tier])
+
+
+def imported_rooms(module: str, path: Path) -> set[str]:
+    return {room(name) for name in ours(imported(path))}
+
+
+@pytest.mark.parametrize(("package", "tiers"), [("app", APP_TIERS), ("model_build", MODEL_BUILD_TIERS)])
+def test_every_room_has_its_tier_and_no_tier_names_another(
+    package: str, tiers: tuple[tuple[str, ...], ...]
+) -> None:
+    rooms = {room(module) for module in modules(package)}
+    assert rooms == {name for tier in tiers for name in tier if name.split(".")[0] == package}
 
 
 @pytest.mark.parametrize("module", APP)
-def test_module_of_the_service_imports_what_it_may_and_no_more(module: str) -> None:
-    names = imported(APP[module])
-    assert ours(names) == ALLOWED[module]
-    assert {name.split(".")[0] for name in names} & FOR_TRAINING_ONLY == set()
-
-
-def test_nothing_imports_the_whole_service_but_the_server() -> None:
-    importers = {module for module, path in APP.items() if "app.main" in imported(path)}
-    assert importers == {"app.server"}
-
-
-def test_one_file_of_the_service_knows_onnx_runtime() -> None:
-    knows = [module for module, path in APP.items() if "onnxruntime" in imported(path)]
-    assert knows == ["app.core.model"]
+def test_a_module_of_the_service_imports_only_rooms_below(module: str) -> None:
+    assert imported_rooms(module, APP[module]) - allowed_rooms(APP_TIERS, module) == set()
+    assert {name.split(".")[0] for name in imported(APP[module])} & FOR_TRAINING_ONLY == set()
 
 
 @pytest.mark.parametrize("module", MODEL_BUILD)
-def test_training_imports_only_the_parts_of_the_service_that_it_shares(module: str) -> None:
-    names = {name for name in ours(imported(MODEL_BUILD[module])) if name.split(".")[0] != "model_build"}
-    assert names - ALLOWED_TO_MODEL_BUILD == set()
+def test_a_module_of_training_imports_only_rooms_below(module: str) -> None:
+    assert imported_rooms(module, MODEL_BUILD[module]) - allowed_rooms(MODEL_BUILD_TIERS, module) == set()
+
+
+@pytest.mark.parametrize("paths", [APP, MODEL_BUILD], ids=["app", "model_build"])
+def test_modules_do_not_import_each_other_in_a_circle(paths: dict[str, Path]) -> None:
+    graph = {module: ours(imported(path)) - {module} for module, path in paths.items()}
+    assert set(TopologicalSorter(graph).static_order()) >= set(paths)
+
+
+@pytest.mark.parametrize("paths", [APP, MODEL_BUILD], ids=["app", "model_build"])
+def test_every_package_says_in_one_line_what_it_is_for(paths: dict[str, Path]) -> None:
+    packages = [path for path in paths.values() if path.name == "__init__.py" and path.parents[1] != ROOT]
+    for path in packages:
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        assert docstring, path
+        assert path.read_text() == f'"""{docstring}"""\n'
+
+
+@pytest.mark.parametrize(("package", "paths"), [("app", APP), ("model_build", MODEL_BUILD)])
+def test_the_map_of_a_tree_names_every_room(package: str, paths: dict[str, Path]) -> None:
+    text = ast.get_docstring(ast.parse(paths[package].read_text())) or ""
+    named = [line.split()[0] for line in text.splitlines() if line.startswith("    ")]
+    assert sorted(named) == sorted({room(module).split(".")[1] for module in paths if module != package})
+
+
+def test_one_file_of_the_service_knows_onnx_runtime() -> None:
+    importers = [module for module, path in APP.items() if "onnxruntime" in imported(path)]
+    assert importers == ["app.core.model"]
 
 
 def test_service_in_memory_holds_nothing_of_training() -> None:

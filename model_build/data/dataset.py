@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,15 @@ from app.core.contract import Positions
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
 from app.core.validation import RowValidator
-from model_build.artifacts import EXAMPLES, Cleaning, Origin
+from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import sources
-from model_build.data.sources import Source, sha256_of
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
-from model_build.reports.html import counted
 from model_build.spec.model_spec import ModelSpec, column_name
 from model_build.spec.sections import Reference
+from model_build.spec.source import Source, SourceMode
+from model_build.text import EXAMPLES, counted
 
-Wanted = Literal["auto", "real", "synthetic"]
 ROW = "#"
 
 
@@ -38,7 +37,7 @@ class Dataset:
 
 
 def fetch(
-    spec: ModelSpec, wanted: Wanted, directory: Path, warn: Callable[[str], None]
+    spec: ModelSpec, wanted: SourceMode, directory: Path, warn: Callable[[str], None]
 ) -> tuple[pd.DataFrame, Origin]:
     """Return the rows of `spec` as text: real ones, synthetic ones, or (auto) synthetic if there are no real.
 
@@ -57,7 +56,7 @@ def fetch(
         return _synthetic(spec)
     frame = _read_source(path, spec)
     _columns(frame, spec, str(path))
-    return frame, Origin(source="real", uri=source.uri, sha256=sha256_of(path))
+    return frame, Origin(source="real", uri=source.uri, sha256=file_sha256(path))
 
 
 def fetch_reference(spec: ModelSpec, how: Reference, directory: Path) -> pd.DataFrame:

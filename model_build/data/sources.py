@@ -8,86 +8,21 @@ import hashlib
 import os
 from collections.abc import Generator
 from contextlib import closing
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from secrets import token_hex
-from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from app.core.contract import Sha256
+from model_build.artifacts import file_sha256
 from model_build.errors import DataError, SourceError
+from model_build.spec.source import Source
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a single byte
 CHUNK_SIZE = 1 << 16  # bytes
-SHORT = 12  # digits of a checksum, in the name of a file
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Chunks = Generator[bytes, None, None]
-
-
-class Source(BaseModel):
-    """One place that holds the rows; a remote one is trusted only through its checksum."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    uri: str
-    sha256: Sha256 | None = None
-
-    @field_validator("uri")
-    @classmethod
-    def _holds_no_password(cls, uri: str) -> str:
-        """Refuse it without showing it: the URI is published with the model."""
-        if "@" in urlsplit(uri).netloc:
-            raise ValueError("must hold no user name and no password")
-        return uri
-
-    @field_validator("uri")
-    @classmethod
-    def _uses_a_known_transport(cls, uri: str) -> str:
-        url = urlsplit(uri)
-        if url.scheme not in ("", *TRANSPORTS):
-            raise ValueError(f"{uri!r} must be a file name, s3://bucket/key or https://host/path")
-        if url.scheme and not url.hostname:
-            raise ValueError(f"{uri!r} names no {'bucket' if url.scheme == 's3' else 'host'}")
-        if url.scheme == "http" and url.hostname not in LOOPBACK:
-            raise ValueError(f"{uri!r} must be https://; http:// is only for {', '.join(LOOPBACK)}")
-        return uri
-
-    @field_validator("uri")
-    @classmethod
-    def _names_a_file_of_the_data_directory(cls, uri: str) -> str:
-        path = _path_of(uri)
-        if path.is_absolute() and not urlsplit(uri).scheme:
-            raise ValueError(f"{uri!r} must be relative to the data directory")
-        if ".." in path.parts:
-            raise ValueError(f"{uri!r} must not contain '..'")
-        if not path.name:
-            raise ValueError(f"{uri!r} names no file")
-        return uri
-
-    @model_validator(mode="after")
-    def _can_be_verified(self) -> Self:
-        if self.is_remote and self.sha256 is None:
-            raise ValueError(f"{self.uri!r} needs a sha256; only a local file may go without")
-        return self
-
-    @property
-    def is_remote(self) -> bool:
-        return bool(urlsplit(self.uri).scheme)
-
-    @property
-    def file_names(self) -> tuple[str, ...]:
-        """Where the file may be kept, relative to the data directory.
-
-        A download has a second name, for when another file has the first.
-        """
-        if self.sha256 is None or not self.is_remote:
-            return (self.uri,)
-        name = _path_of(self.uri).name
-        return name, f"{self.sha256[:SHORT]}-{name}"
 
 
 def fetch(source: Source, directory: Path) -> Path:
@@ -101,7 +36,7 @@ def fetch(source: Source, directory: Path) -> Path:
     """
     places = [directory / name for name in source.file_names]
     try:
-        taken = {path: sha256_of(path) for path in places if path.is_file()}
+        taken = {path: file_sha256(path) for path in places if path.is_file()}
         for path, sha256 in taken.items():
             if source.sha256 in {None, sha256}:
                 return path
@@ -116,16 +51,6 @@ def fetch(source: Source, directory: Path) -> Path:
         f"{path} has the SHA-256 {sha256}, but {source.uri} must have {source.sha256}; "
         "move the file away, or correct the checksum if the file is the right one"
     )
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _path_of(uri: str) -> PurePosixPath:
-    url = urlsplit(uri)
-    return PurePosixPath(url.path if url.scheme else uri)
 
 
 def _open(source: Source, directory: Path) -> Chunks:

@@ -8,8 +8,8 @@ from sklearn.model_selection import train_test_split
 
 from app.core.contract import Positions, Target
 from model_build.errors import DataError
-from model_build.reports.html import counted
 from model_build.spec.model_spec import Split
+from model_build.text import counted
 
 
 @dataclass(frozen=True)

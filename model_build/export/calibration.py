@@ -1,19 +1,18 @@
-"""What stands around a converted pipeline in ONNX: the columns that it reads, and its calibration."""
+"""The calibration of probabilities, as ONNX around a converted pipeline."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, compose, helper, numpy_helper, parser
+from onnx import ModelProto, compose, parser
 from scipy.special import logit
 
 from app.core.contract import BINARY
-from app.core.model import INPUT, LABELS, PROBABILITIES
+from app.core.model import LABELS, PROBABILITIES
 from model_build.export import trees
 from model_build.training.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
 
 RAW = "raw_"
-READ = "read"
 
 # Some sums of trees leave the range of 0 to 1 by a rounding error, which is outside of every curve.
 MODEL = """
@@ -56,25 +55,6 @@ ISOTONIC = """
     scores = Add (low, risen)
 """
 TEMPERATURE = "scores = Pow (given, exponent)"
-
-
-def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
-    """Let a model of these columns take a matrix [N, width] that has all of them.
-
-    Trees are told where each column is; any other first step gets the columns gathered.
-    """
-    graph = model.graph
-    graph.input[0].type.tensor_type.shape.dim[1].dim_value = width
-    if list(columns) == list(range(width)):
-        return
-    readers = [node for node in graph.node if INPUT in node.input]
-    if [node.op_type for node in readers] == [trees.ENSEMBLE]:
-        trees.read_columns(readers[0], columns)
-        return
-    for node in readers:
-        node.input[list(node.input).index(INPUT)] = READ
-    graph.initializer.append(numpy_helper.from_array(np.array(columns, np.int64), "columns"))
-    graph.node.insert(0, helper.make_node("Gather", [INPUT, "columns"], [READ], axis=1))
 
 
 def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelProto:

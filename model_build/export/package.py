@@ -1,15 +1,16 @@
 """The last step of a bake: from what the stages left to the directory that the service reads."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import joblib
 
-from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256, sha256
 from model_build import atomic
-from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, need
-from model_build.data.sources import sha256_of
+from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, file_sha256, need
 from model_build.errors import BuildError, GateError
-from model_build.export import onnx
 from model_build.stage import Job
 
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
@@ -33,7 +34,7 @@ def assemble(job: Job, out: Path) -> Contract:
     _check_card(job)
     with job.progress.step("bake") as notes:
         documents = {name: job.path(name).read_bytes() for name in BAKED}
-        sealed, contents = onnx.files(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
+        sealed, contents = seal(unsealed, job.path(MODEL_FILE).read_bytes(), documents)
         atomic.replace(out, contents)
         atomic.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
         notes.append(f"{out}/ and {out}.joblib")
@@ -53,7 +54,7 @@ def contract(job: Job) -> Contract:
     if report.recipe != spec.recipe:
         raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
     evaluation = Evaluation.read(job.path("metrics.json"))
-    if evaluation.model_sha256 != sha256_of(job.path(MODEL_FILE)):
+    if evaluation.model_sha256 != file_sha256(job.path(MODEL_FILE)):
         raise _of_another_model(job, "metrics.json", "evaluate")
     provenance = Provenance(
         data_source=origin.source,
@@ -81,7 +82,7 @@ def contract(job: Job) -> Contract:
 
 def checksums(job: Job) -> dict[str, Sha256]:
     """Return the checksum of every file that the checks are about."""
-    return {name: sha256_of(job.path(name)) for name in CHECKED}
+    return {name: file_sha256(job.path(name)) for name in CHECKED}
 
 
 def _check_report(job: Job) -> None:
@@ -100,7 +101,7 @@ def _check_report(job: Job) -> None:
 def _check_card(job: Job) -> None:
     """The card names the checksums of the model and of the spec that it is of."""
     card = job.path("card.md").read_text()
-    if sha256_of(job.path(MODEL_FILE)) not in card:
+    if file_sha256(job.path(MODEL_FILE)) not in card:
         raise _of_another_model(job, "card.md", "card")
     if job.spec.sha256 not in card:
         raise BuildError(f"{job.path('card.md')} is of another spec; run `{job.command('card')}` first.")
@@ -108,3 +109,17 @@ def _check_card(job: Job) -> None:
 
 def _of_another_model(job: Job, name: str, stage: str) -> BuildError:
     return BuildError(f"{job.path(name)} is of another model; run `{job.command(stage)}` first.")
+
+
+def seal(
+    contract: Contract, onnx: bytes, documents: Mapping[str, bytes]
+) -> tuple[Contract, dict[str, bytes]]:
+    """Return the contract with all checksums, and every file of the baked model with its content."""
+    contents = {MODEL_FILE: onnx, **documents}
+    checksums = {name: sha256(content) for name, content in contents.items()}
+    sealed = contract.model_copy(update={"files": checksums})
+    return sealed, contents | {CONTRACT_FILE: to_json(sealed.model_dump(mode="json"))}
+
+
+def to_json(value: Any) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

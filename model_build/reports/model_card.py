@@ -24,9 +24,10 @@ from model_build.artifacts import (
 )
 from model_build.git import DIRTY
 from model_build.reports import charts
-from model_build.reports.html import TEMPLATES, number, render
+from model_build.reports.html import TEMPLATES, render
 from model_build.spec.model_spec import SPECS, ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
+from model_build.text import number
 
 TITLES = {
     "accuracy": "Accuracy",

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -15,11 +14,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from app.core.contract import Target, Version, sha256
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
-from model_build.data.sources import Source
-from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import SpecError
+from model_build.spec.estimator import Estimator, check_parameters
 from model_build.spec.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
-from model_build.training.estimators import ESTIMATORS, check_parameters
+from model_build.spec.source import GENERATORS, Source
 
 SPECS = Path(__file__).parents[1] / "specs"
 LARGEST_SEED = 2**32 - 1  # that NumPy and scikit-learn take
@@ -84,25 +82,6 @@ class Split(Frozen):
     test: float = Field(gt=0, lt=1)
     stratify: bool = True
     seed: int = Field(ge=0, le=LARGEST_SEED)
-
-
-class Estimator(Frozen):
-    """A scikit-learn estimator by name; parameters that are not given keep its defaults."""
-
-    name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _exists_and_takes_the_parameters(self) -> Self:
-        check_parameters(one_of("estimator", self.name, ESTIMATORS), self.parameters)
-        weights = self.parameters.get("class_weight")
-        if isinstance(weights, Mapping) and not all(map(_is_weight, weights.values())):
-            raise ValueError("class_weight: a weight must be a number above 0")
-        return self
-
-
-def _is_weight(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf
 
 
 class ModelSpec(Frozen):

@@ -10,7 +10,7 @@ from app.core.contract import DataSource
 from app.core.errors import Problem
 from app.core.features import Feature, Frozen, Row, Value
 from app.core.validation import RowValidator
-from model_build.data.sources import Source
+from model_build.spec.source import Source
 
 Then = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]

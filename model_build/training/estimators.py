@@ -1,6 +1,5 @@
 """Estimators by name, each a scikit-learn Pipeline over columns of the encoded float32 matrix."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -9,20 +8,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from model_build.spec.estimator import ESTIMATORS
 from model_build.spec.sections import Clip
-
-ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    "decision_tree": DecisionTreeClassifier,
-    "random_forest": RandomForestClassifier,
-    "logistic_regression": LogisticRegression,
-    "hist_gradient_boosting": HistGradientBoostingClassifier,
-}
 
 
 class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -46,14 +38,6 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def transform(self, matrix: Matrix) -> Matrix:
         return np.clip(matrix, self.low_, self.high_)
-
-
-def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
-    """Raise ValueError for a parameter that the estimator does not have."""
-    known = inspect.signature(ESTIMATORS[name]).parameters
-    for parameter in parameters:
-        if parameter not in known:
-            raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(known)}")
 
 
 def make(

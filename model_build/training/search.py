@@ -22,7 +22,7 @@ from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import Scored, measure
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
-from model_build.stage import Job, code, libraries
+from model_build.stage import Job, code_checksum, library_versions
 from model_build.training.cross_validation import Rows, answers, compare, standard_error
 
 COMPARED = ("roc_auc", "log_loss")
@@ -44,7 +44,7 @@ class Tried:
         return tuple(compare(metric, self.figures[metric], default.figures[metric]) for metric in COMPARED)
 
 
-def search(job: Job, rows: Rows) -> SearchReport:
+def run_search(job: Job, rows: Rows) -> SearchReport:
     """Try what training.search of the spec names, and choose by the one-standard-error rule.
 
     Trials that an earlier run left in study.journal count, if data, space, estimator and folds are the same.
@@ -281,8 +281,8 @@ def _fingerprint(spec: ModelSpec, rows: Rows, how: Search) -> str:
         "seed": spec.split.seed,
         "folds": [sha256(fold.validate.tobytes()) for fold in rows.folds],
         "data": sha256(rows.matrix.tobytes() + rows.labels.tobytes()),
-        "code": code(),
-        "libraries": libraries(),
+        "code": code_checksum(),
+        "libraries": library_versions(),
     }
     return sha256(json.dumps(parts, sort_keys=True).encode())
 

@@ -11,12 +11,13 @@ from model_build.artifacts import SearchReport, Spread, TrainingReport
 from model_build.evaluation.evaluate import figures
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS
-from model_build.stage import LIBRARIES, Job
-from model_build.training import calibration, search, threshold
+from model_build.stage import LIBRARIES, TRAINING_CODE, Job
+from model_build.training import calibration, threshold
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier, check, fit
 from model_build.training.cross_validation import Rows, deal, out_of_fold, spread
 from model_build.training.estimators import size
+from model_build.training.search import in_yaml, run_search
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     spec = job.spec
     check(spec, matrix, labels)
     rows = Rows(matrix, labels, deal(spec.target, labels, spec.training.folds, spec.split.seed))
-    search = search.search(job, rows) if job.search else None
+    search = run_search(job, rows) if job.search else None
     parameters = search.chosen.parameters if search else spec.estimator.parameters
     raw = out_of_fold(spec, parameters, rows)
     calibrated = calibration.choose(spec.training.calibration, spec.target, labels, raw, rows.folds)
@@ -58,7 +59,7 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
         calibration=calibrated.report,
         threshold=cut,
         libraries={name: version(name) for name in LIBRARIES},
-        git_commit=git_commit(),
+        git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=size(classifier.pipeline_[-1]),
     )
@@ -94,7 +95,7 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
     for against in search.against_default:
         found = against.difference
         yield f"{against.metric} - the defaults': {found.value:+.5f} ({found.low:+.5f} to {found.high:+.5f})"
-    yield f"to keep it, put in the spec: {tune.in_yaml(search.chosen.parameters)}"
+    yield f"to keep it, put in the spec: {in_yaml(search.chosen.parameters)}"
 
 
 def _cross_validation(target: Target, rows: Rows, probabilities: Probabilities) -> dict[str, Spread]:

@@ -6,10 +6,9 @@ import pandas as pd
 
 from model_build.artifacts import Cleaning, DataReport, Finding
 from model_build.errors import DataError
-from model_build.reports.html import counted
 from model_build.spec.model_spec import ModelSpec
+from model_build.text import counted, listed, shown, where
 from model_build.validation import drift, leakage, schema
-from model_build.validation.schema import listed, shown, where
 
 CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 

@@ -14,7 +14,8 @@ from scipy.stats.contingency import expected_freq
 from model_build.artifacts import Finding
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
-from model_build.validation.schema import listed, shown, typed
+from model_build.text import listed, shown
+from model_build.validation.schema import typed
 
 CHECKS = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
 

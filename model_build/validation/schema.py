@@ -1,9 +1,8 @@
 """Cells that are not what the spec says: found by pandera, described in sentences, left out of columns."""
 
-import reprlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import islice, product
+from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,10 @@ from pandera.errors import SchemaErrors
 
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
 from app.core.validation import allowed
-from model_build.artifacts import EXAMPLES, Finding
-from model_build.reports.html import counted
+from model_build.artifacts import Finding
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
+from model_build.text import EXAMPLES, counted, listed, shown, where
 
 MOST_CATEGORIES = 20
 NOT_NULLABLE = "not_nullable"  # pandera's name
@@ -65,27 +64,6 @@ def typed(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers as float64 and all else as categories of the spec; what is neither becomes missing."""
     columns = {feature.name: _typed(feature, frame[feature.name]) for feature in spec.features}
     return pd.DataFrame({**columns, spec.target.name: _among(frame[spec.target.name], spec.target.labels)})
-
-
-def shown(value: Value) -> str:
-    """Return a value as a sentence shows it: 130, 'Privat' or true."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case float() | int():
-            return f"{value:.15g}"
-    return reprlib.repr(value)
-
-
-def listed(items: Iterable[str], count: int) -> str:
-    """Return the first few of `count` items."""
-    first = ", ".join(islice(items, EXAMPLES))
-    return f"{first} and {count - EXAMPLES:,} more" if count > EXAMPLES else first
-
-
-def where(rows: Iterable[int], count: int) -> str:
-    """Return `row 3`, or `rows 3, 7`: the first few of `count` rows."""
-    return f"{'row' if count == 1 else 'rows'} {listed((f'{row:,}' for row in rows), count)}"
 
 
 def _schema(spec: ModelSpec) -> pa.DataFrameSchema:

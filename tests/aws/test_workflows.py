@@ -182,7 +182,7 @@ def test_no_code_of_a_pull_request_runs_where_it_could_write() -> None:
 
 def test_ci_runs_what_a_developer_types() -> None:
     commands = "\n".join(step["run"] for step in run_steps(GITHUB / "workflows/ci.yml"))
-    for target in ("check", "test", "test-pipeline", "test-browser", "test-container", "test-aws"):
+    for target in ("check", "test", "test-integrations", "test-browser", "test-container", "test-aws"):
         assert re.search(rf"^make {target}$", commands, re.MULTILINE)
     for target in re.findall(r"^make (?:--directory \S+ )?([\w-]+)", commands, re.MULTILINE):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target

@@ -102,7 +102,7 @@ class Checkout:
 @pytest.fixture(scope="module")
 def baked(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A clone in which the whole pipeline ran, with its dvc.lock committed; copy it before changing it."""
-    assert DVC.exists(), "DVC is not installed: `make test-pipeline` installs it."
+    assert DVC.exists(), "DVC is not installed: `make test-integrations` installs it."
     checkout = Checkout(tmp_path_factory.mktemp("dvc") / "repository")
     checkout.path.mkdir()
     _copy_sources(checkout.path)

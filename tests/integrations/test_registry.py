@@ -13,7 +13,7 @@ from model_build import pipeline
 from model_build.errors import BuildError, GateError
 from model_build.tracking import registry
 from tests.conftest import TINY
-from tests.pipeline.conftest import Bakery, aliases, contents, runs
+from tests.integrations.conftest import Bakery, aliases, contents, runs
 
 GOLDEN = (
     "model_checks: {golden: [{title: A long loan, label: 'no', minimum: 1.0, "

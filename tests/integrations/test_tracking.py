@@ -28,7 +28,7 @@ from model_build.errors import BuildError, DataError, GateError
 from model_build.stage import Job
 from model_build.tracking import registry
 from tests.conftest import TINY, loans
-from tests.pipeline.conftest import Bakery, aliases, artifacts, contents, runs
+from tests.integrations.conftest import Bakery, aliases, artifacts, contents, runs
 
 REPOSITORY = Path(__file__).parents[2]
 GATE = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"
@@ -200,7 +200,7 @@ def test_a_failed_run_has_only_what_this_bake_made(bakery: Bakery, reports: list
     ]
     job.path(".check-data.json").unlink()
     with pytest.raises(DataError), registry.track(job, makers, bakery.directory / "unused"):
-        stage.run(makers[3], job, makers)
+        stage.run_stage(makers[3], job, makers)
     (run,) = runs(job.spec.name)
     assert (run.info.status, run.data.metrics) == ("FAILED", {})
     assert artifacts(run) == {"source.json", "cleaning.json", "eda.html", *reports}

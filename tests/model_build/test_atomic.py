@@ -13,7 +13,7 @@ import pytest
 from app.core import contract
 from app.core.errors import StartupError
 from model_build import atomic
-from model_build.export import onnx
+from model_build.export.package import to_json
 from tests.conftest import TINY
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def no_renameat2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused_by_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "RENAME_EXCHANGE", 1 << 20)
+    monkeypatch.setattr(atomic, "RENAME_EXCHANGE", 1 << 20)
 
 
 def another_system(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
 
 
 def document_as(document: dict[str, Any], version: str) -> bytes:
-    return onnx.to_json(document | {"model_version": version})
+    return to_json(document | {"model_version": version})
 
 
 def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:

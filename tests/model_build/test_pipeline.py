@@ -16,16 +16,15 @@ from app.core.contract import load, sha256
 from app.core.features import Encoder
 from app.core.model import Model
 from model_build import pipeline
-from model_build.artifacts import DataReport, ModelReport
+from model_build.artifacts import DataReport, ModelReport, file_sha256
 from model_build.console import Progress
-from model_build.data.sources import sha256_of
 from model_build.data.split import split
 from model_build.errors import BuildError, DataError, GateError
-from model_build.export import onnx
+from model_build.export.parity import LARGEST_DIFFERENCE, check_parity
 from model_build.git import git_commit
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
-from model_build.stage import LIBRARIES, Job
+from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from tests.conftest import TINY, bake, loans, rows_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -152,11 +151,11 @@ def test_the_contract_says_all_that_the_service_needs(
         "provenance": {
             "data_source": "real",
             "data_uri": "loans.csv",
-            "data_sha256": sha256_of(tiny_data / "loans.csv"),
+            "data_sha256": file_sha256(tiny_data / "loans.csv"),
             "rows": 398,
             "licence": "none",
             "spec_sha256": sha256(TINY.encode()),
-            "git_commit": git_commit(),
+            "git_commit": git_commit(TRAINING_CODE),
             "libraries": {name: version(name) for name in LIBRARIES},
         },
         "files": {
@@ -189,7 +188,7 @@ def test_the_pipeline_beside_the_model_answers_as_the_model_does(
     found = rows_of(tiny_spec, "real", tiny_data)
     matrix = Encoder(tiny_spec.features)(found.rows)
     expected = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(matrix)
-    assert onnx.parity(Model.load(tiny_model), found.rows, expected).labels_that_differ == 0
+    assert check_parity(Model.load(tiny_model), found.rows, expected).labels_that_differ == 0
 
 
 def test_a_bake_replaces_the_whole_of_the_model_before(
@@ -284,7 +283,7 @@ def test_a_gate_that_is_kept_lets_the_model_be_baked(
 def test_report_and_gate_have_the_same_three_digits_of_the_time(
     tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: float, kept: bool, sentence: str
 ) -> None:
-    monkeypatch.setattr(export, "microseconds", lambda _: found)
+    monkeypatch.setattr(pipeline, "measure_latency", lambda _: found)
     path = tmp_path / "fast.yaml"
     path.write_text(TINY + "gates: {microseconds: 50}\n")
     fast = model_spec.load(str(path))
@@ -379,7 +378,7 @@ from pathlib import Path
 from rich.console import Console
 from model_build import pipeline, spec
 from model_build.progress import Progress
-from model_build.stages import Job
+from model_build.stage import Job
 
 name, source, data, *outs = sys.argv[1:]
 for name, source, out in zip((name, "census"), (source, "synthetic"), outs):
@@ -486,9 +485,9 @@ def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_wa
     found = rows_of(census, "real", adult)
     fitted = joblib.load(real_model.with_name("model.joblib"))
     expected = fitted.predict_proba(Encoder(census.features)(found.rows))
-    parity = onnx.parity(Model.load(real_model), found.rows, expected)
+    parity = check_parity(Model.load(real_model), found.rows, expected)
     assert (parity.rows, parity.labels_that_differ) == (32_537, 0)
-    assert 0 <= parity.largest_difference <= onnx.LARGEST_DIFFERENCE
+    assert 0 <= parity.largest_difference <= LARGEST_DIFFERENCE
 
 
 def test_a_caveat_says_how_far_a_larger_capital_gain_lowers_the_score(adult: Path, real_model: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from model_build import atomic, pipeline, stage
+from model_build import atomic, pipeline
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
-from model_build.stage import Job, Stage
+from model_build.stage import Job, Stage, code_checksum, library_versions, lock_build, run_stage
 from tests.conftest import TINY
 
 
@@ -73,8 +73,8 @@ def respecified(job: Job, old: str, new: str) -> Job:
 def test_a_stage_whose_outputs_are_there_is_not_run_again(
     stage: Stage, job: Job, count: Count, output: StringIO
 ) -> None:
-    stage.run(stage, job, [])
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
+    run_stage(stage, job, [])
     assert count.runs == 1
     assert job.path("out.txt").read_text() == "out of run 1"
     first, second = output.getvalue().splitlines()
@@ -89,7 +89,7 @@ def test_a_stage_runs_in_one_thread(job: Job) -> None:
         found.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
 
     with threadpool_limits(2):
-        stage.run(Stage("count", count_threads, sections=(), inputs=(), outputs=()), job, [])
+        run_stage(Stage("count", count_threads, sections=(), inputs=(), outputs=()), job, [])
     assert found
     assert set(found) == {1}
 
@@ -111,30 +111,30 @@ def test_a_stage_does_not_read_what_another_may_have_cut_short(
 
     reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
     with pytest.raises(type(error)):
-        stage.run(replace(stage, run=write_a_part), job, [])
+        run_stage(replace(stage, run=write_a_part), job, [])
     if sentence is None:
-        stage.run(reader, job, [stage])
+        run_stage(reader, job, [stage])
         return
     with pytest.raises(BuildError) as caught:
-        stage.run(reader, job, [stage])
+        run_stage(reader, job, [stage])
     assert str(caught.value) == f"{job.path('out.txt')} {sentence}"
-    stage.run(stage, job, [])
-    stage.run(reader, job, [stage])
+    run_stage(stage, job, [])
+    run_stage(reader, job, [stage])
 
 
 def test_a_marker_that_others_left_behind_goes_when_the_outputs_are_whole(stage: Stage, job: Job) -> None:
     reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     job.path(".count.running").touch()
     with pytest.raises(BuildError):
-        stage.run(reader, job, [stage])
-    stage.run(stage, job, [])
-    stage.run(reader, job, [stage])
+        run_stage(reader, job, [stage])
+    run_stage(stage, job, [])
+    run_stage(reader, job, [stage])
 
 
 def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
-    stage.run(stage, job, [])
-    stage.run(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])
+    run_stage(stage, job, [])
+    run_stage(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])
     assert count.runs == 1
 
 
@@ -154,12 +154,12 @@ def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job:
 def test_a_stage_runs_again_after_a_change(
     stage: Stage, job: Job, count: Count, change: Callable[[Job], Any]
 ) -> None:
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     changed = change(job)
     job = changed if isinstance(changed, Job) else job
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     assert count.runs == 2
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     assert count.runs == 2
 
 
@@ -171,15 +171,15 @@ def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (code / "specs").mkdir()
     shared = code.parent / "app" / "core"
     shared.mkdir(parents=True)
-    monkeypatch.setattr(stages, "TRAINING_CODE", (code, shared))
+    monkeypatch.setattr("model_build.stage.TRAINING_CODE", (code, shared))
     forget()
     return code
 
 
 def forget() -> None:
     """Have code and libraries looked at again, as a new process does."""
-    stage.code.cache_clear()
-    stage.libraries.cache_clear()
+    code_checksum.cache_clear()
+    library_versions.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -197,10 +197,10 @@ def forget() -> None:
 def test_only_code_that_trains_runs_a_stage_again(
     stage: Stage, job: Job, count: Count, code: Path, name: str, runs: int
 ) -> None:
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     (code / name).write_text("changed")
     forget()
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     assert count.runs == runs
 
 
@@ -208,17 +208,17 @@ def test_another_version_of_a_library_runs_a_stage_again(
     stage: Stage, job: Job, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget()
-    stage.run(stage, job, [])
-    monkeypatch.setattr(stages, "version", lambda name: "0.0" if name == "scipy" else "1.0")
+    run_stage(stage, job, [])
+    monkeypatch.setattr("model_build.stage.version", lambda name: "0.0" if name == "scipy" else "1.0")
     forget()
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     assert count.runs == 2
 
 
 def test_a_stage_that_reads_the_world_always_runs(stage: Stage, job: Job, count: Count) -> None:
     worldly = replace(stage, reads_the_world=lambda job: job.search)
     for _ in range(2):
-        stage.run(worldly, replace(job, search=True), [])
+        run_stage(worldly, replace(job, search=True), [])
     assert count.runs == 2
 
 
@@ -230,7 +230,7 @@ def test_a_stage_that_fails_leaves_its_report_and_is_run_again(stage: Stage, job
     failing = replace(stage, run=fail)
     for runs in (1, 2):
         with pytest.raises(DataError, match=r"^It is wrong\.$"):
-            stage.run(failing, job, [])
+            run_stage(failing, job, [])
         assert job.path("out.txt").read_text() == f"out of run {runs}"
         assert not job.path(".count.json").exists()
 
@@ -239,10 +239,10 @@ def test_nothing_is_left_of_the_outputs_before_when_a_stage_fails(stage: Stage, 
     def fail(_job: Job, _notes: list[str]) -> None:
         raise DataError("It is wrong.")
 
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     job.path("in.txt").write_text("other")
     with pytest.raises(DataError):
-        stage.run(replace(stage, run=fail), job, [])
+        run_stage(replace(stage, run=fail), job, [])
     assert sorted(path.name for path in job.directory.iterdir()) == ["in.txt"]
 
 
@@ -250,7 +250,7 @@ def test_an_output_that_is_a_link_is_replaced_and_not_written_through(stage: Sta
     cached = job.data_directory / "cached"
     cached.write_text("of another run")
     os.link(cached, job.path("out.txt"))
-    stage.run(stage, job, [])
+    run_stage(stage, job, [])
     assert cached.read_text() == "of another run"
 
 
@@ -258,7 +258,7 @@ def test_a_stage_whose_input_is_missing_names_the_command_that_makes_it(stage: S
     maker = replace(stage, name="make", inputs=(), outputs=("other.txt", "in.txt"))
     job.path("in.txt").unlink()
     with pytest.raises(BuildError) as missing:
-        stage.run(stage, job, [maker])
+        run_stage(stage, job, [maker])
     assert str(missing.value) == f"{job.path('in.txt')} is not there; run `python -m model_build make` first."
 
 
@@ -266,10 +266,10 @@ def test_a_second_run_in_the_same_directory_waits(job: Job, output: StringIO) ->
     done: list[str] = []
 
     def second() -> None:
-        with stage.alone(job):
+        with lock_build(job):
             done.append("second")
 
-    with stage.alone(job):
+    with lock_build(job):
         thread = threading.Thread(target=second)
         thread.start()
         while thread.is_alive() and not output.getvalue():
@@ -283,7 +283,7 @@ def test_a_second_run_in_the_same_directory_waits(job: Job, output: StringIO) ->
 
 
 def test_a_run_that_is_alone_can_replace_files_in_the_directory(job: Job) -> None:
-    with stage.alone(job):
+    with lock_build(job):
         atomic.dump("value", job.path("value.joblib"))
     assert joblib.load(job.path("value.joblib")) == "value"
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import pandas as pd
 
 from model_build.reports.eda.profile import Table
-from model_build.reports.html import counted, number, percent
+from model_build.text import counted, number, percent
 
 RARE = 30  # rows; of a rarer level little can be learnt
 SAME = 0.95  # association from which on two columns say the same

@@ -18,7 +18,6 @@ from scipy.stats import binomtest
 
 from app.core.contract import Target
 from model_build.reports.eda.profile import Column
-from model_build.reports.html import number
 from model_build.reports.svg import (
     ACCENT,
     EIGHTH,
@@ -33,6 +32,7 @@ from model_build.reports.svg import (
     figure,
     svg,
 )
+from model_build.text import number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
 BINS = 40

@@ -12,8 +12,8 @@ from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerF
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
-from model_build.reports.html import number
 from model_build.spec.model_spec import ModelSpec
+from model_build.text import number
 
 WHISKER = 1.5  # interquartile ranges beyond the quartiles, as in Tukey's box plot
 BANDS = 10

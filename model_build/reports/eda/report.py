@@ -13,9 +13,10 @@ from model_build.reports.eda.alerts import findings
 from model_build.reports.eda.associations import associations, information, measure
 from model_build.reports.eda.distributions import Labels
 from model_build.reports.eda.profile import Column, Table
-from model_build.reports.html import number, percent, render
+from model_build.reports.html import render
 from model_build.reports.svg import css
 from model_build.spec.model_spec import ModelSpec
+from model_build.text import number, percent
 
 EXAMPLES = 5
 PATTERNS = 10

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import pytest
 
 from app.core.features import Row
-from model_build.artifacts import Cleaning, Origin
+from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import dataset, sources
-from model_build.data.sources import Source, sha256_of
 from model_build.errors import DataError, SourceError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
+from model_build.spec.source import Source, SourceMode
 from tests.conftest import TINY, rows_of
 
 HEADER = "years,rate,grade,secured,paid\n"
@@ -71,7 +71,7 @@ def columns(*names: str) -> tuple[str, str]:
 
 def test_rows_labels_and_where_they_come_from(read: Read, tmp_path: Path) -> None:
     found = read(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
-    assert found.origin == Origin(source="real", uri="loans.csv", sha256=sha256_of(tmp_path / "loans.csv"))
+    assert found.origin == Origin(source="real", uri="loans.csv", sha256=file_sha256(tmp_path / "loans.csv"))
     assert found.rows == [
         {"years": 30, "rate": 0, "grade": "C", "secured": False},
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
@@ -361,7 +361,7 @@ def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_pat
 
 @pytest.mark.parametrize("wanted", ["auto", "real"])
 def test_the_first_source_that_answers_is_taken_without_a_warning(
-    adults: ModelSpec, tmp_path: Path, wanted: dataset.Wanted
+    adults: ModelSpec, tmp_path: Path, wanted: SourceMode
 ) -> None:
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     raw, origin = dataset.fetch(adults, wanted, tmp_path, pytest.fail)

@@ -16,9 +16,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
+from model_build.artifacts import file_sha256
 from model_build.data import sources
-from model_build.data.sources import Source, fetch, sha256_of
+from model_build.data.sources import fetch
 from model_build.errors import DataError, SourceError
+from model_build.spec.source import Source
 
 ROWS = b"39, State-gov, 77516, Bachelors, 13\n" * 5000
 SHA256 = hashlib.sha256(ROWS).hexdigest()
@@ -257,7 +259,7 @@ def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path) 
 
 def test_the_checksum_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "adult.data").write_bytes(ROWS)
-    assert sha256_of(tmp_path / "adult.data") == SHA256
+    assert file_sha256(tmp_path / "adult.data") == SHA256
 
 
 # HTTP

@@ -23,7 +23,7 @@ from app.core.model import Model
 from app.main import create_app
 from app.settings import Settings
 from model_build.errors import BuildError
-from model_build.export import onnx
+from model_build.export.package import seal
 from model_build.gates.champion import BATCH, compare
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -129,7 +129,7 @@ def good() -> Model:
 def save(directory: Path, weights: tuple[float, ...], **changes: Any) -> Path:
     """Write a baked model."""
     directory.mkdir()
-    for name, content in onnx.files(contract(**changes), onnx(weights), {"metrics.json": b"{}"})[1].items():
+    for name, content in seal(contract(**changes), onnx(weights), {"metrics.json": b"{}"})[1].items():
         (directory / name).write_bytes(content)
     return directory
 

@@ -7,7 +7,8 @@ import pytest
 from app.core.contract import Positions, Probabilities, Target
 from app.core.model import Model
 from model_build.export import onnx
-from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.estimator import Estimator
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training
 from model_build.training import calibration, classifier
 from model_build.training.calibration import METHODS, Calibrated, Calibrator, Choice

@@ -13,13 +13,14 @@ from app.core.contract import Contract, Provenance
 from app.core.features import Encoder, Matrix
 from app.core.model import Model
 from model_build.data.dataset import Dataset
-from model_build.export import onnx
-from model_build.export.onnx import LARGEST_DIFFERENCE, Parity
+from model_build.export.onnx import convert
+from model_build.export.parity import LARGEST_DIFFERENCE, Parity, check_parity
 from model_build.spec import model_spec
+from model_build.spec.estimator import ESTIMATORS, check_parameters
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Clip
 from model_build.training import classifier
-from model_build.training.estimators import ESTIMATORS, Clipper, check_parameters, make, size
+from model_build.training.estimators import Clipper, make, size
 from tests.conftest import rows_of
 
 SPEC = """
@@ -123,8 +124,8 @@ def parity(shares_spec: ModelSpec) -> Parity:
     matrix = Encoder(shares_spec.features)(rows)
     parameters = shares_spec.estimator.parameters
     fitted = classifier.fit(shares_spec, parameters, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
-    content = onnx.convert(fitted, shares_spec.name, len(shares_spec.features))
-    return onnx.parity(served(shares_spec, content), rows, fitted.predict_proba(matrix))
+    content = convert(fitted, shares_spec.name, len(shares_spec.features))
+    return check_parity(served(shares_spec, content), rows, fitted.predict_proba(matrix))
 
 
 @pytest.mark.parametrize("labels", [TWO, FIRST_IS_POSITIVE, THREE], ids=["two", "first is positive", "three"])
@@ -186,7 +187,7 @@ def test_a_forest_whose_trees_are_split_right_at_the_threshold_has_the_same_labe
     found = dataset(2)
     matrix = Encoder(forest.features)(found.rows)
     fitted = classifier.fit(forest, {"n_estimators": 100}, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
-    answers = served(forest, onnx.convert(fitted, "forest", 5)).probabilities(matrix)
+    answers = served(forest, convert(fitted, "forest", 5)).probabilities(matrix)
     expected = fitted.predict_proba(matrix)
     for threshold in (0.3, 0.5, 0.6, 0.7):
         target = forest.target.model_copy(update={"threshold": threshold})
@@ -203,7 +204,7 @@ def test_a_tree_tells_two_neighbouring_numbers_apart(tmp_path: Path, name: str, 
     above = np.nextafter(np.float32(below), np.float32(np.inf))
     matrix: Matrix = np.array([[below], [above]] * 100, dtype=np.float32)
     fitted = classifier.fit(rate_only, {}, matrix, np.array([0, 1] * 100))
-    answers = served(rate_only, onnx.convert(fitted, "rate-only", 1)).probabilities(matrix)
+    answers = served(rate_only, convert(fitted, "rate-only", 1)).probabilities(matrix)
     expected = fitted.predict_proba(matrix)
     assert expected[:2].argmax(axis=1).tolist() == [0, 1]
     np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
@@ -215,7 +216,7 @@ def test_a_feature_that_trees_do_not_read_adds_no_step(tmp_path: Path, training:
     found = dataset(2)
     matrix = Encoder(shares_spec.features)(found.rows)
     fitted = classifier.fit(shares_spec, {"max_iter": 3}, matrix, found.labels)
-    model = onnx.load_from_string(onnx.convert(fitted, "shares", 5))
+    model = onnx.load_from_string(convert(fitted, "shares", 5))
     [reader] = [node for node in model.graph.node if "features" in node.input]
     columns = next(each for each in reader.attribute if each.name == "nodes_featureids").ints
     assert reader.op_type == "TreeEnsembleClassifier"

@@ -12,11 +12,12 @@ from model_build.artifacts import Candidate, SearchReport
 from model_build.console import Progress
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import measure
-from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.estimator import Estimator
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Range, Search, Training, Values
 from model_build.stage import Job
 from model_build.training.cross_validation import Rows, answers, deal
-from model_build.training.search import Tried, choose, in_yaml, search
+from model_build.training.search import Tried, choose, in_yaml, run_search
 
 OWN = {"max_depth": 2}
 SPACE: dict[str, Values] = {
@@ -76,7 +77,7 @@ def without_time(report: SearchReport) -> dict[str, Any]:
 def test_the_spec_s_own_parameters_and_the_defaults_are_tried_first(
     spec: ModelSpec, rows: Rows, tmp_path: Path
 ) -> None:
-    found = search(job(spec, tmp_path), rows)
+    found = run_search(job(spec, tmp_path), rows)
     assert [each.parameters for each in found.candidates[:2]] == [OWN, {}]
     assert (found.trials, len(found.candidates), found.resumed) == (9, 9 - found.pruned, 0)
     assert found.best.score == max(each.score for each in found.candidates)
@@ -93,11 +94,11 @@ def test_a_search_that_was_killed_ends_as_if_it_had_not_been(
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
-    whole = search(job(spec, tmp_path / "whole"), rows)
+    whole = run_search(job(spec, tmp_path / "whole"), rows)
     for after in (1, 4):
         with pytest.raises(KeyboardInterrupt):
-            search(job(spec, tmp_path / "killed", Interrupted(after)), rows)
-    resumed = search(job(spec, tmp_path / "killed"), rows)
+            run_search(job(spec, tmp_path / "killed", Interrupted(after)), rows)
+    resumed = run_search(job(spec, tmp_path / "killed"), rows)
     assert (whole.resumed, resumed.resumed) == (0, 5)
     assert without_time(resumed) == without_time(whole)
 
@@ -117,22 +118,22 @@ def test_a_trial_that_was_killed_halfway_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr("model_build.training.search.measure", killed)
         with pytest.raises(KeyboardInterrupt):
-            search(job(spec, tmp_path / "killed"), rows)
-    resumed = search(job(spec, tmp_path / "killed"), rows)
+            run_search(job(spec, tmp_path / "killed"), rows)
+    resumed = run_search(job(spec, tmp_path / "killed"), rows)
     assert resumed.resumed == 3
-    assert without_time(resumed) == without_time(search(job(spec, tmp_path / "whole"), rows))
+    assert without_time(resumed) == without_time(run_search(job(spec, tmp_path / "whole"), rows))
 
 
 def test_more_trials_go_on_where_fewer_ended(spec: ModelSpec, rows: Rows, tmp_path: Path) -> None:
-    search(job(changed(spec, Search(trials=4, space=SPACE)), tmp_path), rows)
-    assert search(job(spec, tmp_path), rows).resumed == 4
+    run_search(job(changed(spec, Search(trials=4, space=SPACE)), tmp_path), rows)
+    assert run_search(job(spec, tmp_path), rows).resumed == 4
 
 
 @pytest.mark.parametrize("change", ["space", "seed", "data", "code", "estimator", "training", "target"])
 def test_another_question_starts_afresh(
     spec: ModelSpec, rows: Rows, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search(job(spec, tmp_path), rows)
+    run_search(job(spec, tmp_path), rows)
     match change:
         case "space":
             spec = changed(spec, Search(trials=3, space=SPACE | {"max_depth": (1, 2, 3)}))
@@ -150,13 +151,13 @@ def test_another_question_starts_afresh(
         case "target":
             target = spec.target.model_copy(update={"positive": "no"})
             spec = spec.model_copy(update={"target": target})
-    assert search(job(spec, tmp_path), rows).resumed == 0
+    assert run_search(job(spec, tmp_path), rows).resumed == 0
 
 
 def test_a_grid_tries_every_point_once(spec: ModelSpec, rows: Rows, tmp_path: Path) -> None:
     space: dict[str, Values] = {"max_depth": (1, 2, 3), "criterion": ("gini", "entropy")}
     how = Search(method="grid", trials=2, space=space)
-    found = search(job(changed(spec, how), tmp_path), rows)
+    found = run_search(job(changed(spec, how), tmp_path), rows)
     points = [
         {"max_depth": depth, "criterion": criterion}
         for criterion in ("gini", "entropy")
@@ -168,14 +169,14 @@ def test_a_grid_tries_every_point_once(spec: ModelSpec, rows: Rows, tmp_path: Pa
 
 
 def test_the_log_loss_is_brought_down(spec: ModelSpec, rows: Rows, tmp_path: Path) -> None:
-    found = search(job(changed(spec, Search(trials=6, metric="log_loss", space=SPACE)), tmp_path), rows)
+    found = run_search(job(changed(spec, Search(trials=6, metric="log_loss", space=SPACE)), tmp_path), rows)
     assert found.best.score == min(each.score for each in found.candidates) < found.candidates[1].score
 
 
 def test_a_line_for_each_trial_is_printed(
     spec: ModelSpec, rows: Rows, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search(job(changed(spec, Search(trials=3, space=SPACE)), tmp_path, Progress()), rows)
+    run_search(job(changed(spec, Search(trials=3, space=SPACE)), tmp_path, Progress()), rows)
     lines = re.sub(r"0\.\d{5}", "0.#####", capsys.readouterr().out).splitlines()
     assert lines == [f"  trial {number}/3: roc_auc 0.#####, best 0.#####" for number in (1, 2, 3)]
 
@@ -190,7 +191,7 @@ def test_a_terminal_shows_a_bar(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    search(job(changed(spec, Search(trials=3, space=SPACE)), tmp_path, Progress()), rows)
+    run_search(job(changed(spec, Search(trials=3, space=SPACE)), tmp_path, Progress()), rows)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
     assert "━" in shown
     assert re.search(r"trial .* 3/3 .*roc_auc 0\.\d{5}, best 0\.\d{5}", shown)
@@ -200,7 +201,7 @@ def test_a_search_that_is_not_declared_is_a_spec_error(
     tiny_spec: ModelSpec, rows: Rows, tmp_path: Path
 ) -> None:
     with pytest.raises(SpecError) as caught:
-        search(job(tiny_spec, tmp_path), rows)
+        run_search(job(tiny_spec, tmp_path), rows)
     assert str(caught.value) == "tiny declares no training.search."
 
 
@@ -208,14 +209,14 @@ def test_a_trial_that_scikit_learn_refuses_is_told_and_passed_over(
     spec: ModelSpec, rows: Rows, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     how = Search(method="grid", space={"max_depth": (0, 3)})
-    found = search(job(changed(spec, how), tmp_path, Progress()), rows)
+    found = run_search(job(changed(spec, how), tmp_path, Progress()), rows)
     assert (found.trials, found.pruned) == (4, 1)
     assert [each.parameters for each in found.candidates] == [OWN, {}, {"max_depth": 3}]
     told = capsys.readouterr().out.splitlines()[2]
     assert told.startswith(
         "  trial 3/4: scikit-learn refuses parameters: {max_depth: 0}: The 'max_depth' parameter of "
     )
-    assert search(job(changed(spec, how), tmp_path), rows).resumed == 4
+    assert run_search(job(changed(spec, how), tmp_path), rows).resumed == 4
 
 
 def test_parameters_of_the_spec_that_scikit_learn_refuses_are_a_spec_error(
@@ -223,7 +224,7 @@ def test_parameters_of_the_spec_that_scikit_learn_refuses_are_a_spec_error(
 ) -> None:
     estimator = Estimator(name="decision_tree", parameters={"max_depth": 0})
     with pytest.raises(SpecError, match=r"^estimator.parameters of tiny: The 'max_depth' parameter of "):
-        search(job(spec.model_copy(update={"estimator": estimator}), tmp_path), rows)
+        run_search(job(spec.model_copy(update={"estimator": estimator}), tmp_path), rows)
 
 
 def test_parameters_that_come_up_again_are_not_fitted_again(
@@ -237,7 +238,7 @@ def test_parameters_that_come_up_again_are_not_fitted_again(
 
     monkeypatch.setattr("model_build.training.search.answers", counted)
     how = Search(trials=20, space={"max_depth": (2, 3)})
-    found = search(job(changed(spec, how), tmp_path), rows)
+    found = run_search(job(changed(spec, how), tmp_path), rows)
     assert found.trials == 20
     assert [each.parameters for each in found.candidates] == [OWN, {}, {"max_depth": 3}]
     assert fitted.count({"max_depth": 3}) == 1 + found.pruned
@@ -248,7 +249,7 @@ def test_numbers_that_are_equal_to_python_only_are_both_tried(
     spec: ModelSpec, rows: Rows, tmp_path: Path
 ) -> None:
     how = Search(method="grid", space={"max_features": (1, 1.0)})
-    found = search(job(changed(spec, how), tmp_path), rows)
+    found = run_search(job(changed(spec, how), tmp_path), rows)
     assert [repr(each.parameters.get("max_features")) for each in found.candidates] == [
         *("None", "None", "1", "1.0")
     ]
@@ -260,20 +261,20 @@ def test_fewer_trials_are_those_that_a_search_of_so_many_makes(
     for name in ("more", "few"):
         (tmp_path / name).mkdir()
     few = changed(spec, Search(trials=4, space=SPACE))
-    search(job(spec, tmp_path / "more"), rows)
-    found = search(job(few, tmp_path / "more"), rows)
+    run_search(job(spec, tmp_path / "more"), rows)
+    found = run_search(job(few, tmp_path / "more"), rows)
     assert (found.trials, found.resumed) == (4, 4)
-    assert without_time(found) == without_time(search(job(few, tmp_path / "few"), rows))
+    assert without_time(found) == without_time(run_search(job(few, tmp_path / "few"), rows))
 
 
 def test_a_journal_that_was_cut_short_costs_its_last_line_only(
     spec: ModelSpec, rows: Rows, tmp_path: Path
 ) -> None:
-    whole = search(job(spec, tmp_path), rows)
+    whole = run_search(job(spec, tmp_path), rows)
     journal = tmp_path / "study.journal"
     journal.write_bytes(journal.read_bytes()[:-5])
     (tmp_path / "study.journal.lock").symlink_to(journal)
-    found = search(job(spec, tmp_path), rows)
+    found = run_search(job(spec, tmp_path), rows)
     assert found.resumed == 8
     assert without_time(found) == without_time(whole)
 
@@ -284,7 +285,7 @@ def test_a_journal_of_something_else_is_a_build_error(
 ) -> None:
     (tmp_path / "study.journal").write_bytes(content)
     with pytest.raises(BuildError) as caught:
-        search(job(spec, tmp_path), rows)
+        run_search(job(spec, tmp_path), rows)
     assert str(caught.value) == (
         f"{tmp_path}/study.journal can't be read; delete it to start the search afresh."
     )

@@ -14,9 +14,10 @@ from model_build.console import Progress
 from model_build.errors import DataError
 from model_build.export import onnx
 from model_build.git import git_commit
-from model_build.spec.model_spec import Estimator, ModelSpec
+from model_build.spec.estimator import Estimator
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Search, Training
-from model_build.stage import LIBRARIES, Job
+from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.cross_validation import deal
@@ -60,7 +61,7 @@ def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path
             value=0.6, objective="fixed", reason="as the spec has it", scores={}
         ).model_dump(),
         "libraries": {name: version(name) for name in LIBRARIES},
-        "git_commit": git_commit(),
+        "git_commit": git_commit(TRAINING_CODE),
         "size": 4,
     }
     assert report.calibration.method == "none"

@@ -75,8 +75,8 @@ def test_the_spec_says_how_much_is_too_much(tiny_spec: ModelSpec) -> None:
 
 
 def three_labels(spec: ModelSpec) -> ModelSpec:
-    target = model_spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
-    return model_spec.model_copy(update={"target": target})
+    target = spec.target.model_copy(update={"labels": ("no", "late", "yes"), "positive": None})
+    return spec.model_copy(update={"target": target})
 
 
 def test_a_feature_that_gives_every_one_of_three_labels_away_is_found(tiny_spec: ModelSpec) -> None:

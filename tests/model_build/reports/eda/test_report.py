@@ -10,10 +10,10 @@ import pytest
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
-from model_build.reports import html
-from model_build.reports.eda import report
+from model_build.reports.eda.report import report as render
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
+from model_build.text import NOTHING
 from tests.conftest import TINY
 
 HEADER = "years, rate, grade, secured, paid\n"
@@ -29,7 +29,7 @@ five, 1e300, <b>, maybe, perhaps
 6, , Z, 0, no
 """
 MULTICLASS = TINY.replace('["no", "yes"], positive: "yes", threshold: 0.6', '["no", "late", "yes"]')
-DASH = html.NOTHING
+DASH = NOTHING
 
 
 class Page(HTMLParser):
@@ -64,7 +64,7 @@ class Page(HTMLParser):
             self._section = ""
 
     def handle_data(self, data: str) -> None:
-        words = " ".join(dataset.split())
+        words = " ".join(data.split())
         self.text[self._section] = f"{self.text.get(self._section, '')} {words}".strip()
         if self._cell:
             cells = self.rows[self._section][-1]
@@ -78,7 +78,7 @@ def report(directory: Path, text: str, spec_text: str = TINY) -> str:
     model = model_spec.load(str(directory / "tiny.yaml"))
     frame, origin = dataset.fetch(model, "real", directory, pytest.fail)
     dataset.write(frame, directory / "raw.csv")
-    return report.report(model, dataset.read(directory / "raw.csv"), origin)
+    return render(model, dataset.read(directory / "raw.csv"), origin)
 
 
 @pytest.fixture(scope="module")
@@ -205,14 +205,14 @@ def test_of_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
 def test_synthetic_rows_are_called_so(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
     frame, _ = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
     origin = Origin(source="synthetic", uri="synthetic:loans?rows=400&seed=0", sha256=None)
-    assert "These rows are synthetic." in report.report(tiny_spec, frame, origin)
+    assert "These rows are synthetic." in render(tiny_spec, frame, origin)
     assert "These rows are synthetic." not in html
 
 
 def test_an_absent_column_is_named(tiny_spec: ModelSpec, tiny_data: Path) -> None:
     frame, origin = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
     with pytest.raises(DataError) as caught:
-        report.report(tiny_spec, frame.drop(columns="rate"), origin)
+        render(tiny_spec, frame.drop(columns="rate"), origin)
     assert str(caught.value) == "loans.csv has no column rate; it has duration_years, grade, secured, paid"
 
 
@@ -228,7 +228,7 @@ def test_what_stands_out_of_the_real_census_data_is_told() -> None:
     if not (directory / "adult.data").is_file():
         pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
     census = model_spec.load("census")
-    html = report.report(census, *dataset.fetch(census, "real", directory, pytest.fail))
+    html = render(census, *dataset.fetch(census, "real", directory, pytest.fail))
     told = Page(html).text["overview"]
     for sentence in (
         "24 duplicates of an earlier row (0.07%).",

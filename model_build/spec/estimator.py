@@ -1,0 +1,49 @@
+"""The estimator of a spec: scikit-learn's own, by name, with its own parameters."""
+
+import inspect
+from collections.abc import Mapping
+from math import inf
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from app.core.features import Frozen
+from model_build.spec.sections import one_of
+
+ESTIMATORS: dict[str, type[BaseEstimator]] = {
+    "decision_tree": DecisionTreeClassifier,
+    "random_forest": RandomForestClassifier,
+    "logistic_regression": LogisticRegression,
+    "hist_gradient_boosting": HistGradientBoostingClassifier,
+}
+
+
+class Estimator(Frozen):
+    """A scikit-learn estimator by name; parameters that are not given keep its defaults."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _exists_and_takes_the_parameters(self) -> Self:
+        check_parameters(one_of("estimator", self.name, ESTIMATORS), self.parameters)
+        weights = self.parameters.get("class_weight")
+        if isinstance(weights, Mapping) and not all(map(_is_weight, weights.values())):
+            raise ValueError("class_weight: a weight must be a number above 0")
+        return self
+
+
+def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
+    """Raise ValueError for a parameter that the estimator does not have."""
+    known = inspect.signature(ESTIMATORS[name]).parameters
+    for parameter in parameters:
+        if parameter not in known:
+            raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(known)}")
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf

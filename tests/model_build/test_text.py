@@ -1,0 +1,33 @@
+import math
+
+import pytest
+
+from model_build.text import NOTHING, counted, figure4, number, percent
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (12345.0, "12,345"),
+        (12345.678, "12,345.7"),
+        (-2.5, "-2.5"),
+        (0.123456, "0.1235"),
+        (1e300, "1e+300"),
+        (math.inf, "inf"),
+        (math.nan, NOTHING),
+    ],
+)
+def test_numbers_are_short(value: float, shown: str) -> None:
+    assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (32561, "32,561 rows")]
+)
+def test_one_is_not_a_plural(count: int, text: str) -> None:
+    assert counted(count, "row") == text
+
+
+def test_nothing_to_show_is_a_dash() -> None:
+    assert (percent(math.nan), figure4(math.nan)) == (NOTHING, NOTHING)
