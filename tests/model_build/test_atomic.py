@@ -142,26 +142,27 @@ def test_a_pickle_is_replaced(tmp_path: Path) -> None:
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from app import contract
+from app.core import contract
 
 kind, kills, out, *arguments = sys.argv[1:]
 paths = [Path(each) for each in arguments]
 
 def replacing():
-    from model_build import directory
+    from model_build import atomic
     wholes = [{file.name: file.read_bytes() for file in version.iterdir()} for version in paths]
     def work(target):
         for whole in wholes:
-            directory.replace(target, whole)
+            atomic.replace(target, whole)
     return work
 
 def baking():
     from rich.console import Console
-    from model_build import pipeline, spec
-    from model_build.progress import Progress
-    from model_build.stages import Job
+    from model_build import pipeline
+    from model_build.console import Progress
+    from model_build.spec import model_spec
+    from model_build.stage import Job
     progress = Progress(Console(quiet=True))
-    job = Job(spec.load(str(paths[0])), paths[2], paths[1], progress, "real")
+    job = Job(model_spec.load(str(paths[0])), paths[2], paths[1], progress, "real")
     return lambda target: pipeline.bake(job, target)
 
 work = {"replacing": replacing, "baking": baking}[kind]()

@@ -376,14 +376,15 @@ BAKE = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from model_build import pipeline, spec
-from model_build.progress import Progress
+from model_build import pipeline
+from model_build.console import Progress
+from model_build.spec import model_spec
 from model_build.stage import Job
 
 name, source, data, *outs = sys.argv[1:]
 for name, source, out in zip((name, "census"), (source, "synthetic"), outs):
     progress = Progress(Console(quiet=True))
-    job = Job(spec.load(name), Path(out + "-build"), Path(data), progress, source)
+    job = Job(model_spec.load(name), Path(out + "-build"), Path(data), progress, source)
     pipeline.bake(job, Path(out))
 """
 

@@ -385,7 +385,8 @@ def test_a_full_disk_is_a_source_error_and_leaves_nothing(
 def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, server: DataServer) -> None:
     adult = source(f"{server.url}/slow/adult.data")
     code = (
-        "import pathlib, sys; from model_build.sources import Source, fetch; "
+        "import pathlib, sys; from model_build.data.sources import fetch; "
+        "from model_build.spec.source import Source; "
         "fetch(Source.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, adult.model_dump_json(), str(tmp_path)]
