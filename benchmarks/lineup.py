@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from app.core.contract import Contract, load
+from app.core.contract import Contract, load_contract
 from benchmarks.bodies import Rows, Writer, as_inputs, prepare
 from benchmarks.server import ROOT, Server
 from benchmarks.workloads import Workload
@@ -26,7 +26,7 @@ class Setup:
 
     @cached_property
     def contract(self) -> Contract:
-        return load(self.model_dir)
+        return load_contract(self.model_dir)
 
     @property
     def answers(self) -> Path:

@@ -105,7 +105,7 @@ def main() -> None:
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if arguments.from_build:
-        package.assemble(job, arguments.out)
+        package.package_model(job, arguments.out)
         return
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)
@@ -113,9 +113,9 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
     from model_build.tracking import registry  # noqa: PLC0415 - only who asks for it needs MLflow
 
     if arguments.from_registry:
-        registry.restore(job, arguments.from_registry, arguments.out)
+        registry.restore_model(job, arguments.from_registry, arguments.out)
     else:
-        pipeline.bake(job, arguments.out, registry.track(job, pipeline.STAGES, arguments.out))
+        pipeline.bake(job, arguments.out, registry.track_bake(job, pipeline.STAGES, arguments.out))
 
 
 def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
@@ -125,10 +125,10 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         directory=arguments.build / found.name,
         data_directory=Path(os.environ.get("DATA_DIR", "data")),
         progress=progress,
-        wanted=getattr(arguments, "source", "auto"),
+        source_mode=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),
         deployed=getattr(arguments, "deployed", None),
-        typed=arguments.spec,
+        spec_argument=arguments.spec,
     )
 
 

@@ -10,10 +10,10 @@ from pydantic import ConfigDict, ValidationError
 from app.core.contract import DataSource, Sha256, Target
 from app.core.features import Frozen
 from model_build.errors import BuildError
-from model_build.spec.sections import Then
+from model_build.spec.sections import Severity
 
 
-class Document(Frozen):
+class Artifact(Frozen):
     """A document of one stage; numbers are plain floats, all finite."""
 
     model_config = ConfigDict(strict=False)
@@ -33,7 +33,7 @@ class Document(Frozen):
 # ---- fetch, preprocess, check-data
 
 
-class Origin(Document):
+class Origin(Artifact):
     """source.json: where the rows came from."""
 
     source: DataSource
@@ -41,7 +41,7 @@ class Origin(Document):
     sha256: Sha256 | None
 
 
-class Cleaning(Document):
+class Cleaning(Artifact):
     """cleaning.json: what preprocessing found and dropped."""
 
     rows_read: int
@@ -54,11 +54,11 @@ class Cleaning(Document):
     missing: dict[str, int]
 
 
-class Finding(Document):
+class Violation(Artifact):
     """One violation; `sentence` has the column, the figures and what is allowed."""
 
     check: str
-    then: Then
+    severity: Severity
     column: str | None
     sentence: str
     rows: int | None = None
@@ -69,33 +69,33 @@ class Finding(Document):
     p_value: float | None = None
 
 
-class DataReport(Document):
+class DataReport(Artifact):
     """data-checks.json: every check that ran and every violation."""
 
     rows: int
     checks: dict[str, int]
     """Name of every check that ran, and how many violations it found."""
-    findings: tuple[Finding, ...]
+    violations: tuple[Violation, ...]
     left_out: tuple[int, ...]
     """Numbers, in the file, of the rows that violate a check that only warns, and so do not train."""
     clean_sha256: Sha256 | None = None
     """Of clean.csv, whose rows these are."""
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.then == "fail")
+    def fatal_violations(self) -> tuple[Violation, ...]:
+        return tuple(finding for finding in self.violations if finding.severity == "fail")
 
 
 # ---- train
 
 
-class Interval(Document):
+class Interval(Artifact):
     value: float
     low: float
     high: float
 
 
-class Spread(Document):
+class FoldScores(Artifact):
     """A figure over the validation folds."""
 
     mean: float
@@ -103,17 +103,17 @@ class Spread(Document):
     folds: tuple[float, ...]
 
 
-class Comparison(Document):
+class Comparison(Artifact):
     """The chosen parameters against the estimator's defaults, on the same folds."""
 
     metric: str
-    chosen: Spread
-    default: Spread
+    chosen: FoldScores
+    default: FoldScores
     difference: Interval
     """chosen - default, paired by fold, corrected for folds that share rows (Nadeau and Bengio)."""
 
 
-class Candidate(Document):
+class Candidate(Artifact):
     """One set of parameters of the search, and what it came to on the folds."""
 
     parameters: dict[str, Any]
@@ -123,7 +123,7 @@ class Candidate(Document):
     """Nodes of all trees, or coefficients that are not 0: what the one-standard-error rule keeps small."""
 
 
-class SearchReport(Document):
+class SearchReport(Artifact):
     method: str
     metric: str
     trials: int
@@ -140,7 +140,7 @@ class SearchReport(Document):
     against_default: tuple[Comparison, ...]
 
 
-class Calibration(Document):
+class Calibration(Artifact):
     """The choice between the estimator's probabilities and calibrated ones, by log loss on the folds."""
 
     method: Literal["none", "sigmoid", "isotonic", "temperature"]
@@ -149,7 +149,7 @@ class Calibration(Document):
     """By method."""
 
 
-class Threshold(Document):
+class Threshold(Artifact):
     """Above which probability the positive label is taken; None for more than two labels."""
 
     value: float
@@ -159,10 +159,10 @@ class Threshold(Document):
     """The objective on the folds: at the chosen threshold, the best one and the target's."""
 
 
-class TrainingReport(Document):
+class TrainingReport(Artifact):
     """training.json: how the model came to be."""
 
-    recipe: Sha256
+    training_checksum: Sha256
     """Of the spec that it was trained by."""
     rows: int
     estimator: str
@@ -170,7 +170,7 @@ class TrainingReport(Document):
     features: tuple[str, ...]
     """Those that the model reads."""
     folds: int
-    cross_validation: dict[str, Spread]
+    cross_validation: dict[str, FoldScores]
     search: SearchReport | None
     calibration: Calibration
     threshold: Threshold | None
@@ -187,18 +187,18 @@ class TrainingReport(Document):
 # ---- evaluate
 
 
-class Curve(Document):
+class Curve(Artifact):
     x: tuple[float, ...]
     y: tuple[float, ...]
 
 
-class CalibrationBin(Document):
+class CalibrationBin(Artifact):
     rows: int
     predicted: float
     observed: Interval
 
 
-class Evaluation(Document):
+class Evaluation(Artifact):
     """metrics.json: the test split, with bootstrap intervals."""
 
     model_sha256: Sha256 | None = None
@@ -213,7 +213,7 @@ class Evaluation(Document):
     """Rows are the true labels and columns the predicted ones, in the order of `labels`."""
 
 
-class Curves(Document):
+class Curves(Artifact):
     """curves.json: by label; of two labels, only of the positive one."""
 
     roc: dict[str, Curve]
@@ -225,7 +225,7 @@ class Curves(Document):
     calibration: dict[str, tuple[CalibrationBin, ...]]
 
 
-class Slice(Document):
+class Slice(Artifact):
     """The test rows that share a category, a band of a number, or several of these."""
 
     features: tuple[str, ...]
@@ -239,7 +239,7 @@ class Slice(Document):
     """Those of SLICE_METRICS that the rows allow: no ROC AUC where all have one label."""
 
 
-class Slices(Document):
+class Slices(Artifact):
     """slices.json."""
 
     minimum_rows: int
@@ -248,7 +248,7 @@ class Slices(Document):
     slices: tuple[Slice, ...]
 
 
-class Group(Document):
+class Group(Artifact):
     level: str
     rows: int
     support: dict[str, int]
@@ -266,25 +266,25 @@ class Group(Document):
     """Whether the selection rate is at least 80 % of the reference group's, and not above 125 %."""
 
 
-class Protected(Document):
+class Protected(Artifact):
     feature: str
     reference: str
     groups: tuple[Group, ...]
 
 
-class Fairness(Document):
+class Fairness(Artifact):
     """fairness.json."""
 
     protected: tuple[Protected, ...]
 
 
-class Importance(Document):
+class Importance(Artifact):
     feature: str
     drop: Interval
     """By how much the ROC AUC falls when the feature's values are shuffled."""
 
 
-class Dependence(Document):
+class Dependence(Artifact):
     feature: str
     values: tuple[str, ...]
     numbers: tuple[float, ...] | None
@@ -293,7 +293,7 @@ class Dependence(Document):
     """Mean probability of the positive (or last) label, were every row to have the value."""
 
 
-class Explanation(Document):
+class Explanation(Artifact):
     """importance.json."""
 
     importance: tuple[Importance, ...]
@@ -303,43 +303,43 @@ class Explanation(Document):
 # ---- check-model
 
 
-class Verdict(Document):
+class GateResult(Artifact):
     """A gate or a check of behaviour, and whether it was kept."""
 
     kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
     name: str
-    kept: bool
+    passed: bool
     judged: bool = True
     """False when there was nothing to judge, which keeps a gate but says nothing for the model."""
     sentence: str
     """What was found, what is allowed, and by how much it is missed."""
 
 
-class ModelReport(Document):
+class ModelReport(Artifact):
     """model-checks.json."""
 
-    verdicts: tuple[Verdict, ...]
+    results: tuple[GateResult, ...]
     bytes: int
     microseconds: float
     checked: dict[str, Sha256]
     """The files that it is about."""
-    promises: Sha256
+    gates_checksum: Sha256
     """Of the gates and checks of the spec."""
 
     @property
-    def broken(self) -> tuple[Verdict, ...]:
-        return tuple(each for each in self.verdicts if not each.kept)
+    def failed(self) -> tuple[GateResult, ...]:
+        return tuple(each for each in self.results if not each.passed)
 
     @property
-    def kept(self) -> tuple[Verdict, ...]:
-        return tuple(each for each in self.verdicts if each.kept and each.judged)
+    def passed(self) -> tuple[GateResult, ...]:
+        return tuple(each for each in self.results if each.passed and each.judged)
 
     @property
-    def unjudged(self) -> tuple[Verdict, ...]:
-        return tuple(each for each in self.verdicts if not each.judged)
+    def not_judged(self) -> tuple[GateResult, ...]:
+        return tuple(each for each in self.results if not each.judged)
 
 
-def need(path: Path, command: str) -> Path:
+def require(path: Path, command: str) -> Path:
     """Return `path`; raise BuildError, with the command that makes it, when it is not there."""
     if not path.exists():
         raise BuildError(f"{path} is not there; run `{command}` first.")

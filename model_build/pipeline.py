@@ -17,32 +17,32 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Fairness,
-    Finding,
+    GateResult,
     ModelReport,
     Origin,
     Slices,
     TrainingReport,
-    Verdict,
+    Violation,
     file_sha256,
 )
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
-from model_build.data.split import split
+from model_build.data.split import split_rows
 from model_build.errors import BuildError, DataError, GateError, SourceError
 from model_build.evaluation import importance
-from model_build.evaluation.curves import curves
-from model_build.evaluation.evaluate import evaluate as score
-from model_build.evaluation.fairness import fairness
-from model_build.evaluation.slices import slices
+from model_build.evaluation.curves import compute_curves
+from model_build.evaluation.evaluate import evaluate_model as score
+from model_build.evaluation.fairness import compute_fairness
+from model_build.evaluation.slices import compute_slices
 from model_build.export import package
-from model_build.export.drift_baseline import reference
+from model_build.export.drift_baseline import compute_drift_baseline
 from model_build.export.onnx import convert
 from model_build.export.parity import check_parity, measure_latency
 from model_build.gates import behaviour, bounds, champion
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as exploration
 from model_build.stage import Job, Stage, run_stage
-from model_build.text import counted
+from model_build.text import pluralize
 from model_build.training import train as training
 from model_build.validation import checks
 
@@ -53,15 +53,15 @@ DOCUMENTS = ("metrics.json", "slices.json", "fairness.json", "importance.json", 
 
 def fetch(job: Job, notes: list[str]) -> None:
     """Write the rows as they are at their source."""
-    frame, origin = dataset.fetch(job.spec, job.wanted, job.data_directory, job.progress.warn)
+    frame, origin = dataset.fetch_rows(job.spec, job.source_mode, job.data_directory, job.progress.warn)
     dataset.write(frame, job.path("raw.csv"))
     origin.write(job.path("source.json"))
-    notes.append(f"{origin.source}: {origin.uri}, {counted(len(frame), 'row')}")
+    notes.append(f"{origin.source}: {origin.uri}, {pluralize(len(frame), 'row')}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
     """Write a page to look at before anything is dropped."""
-    page = exploration.report(
+    page = exploration.render_report(
         job.spec, dataset.read(job.path("raw.csv")), Origin.read(job.path("source.json"))
     )
     job.path("eda.html").write_text(page)
@@ -76,14 +76,14 @@ def preprocess(job: Job, notes: list[str]) -> None:
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
     notes.append(f"missing values: {missing or 'none'}")
     if job.spec.data.drop_duplicates:
-        rows = counted(cleaning.rows_read, "row")
+        rows = pluralize(cleaning.rows_read, "row")
         notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {rows}")
 
 
 def check_data(job: Job, notes: list[str]) -> None:
     """Write every violation there is, and stop at one that must not be."""
     rows = job.path("clean.csv")
-    report = checks.check(
+    report = checks.check_data(
         job.spec,
         dataset.read_clean(rows, job.spec),
         Cleaning.read(job.path("cleaning.json")),
@@ -91,11 +91,11 @@ def check_data(job: Job, notes: list[str]) -> None:
     ).model_copy(update={"clean_sha256": file_sha256(rows)})
     report.write(job.path("data-checks.json"))
     _stop_at_failures(job, report)
-    notes += [f"warning: {finding.sentence}" for finding in report.findings]
-    notes.append(f"{counted(len(report.checks), 'check')}, {counted(len(report.findings), 'warning')}")
+    notes += [f"warning: {finding.sentence}" for finding in report.violations]
+    notes.append(f"{pluralize(len(report.checks), 'check')}, {pluralize(len(report.violations), 'warning')}")
 
 
-def _reference(job: Job) -> pd.DataFrame | Finding | None:
+def _reference(job: Job) -> pd.DataFrame | Violation | None:
     """Return the rows that the data are compared with, or the finding that they can't be had."""
     how = job.spec.data_checks.reference
     if how is None:
@@ -104,12 +104,12 @@ def _reference(job: Job) -> pd.DataFrame | Finding | None:
         return dataset.fetch_reference(job.spec, how, job.data_directory)
     except (SourceError, DataError) as error:
         sentence = f"There is no reference to compare with: {str(error).removesuffix('.')}"
-        return Finding(check="reference", then=how.then, column=None, sentence=sentence)
+        return Violation(check="reference", severity=how.severity, column=None, sentence=sentence)
 
 
 def _stop_at_failures(job: Job, report: DataReport) -> None:
-    if report.failures:
-        sentences = "\n".join(f"  {finding.sentence}" for finding in report.failures)
+    if report.fatal_violations:
+        sentences = "\n".join(f"  {finding.sentence}" for finding in report.fatal_violations)
         raise DataError(
             f"The data are not what the spec says ({job.path('data-checks.json')} has it all):\n{sentences}"
         )
@@ -123,18 +123,18 @@ def segregate(job: Job, notes: list[str]) -> None:
         raise BuildError(f"{checked} is of other rows; run `{job.command('check-data')}` first.")
     _stop_at_failures(job, report)
     frame = dataset.read_clean(rows, job.spec).drop(index=list(report.left_out))
-    parts = split(dataset.dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
+    parts = split_rows(dataset.build_dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     dataset.write(frame.iloc[parts.train], job.path("train.csv"))
     dataset.write(frame.iloc[parts.test], job.path("test.csv"))
-    notes.append(f"{counted(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
+    notes.append(f"{pluralize(len(parts.train), 'row')} to train, {len(parts.test):,} to test")
 
 
 def train(job: Job, notes: list[str]) -> None:
     rows = _rows(job, "train.csv")
     matrix = Encoder(job.spec.features)(rows.rows)
-    trained = training.train(job, matrix, rows.labels)
+    trained = training.train_model(job, matrix, rows.labels)
     onnx = convert(trained.model, job.spec.name, len(job.spec.features))
-    seen = reference(job.spec.features, job.spec.target, matrix, trained.probabilities)
+    seen = compute_drift_baseline(job.spec.features, job.spec.target, matrix, trained.probabilities)
     atomic.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
     job.path("reference.json").write_bytes(package.to_json(seen))
@@ -153,12 +153,12 @@ def evaluate(job: Job, notes: list[str]) -> None:
     )
     evaluation.write(job.path("metrics.json"))
     job.path("figures.json").write_bytes(package.to_json(evaluation.metrics))
-    drawn = curves(target, rows.labels, probabilities, spec.evaluation.confidence)
+    drawn = compute_curves(target, rows.labels, probabilities, spec.evaluation.confidence)
     drawn.write(job.path("curves.json"))
-    curve_tables.write(drawn, job.directory)
-    slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
-    fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
-    importance.explain(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
+    curve_tables.write_curve_tables(drawn, job.directory)
+    compute_slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
+    compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
+    importance.explain_model(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
     found = evaluation.intervals["roc_auc"]
     notes.append(f"ROC AUC {found.value:.4f} ({found.low:.4f} to {found.high:.4f})")
 
@@ -166,72 +166,72 @@ def evaluate(job: Job, notes: list[str]) -> None:
 def check_model(job: Job, notes: list[str]) -> None:
     """Hold the model to the gates of the spec and to its promises, through the code that serves."""
     spec, rows, onnx = job.spec, _rows(job, "test.csv"), job.path("model.onnx").read_bytes()
-    model = Model(package.contract(job), onnx)
+    model = Model(package.build_contract(job), onnx)
     evaluation = Evaluation.read(job.path("metrics.json"))
     by_slice = Slices.read(job.path("slices.json"))
     microseconds = float(f"{measure_latency(model):.3g}")  # more digits are noise
     parity = _parity(job, model, rows)
     verdicts = [
         parity,
-        *bounds.judge(
+        *bounds.check_gates(
             spec.gates,
             Origin.read(job.path("source.json")).source,
             evaluation,
             by_slice,
             Fairness.read(job.path("fairness.json")),
         ),
-        *bounds.judge_cost(spec.gates, len(onnx), microseconds),
-        *behaviour.behave(model, spec.model_checks, rows.rows, spec.split.seed),
+        *bounds.check_cost_gates(spec.gates, len(onnx), microseconds),
+        *behaviour.check_behaviour(model, spec.model_checks, rows.rows, spec.split.seed),
         *_against_deployed(job, model, rows),
     ]
     report = ModelReport(
-        verdicts=tuple(verdicts),
+        results=tuple(verdicts),
         bytes=len(onnx),
         microseconds=microseconds,
-        checked=package.checksums(job),
-        promises=spec.promises,
+        checked=package.artifact_checksums(job),
+        gates_checksum=spec.gates_checksum,
     )
     report.write(job.path("model-checks.json"))
-    if report.broken:
+    if report.failed:
         job.progress.figures(evaluation, by_slice)
-        sentences = "\n".join(f"  {each.sentence}" for each in report.broken)
+        sentences = "\n".join(f"  {each.sentence}" for each in report.failed)
         raise GateError(
-            f"No model was baked; broken are {len(report.broken)} of {len(verdicts)} gates and checks "
+            f"No model was baked; broken are {len(report.failed)} of {len(verdicts)} gates and checks "
             f"({job.path('model-checks.json')} has them all):\n{sentences}"
         )
-    unjudged = [each.sentence for each in report.unjudged]
-    notes += [parity.sentence, *unjudged, f"{len(report.kept)} gates and checks kept"]
+    unjudged = [each.sentence for each in report.not_judged]
+    notes += [parity.sentence, *unjudged, f"{len(report.passed)} gates and checks kept"]
 
 
-def _parity(job: Job, model: Model, rows: Dataset) -> Verdict:
+def _parity(job: Job, model: Model, rows: Dataset) -> GateResult:
     expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows.rows))
     try:
         found = check_parity(model, rows.rows, expected)
     except GateError as error:
-        return Verdict(kind="parity", name="parity", kept=False, sentence=str(error).removesuffix("."))
+        return GateResult(kind="parity", name="parity", passed=False, sentence=str(error).removesuffix("."))
     sentence = (
         f"{found.rows:,} rows: {found.labels_that_differ} labels differ from scikit-learn's, "
         f"probabilities by at most {found.largest_difference:.1e}"
     )
-    return Verdict(kind="parity", name="parity", kept=True, sentence=sentence)
+    return GateResult(kind="parity", name="parity", passed=True, sentence=sentence)
 
 
-def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[Verdict]:
+def _against_deployed(job: Job, model: Model, rows: Dataset) -> list[GateResult]:
     """Compare with the model that is deployed, if one is named; one that can't be asked breaks the gate."""
     place = _place_of_the_deployed(job)
     if not place:
         return []
     try:
-        return [champion.compare(job.spec, place, model, rows.rows, rows.labels)]
+        return [champion.compare_with_champion(job.spec, place, model, rows.rows, rows.labels)]
     except BuildError as error:
         sentence = str(error).removesuffix(".")
-        return [Verdict(kind="deployed", name="deployed", kept=False, sentence=sentence)]
+        return [GateResult(kind="deployed", name="deployed", passed=False, sentence=sentence)]
 
 
 def make_card(job: Job, notes: list[str]) -> None:
-    facts = model_card.Facts(
+    facts = model_card.CardFacts(
         spec=job.spec,
-        contract=package.contract(job),
+        contract=package.build_contract(job),
         cleaning=Cleaning.read(job.path("cleaning.json")),
         data=DataReport.read(job.path("data-checks.json")),
         training=TrainingReport.read(job.path("training.json")),
@@ -242,8 +242,8 @@ def make_card(job: Job, notes: list[str]) -> None:
         explanation=Explanation.read(job.path("importance.json")),
         model=ModelReport.read(job.path("model-checks.json")),
     )
-    job.path("card.html").write_text(model_card.html(facts))
-    job.path("card.md").write_text(model_card.markdown(facts))
+    job.path("card.html").write_text(model_card.render_html(facts))
+    job.path("card.md").write_text(model_card.render_markdown(facts))
     notes.append(str(job.path("card.html")))
 
 
@@ -263,7 +263,7 @@ STAGES = (
         sections=("data", "features", "target"),
         inputs=(),
         outputs=("raw.csv", "source.json"),
-        reads_the_world=lambda _: True,
+        reads_outside=lambda _: True,
     ),
     Stage(
         "eda",
@@ -285,7 +285,7 @@ STAGES = (
         sections=("data", "features", "target", "data_checks", "split"),
         inputs=("clean.csv", "cleaning.json"),
         outputs=("data-checks.json",),
-        reads_the_world=_has_a_reference,
+        reads_outside=_has_a_reference,
     ),
     Stage(
         "segregate",
@@ -325,7 +325,7 @@ STAGES = (
         ),
         outputs=("model-checks.json",),
         options=lambda job: job.deployed,
-        reads_the_world=lambda job: _place_of_the_deployed(job) is not None,
+        reads_outside=lambda job: _place_of_the_deployed(job) is not None,
     ),
     Stage(
         "card",
@@ -365,8 +365,8 @@ def bake(job: Job, out: Path, tracked: AbstractContextManager[None] | None = Non
     with tracked or nullcontext():
         for stage in STAGES:
             run_stage(stage, job, STAGES)
-        return package.assemble(job, out)
+        return package.package_model(job, out)
 
 
 def _rows(job: Job, name: str) -> Dataset:
-    return dataset.dataset(dataset.read_clean(job.path(name), job.spec), job.spec)
+    return dataset.build_dataset(dataset.read_clean(job.path(name), job.spec), job.spec)

@@ -13,7 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import sha256
-from model_build.artifacts import file_sha256, need
+from model_build.artifacts import file_sha256, require
 from model_build.console import Progress
 from model_build.errors import BuildError
 from model_build.spec.model_spec import ModelSpec
@@ -39,13 +39,13 @@ class Job:
     """Where the stages leave what they make: build/NAME."""
     data_directory: Path
     progress: Progress
-    wanted: SourceMode = "auto"
+    source_mode: SourceMode = "auto"
     search: bool = False
     """Whether training looks for better parameters, as training.search of the spec says."""
     deployed: str | None = None
     """The model that the new one must not be worse than, in place of the one that the spec names."""
 
-    typed: str | None = None
+    spec_argument: str | None = None
     """The spec as the command line named it."""
 
     def path(self, name: str) -> Path:
@@ -53,7 +53,7 @@ class Job:
 
     def command(self, name: str) -> str:
         """Return what to type for another command on the same spec."""
-        return " ".join(filter(None, ["python -m model_build", name, self.typed]))
+        return " ".join(filter(None, ["python -m model_build", name, self.spec_argument]))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Stage:
     outputs: tuple[str, ...]
     options: Callable[[Job], Any] = lambda _: None
     """What else matters to it: of the command line, or the checksum of the spec."""
-    reads_the_world: Callable[[Job], bool] = lambda _: False
+    reads_outside: Callable[[Job], bool] = lambda _: False
     """Whether it reads what isn't declared, a download or a running service, and so always runs."""
 
 
@@ -98,7 +98,7 @@ def run_stage(stage: Stage, job: Job, makers: Iterable[Stage]) -> None:
     stamp = job.path(f".{stage.name}.json")
     fingerprint = _fingerprint(stage, job)
     with job.progress.step(stage.name) as notes:
-        if not stage.reads_the_world(job) and _is_current(stage, job, stamp, fingerprint):
+        if not stage.reads_outside(job) and _is_current(stage, job, stamp, fingerprint):
             _marker(stage, job).unlink(missing_ok=True)  # DVC may have made whole what was killed
             notes.append("unchanged")
             return
@@ -114,7 +114,7 @@ def _check_inputs(stage: Stage, job: Job, maker: Stage) -> None:
     """Raise BuildError unless what the stage reads of the maker's is there, and all of it."""
     for name in set(stage.inputs) & set(maker.outputs):
         command = job.command(maker.name)
-        need(job.path(name), command)
+        require(job.path(name), command)
         if _marker(maker, job).exists():
             raise BuildError(f"{job.path(name)} may be cut short: {maker.name} did not end; run `{command}`.")
 

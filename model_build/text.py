@@ -15,7 +15,7 @@ GROUPED = 1000  # from where on digits stand in groups
 LONG = 1e15
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return 12,345, or about four digits of a number that is not whole; nothing for NaN, as all of these."""
     if math.isnan(value):
         return NOTHING
@@ -26,20 +26,20 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= GROUPED else f"{value:.4g}"
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return `1 row` or `12,345 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def percent(share: float, digits: int = 1) -> str:
+def format_percent(share: float, digits: int = 1) -> str:
     return NOTHING if math.isnan(share) else f"{share:.{digits}%}"
 
 
-def figure4(value: float) -> str:
+def format_metric(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{value:.4f}"
 
 
-def shown(value: Value) -> str:
+def format_value(value: Value) -> str:
     """Return a value as a sentence shows it: 130, 'Privat' or true."""
     match value:
         case bool():
@@ -49,12 +49,12 @@ def shown(value: Value) -> str:
     return reprlib.repr(value)
 
 
-def listed(items: Iterable[str], count: int) -> str:
+def join_first(items: Iterable[str], count: int) -> str:
     """Return the first few of `count` items."""
     first = ", ".join(islice(items, EXAMPLES))
     return f"{first} and {count - EXAMPLES:,} more" if count > EXAMPLES else first
 
 
-def where(rows: Iterable[int], count: int) -> str:
+def format_row_numbers(rows: Iterable[int], count: int) -> str:
     """Return `row 3`, or `rows 3, 7`: the first few of `count` rows."""
-    return f"{'row' if count == 1 else 'rows'} {listed((f'{row:,}' for row in rows), count)}"
+    return f"{'row' if count == 1 else 'rows'} {join_first((f'{row:,}' for row in rows), count)}"

@@ -77,8 +77,8 @@ def bake(
 
 def rows_of(spec: ModelSpec, wanted: SourceMode, directory: Path) -> Dataset:
     """Return the clean rows of a spec, as they train."""
-    raw, origin = dataset.fetch(spec, wanted, directory, pytest.fail)
-    return dataset.dataset(dataset.clean(raw, spec, origin.uri)[0], spec)
+    raw, origin = dataset.fetch_rows(spec, wanted, directory, pytest.fail)
+    return dataset.build_dataset(dataset.clean(raw, spec, origin.uri)[0], spec)
 
 
 @pytest.fixture(scope="session")

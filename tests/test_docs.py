@@ -57,8 +57,8 @@ def test_what_training_shares_with_the_service_is_named_alike() -> None:
 
 def test_every_metric_is_documented_with_its_labels(tiny_model: Path) -> None:
     metrics = create_app(Settings(model_dir=tiny_model)).metrics
-    metrics.ended("/predict", 200, 0.1)
-    metrics.invalid([{"loc": ["years"], "type": "missing"}])
+    metrics.request_finished("/predict", 200, 0.1)
+    metrics.count_row_errors([{"loc": ["years"], "type": "missing"}])
     families = list(text_string_to_metric_families(metrics.text().decode()))
     labels = {
         family.name + "_total" * (family.type == "counter"): {

@@ -105,7 +105,7 @@ def allowed_rooms(tiers: tuple[tuple[str, ...], ...], module: str) -> set[str]:
     return {room(module)}.union(*tiers[:tier])
 
 
-def imported_rooms(module: str, path: Path) -> set[str]:
+def imported_rooms(path: Path) -> set[str]:
     return {room(name) for name in ours(imported(path))}
 
 
@@ -119,13 +119,13 @@ def test_every_room_has_its_tier_and_no_tier_names_another(
 
 @pytest.mark.parametrize("module", APP)
 def test_a_module_of_the_service_imports_only_rooms_below(module: str) -> None:
-    assert imported_rooms(module, APP[module]) - allowed_rooms(APP_TIERS, module) == set()
+    assert imported_rooms(APP[module]) - allowed_rooms(APP_TIERS, module) == set()
     assert {name.split(".")[0] for name in imported(APP[module])} & FOR_TRAINING_ONLY == set()
 
 
 @pytest.mark.parametrize("module", MODEL_BUILD)
 def test_a_module_of_training_imports_only_rooms_below(module: str) -> None:
-    assert imported_rooms(module, MODEL_BUILD[module]) - allowed_rooms(MODEL_BUILD_TIERS, module) == set()
+    assert imported_rooms(MODEL_BUILD[module]) - allowed_rooms(MODEL_BUILD_TIERS, module) == set()
 
 
 @pytest.mark.parametrize("paths", [APP, MODEL_BUILD], ids=["app", "model_build"])

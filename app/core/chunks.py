@@ -8,7 +8,9 @@ import re
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
-VALUES = 8_000  # of features in one part: about a millisecond of validation, and another of inference
+VALUES_PER_CHUNK = (
+    8_000  # of features in one part: about a millisecond of validation, and another of inference
+)
 
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]  # a part ends at every yield
@@ -19,11 +21,11 @@ _TAIL = re.compile(rb"\]\s*\}\s*\Z")
 _LONGEST_TAIL = 64
 
 
-class NotCutError(Exception):
+class NotSplittableError(Exception):
     """A body can't be read in parts; read at once, it is good, or the reason to refuse it is found."""
 
 
-def at_once(work: Work[Result]) -> Result:
+def run_at_once(work: Work[Result]) -> Result:
     """Do all the work now."""
     while True:
         try:
@@ -33,7 +35,7 @@ def at_once(work: Work[Result]) -> Result:
             return result
 
 
-async def in_turns(work: Work[Result]) -> Result:
+async def run_in_turns(work: Work[Result]) -> Result:
     """Do the work, and let other requests be answered after each part."""
     while True:
         try:
@@ -44,12 +46,12 @@ async def in_turns(work: Work[Result]) -> Result:
         await asyncio.sleep(0)
 
 
-def rows_of_a_part(width: int) -> int:
+def rows_per_chunk(width: int) -> int:
     """Return how many rows of so many features make a part."""
-    return max(1, VALUES // width)
+    return max(1, VALUES_PER_CHUNK // width)
 
 
-def cut(body: bytes, rows: int) -> Iterator[bytes]:
+def split_body(body: bytes, rows: int) -> Iterator[bytes]:
     """Yield the rows of `{"inputs": [row, …]}` in JSON arrays of at most so many; raise NotCutError else.
 
     Cuts are made where an object ends and the next begins. That may look so inside of a string too; then the
@@ -57,7 +59,7 @@ def cut(body: bytes, rows: int) -> Iterator[bytes]:
     """
     head, tail = _HEAD.match(body), _TAIL.search(body, max(0, len(body) - _LONGEST_TAIL))
     if head is None or tail is None:
-        raise NotCutError
+        raise NotSplittableError
     start = head.end()
     for number, between in enumerate(_BETWEEN.finditer(body, start, tail.start()), 1):
         if number % rows == 0:

@@ -14,7 +14,7 @@ from app.core.errors import StartupError
 from app.core.features import Feature, Frozen, check_names
 
 SCHEMA_VERSION: Literal[1] = 1
-BINARY = 2  # labels
+TWO_LABELS = 2  # labels
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.html"
@@ -32,7 +32,7 @@ class Target(Frozen):
     """What is predicted: one of the labels. Two labels have a positive one and its threshold."""
 
     name: str = Field(min_length=1)
-    labels: tuple[str, ...] = Field(min_length=BINARY)
+    labels: tuple[str, ...] = Field(min_length=TWO_LABELS)
     positive: str | None = None
     threshold: float = Field(default=0.5, gt=0, lt=1)
 
@@ -40,7 +40,7 @@ class Target(Frozen):
     def _positive_is_a_label(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("every label may stand only once")
-        if len(self.labels) > BINARY:
+        if len(self.labels) > TWO_LABELS:
             if self.positive is not None:
                 raise ValueError("a positive label is for two labels only")
         elif self.positive not in self.labels:
@@ -108,7 +108,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def load(directory: Path) -> Contract:
+def load_contract(directory: Path) -> Contract:
     """Read and verify the baked model in `directory`; raise StartupError if anything is off."""
     path = directory / CONTRACT_FILE
     try:

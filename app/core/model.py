@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from app.core.contract import MODEL_FILE, Contract, load
+from app.core.contract import MODEL_FILE, Contract, load_contract
 from app.core.errors import StartupError
 from app.core.features import Encoder, Matrix
 
@@ -29,7 +29,7 @@ class Model:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read the baked model in `directory`; raise StartupError if anything is off."""
-        return cls(load(directory), (directory / MODEL_FILE).read_bytes())
+        return cls(load_contract(directory), (directory / MODEL_FILE).read_bytes())
 
     def probabilities(self, matrix: Matrix) -> Matrix:
         """Return float32 [N, labels] for an encoded float32 [N, features]."""

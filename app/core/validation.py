@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
-from app.core.chunks import NotCutError, Work, cut, rows_of_a_part
+from app.core.chunks import NotSplittableError, Work, rows_per_chunk, split_body
 from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import (
     BooleanFeature,
@@ -24,7 +24,7 @@ JSON_INVALID = "json_invalid"
 NOT_OF_A_PART = {JSON_INVALID, "too_long"}
 SMALL_BODY = 64 * 1024  # bytes; checked in no time, whatever it holds
 Loc = tuple[str | int, ...]
-Mistake = tuple[Loc, str]  # where, and of which type
+RowError = tuple[Loc, str]  # where, and of which type
 
 _BATCH = re.compile(rb'\s*\{\s*"inputs"')
 _UNPRINTABLE = re.compile(r"[^\w .:/-]")
@@ -44,11 +44,11 @@ class RowValidator:
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
         self._most_rows = math.inf if max_rows is None else max_rows
-        self._rows_of_a_part = rows_of_a_part(len(features))
+        self._rows_of_a_part = rows_per_chunk(len(features))
         self._part = SchemaValidator(
             core_schema.list_schema(row, strict=True, max_length=self._rows_of_a_part)
         )
-        self._allowed = {name: allowed(feature) for feature in features for name in feature.names}
+        self._allowed = {name: describe_allowed(feature) for feature in features for name in feature.names}
         # pydantic-core takes many seconds over a million fields that it does not know.
         self._most_colons = self._most_rows * sum(map(_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
@@ -76,13 +76,13 @@ class RowValidator:
         except ValidationError as error:
             raise self._problem(error) from error
 
-    def parse_in_parts(self, body: bytes) -> Work[list[Row]]:
+    def parse_in_chunks(self, body: bytes) -> Work[list[Row]]:
         """Do as `parse` does, in parts."""
         self._refuse_flood(body)
         try:
-            parts = cut(body, self._rows_of_a_part)
+            parts = split_body(body, self._rows_of_a_part)
             rows = yield from self._in_parts(self._part.validate_json, parts, ("inputs",))
-        except NotCutError:
+        except NotSplittableError:
             return self.parse(body)
         return rows or self.parse(body)
 
@@ -94,7 +94,7 @@ class RowValidator:
             raise self._refusal([(("inputs",), "too_long")], 1)
         raise self._refusal([((), "too_many_fields")], 1)
 
-    def check_in_parts(
+    def check_in_chunks(
         self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None
     ) -> Work[list[Row]]:
         """Return rows that are Python values already; raise Problem as `parse` does.
@@ -116,11 +116,11 @@ class RowValidator:
     ) -> Work[list[Row]]:
         """Validate lists of rows, in Python or as JSON; `place` is where in the document all rows stand."""
         rows: list[Row] = []
-        found: list[Mistake] = []
+        found: list[RowError] = []
         count = first = 0
         for part in parts:
             if first >= self._most_rows:
-                raise NotCutError
+                raise NotSplittableError
             try:
                 good = validate(part)
                 rows += good
@@ -130,14 +130,14 @@ class RowValidator:
                 if len(found) < LISTED_ERRORS or error.error_count() == 1:  # one may be of the JSON itself
                     mistakes = _mistakes(error)
                     if mistakes[0][1] in NOT_OF_A_PART:
-                        raise NotCutError from error
+                        raise NotSplittableError from error
                     found += [((*place, first + int(loc[0]), *loc[1:]), kind) for loc, kind in mistakes]
                 first += len(from_json(part) if isinstance(part, bytes) else part)
             yield
         if found:
             raise self._refusal(found, count, lines)
         if len(rows) > self._most_rows:
-            raise NotCutError
+            raise NotSplittableError
         return rows
 
     def _problem(self, error: ValidationError) -> Problem:
@@ -146,7 +146,7 @@ class RowValidator:
             return Problem(400, "invalid-json", f"The body is not JSON: {first['ctx']['error']}.")
         return self._refusal(_mistakes(error), error.error_count())
 
-    def _refusal(self, found: Sequence[Mistake], count: int, lines: Sequence[int] | None = None) -> Problem:
+    def _refusal(self, found: Sequence[RowError], count: int, lines: Sequence[int] | None = None) -> Problem:
         """Describe the first of the mistakes found, and say that there are `count`."""
         errors = [self._entry(loc, kind, lines) for loc, kind in found[:LISTED_ERRORS]]
         where = ("." if lines is None else " ").join(map(str, errors[0]["loc"])) or "body"
@@ -172,7 +172,7 @@ class RowValidator:
         return self._messages.get(kind, f"Must be {allowed}.")
 
 
-def _mistakes(error: ValidationError) -> list[Mistake]:
+def _mistakes(error: ValidationError) -> list[RowError]:
     details = error.errors(include_url=False, include_input=False, include_context=False)
     return [(each["loc"], each["type"]) for each in details]
 
@@ -215,7 +215,7 @@ def _value(feature: Feature) -> core_schema.CoreSchema:
     return schema
 
 
-def allowed(feature: Feature) -> str:
+def describe_allowed(feature: Feature) -> str:
     """Say in words what a feature accepts."""
     match feature:
         case CategoryFeature():

@@ -120,10 +120,10 @@ class Metrics(Collector):
         self._cells.use(slot)
         self._cells.own[self._in_flight] = 0
 
-    def began(self) -> None:
+    def request_started(self) -> None:
         self._cells.own[self._in_flight] += 1
 
-    def ended(self, route: str, status: int, seconds: float) -> None:
+    def request_finished(self, route: str, status: int, seconds: float) -> None:
         """Count a request that began, and was answered with `status`."""
         own = self._cells.own
         own[self._in_flight] -= 1
@@ -141,21 +141,21 @@ class Metrics(Collector):
             status = message.get("status", status)
             await send(message)
 
-        self.began()
+        self.request_started()
         try:
             await app(scope, receive, note_status)
         finally:
             route = scope["path"] if scope["path"] in ROUTES else "other"
-            self.ended(route, status, perf_counter() - started)
+            self.request_finished(route, status, perf_counter() - started)
 
-    def predicted(self, positions: Sequence[int]) -> None:
+    def count_predictions(self, positions: Sequence[int]) -> None:
         """Count rows by the positions of their labels."""
         own = self._cells.own
         own[self._rows] += len(positions)
         for position, cell in enumerate(self._predictions):
             own[cell] += positions.count(position)
 
-    def invalid(self, errors: Iterable[Mapping[str, Any]]) -> None:
+    def count_row_errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
         """Count what was wrong with rows, by feature and kind of mistake; "" is not about one feature."""
         own = self._cells.own
         for error in errors:

@@ -5,14 +5,14 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.core.chunks import Work, rows_of_a_part
+from app.core.chunks import Work, rows_per_chunk
 from app.core.contract import Contract
 from app.core.errors import Problem
 from app.core.features import Value
 
 
 @dataclass(frozen=True)
-class Table:
+class CsvRows:
     """Rows that are still to be validated, in the order of the file."""
 
     rows: list[dict[str, Value]]
@@ -22,7 +22,7 @@ class Table:
     """The position of each row's true label, if it was asked for and the file has the target's column."""
 
 
-class TableReader:
+class CsvReader:
     """Reads CSV; columns may stand in any order, under a feature's name or an alias."""
 
     def __init__(self, contract: Contract, max_rows: int) -> None:
@@ -30,9 +30,9 @@ class TableReader:
         self._features = contract.features
         self._target = contract.target
         self._max_rows = max_rows
-        self._rows_of_a_part = rows_of_a_part(len(contract.features))
+        self._rows_of_a_part = rows_per_chunk(len(contract.features))
 
-    def read(self, body: bytes, *, with_truth: bool) -> Work[Table]:
+    def read(self, body: bytes, *, with_truth: bool) -> Work[CsvRows]:
         """Return the rows, and the target's column if `with_truth`; else its cells may hold anything.
 
         Raise Problem 400 for what is not CSV in UTF-8, 422 for columns that don't fit or too many rows.
@@ -67,10 +67,10 @@ class TableReader:
 
     def _table(
         self, header: Sequence[str], numbered: Iterable[tuple[int, list[str]]], with_truth: bool
-    ) -> Work[Table]:
+    ) -> Work[CsvRows]:
         columns = [(name, self._readers[name]) for name in header if name != self._target.name]
         target = header.index(self._target.name) if self._target.name in header else None
-        table = Table([], [], None if target is None or not with_truth else [])
+        table = CsvRows([], [], None if target is None or not with_truth else [])
         for line, cells in numbered:
             if len(table.rows) == self._max_rows:
                 raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")

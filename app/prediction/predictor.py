@@ -13,15 +13,15 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.core.chunks import Work, at_once, in_turns, rows_of_a_part
+from app.core.chunks import Work, rows_per_chunk, run_at_once, run_in_turns
 from app.core.errors import Problem, unexpected
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.core.validation import RowValidator
 from app.monitoring.metrics import CLIENT_LEFT, Metrics
-from app.prediction.csv_reader import TableReader
-from app.prediction.responses import AnswerWriter
-from app.prediction.scoring import scores
+from app.prediction.csv_reader import CsvReader
+from app.prediction.responses import ResponseWriter
+from app.prediction.scoring import compute_metrics
 from app.settings import Settings
 
 PATH = "/predict"
@@ -45,11 +45,11 @@ class Predictor:
         self._decide = contract.target.decide
         self._metrics = metrics
         self._validator = RowValidator(contract.features, max_rows)
-        self._tables = TableReader(contract, max_rows)
-        self._writer = AnswerWriter(contract)
-        self._rows_of_a_part = rows_of_a_part(len(contract.features))
+        self._tables = CsvReader(contract, max_rows)
+        self._writer = ResponseWriter(contract)
+        self._rows_of_a_part = rows_per_chunk(len(contract.features))
         self._read = {JSON: self._validator.parse, CSV: self._read_csv}
-        self._read_in_parts = {JSON: self._validator.parse_in_parts, CSV: self._read_csv_in_parts}
+        self._read_in_parts = {JSON: self._validator.parse_in_chunks, CSV: self._read_csv_in_parts}
         self._write = {JSON: self._writer.json, CSV: self._writer.csv}
         self._turn = asyncio.Lock()  # of the one large body that is being answered
 
@@ -58,16 +58,16 @@ class Predictor:
         try:
             rows = self._read[takes](body)
         except Problem as problem:
-            self._metrics.invalid(problem.errors)
+            self._metrics.count_row_errors(problem.errors)
             raise
         return self._write[gives](*self.predict(rows))
 
-    def answer_in_parts(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> Work[bytes]:
+    def answer_in_chunks(self, body: bytes, takes: bytes = JSON, gives: bytes = JSON) -> Work[bytes]:
         """Do as `answer` does, in parts."""
         try:
             rows = yield from self._read_in_parts[takes](body)
         except Problem as problem:
-            self._metrics.invalid(problem.errors)
+            self._metrics.count_row_errors(problem.errors)
             raise
         return self._write[gives](*(yield from self._predict_in_parts(rows)))
 
@@ -75,26 +75,26 @@ class Predictor:
         """Return predictions for a CSV file and, if it has the target's column, how right they are."""
         try:
             table = yield from self._tables.read(body, with_truth=True)
-            rows = yield from self._validator.check_in_parts(table.rows, table.lines)
+            rows = yield from self._validator.check_in_chunks(table.rows, table.lines)
         except Problem as problem:
-            self._metrics.invalid(problem.errors)
+            self._metrics.count_row_errors(problem.errors)
             raise
         positions, probabilities = yield from self._predict_in_parts(rows)
         if not table.truth:
             return self._writer.json(positions, probabilities)
-        figures = scores(self._model.contract.target, np.array(table.truth), probabilities)
+        figures = compute_metrics(self._model.contract.target, np.array(table.truth), probabilities)
         return self._writer.json(positions, probabilities, figures)
 
     async def in_turn(self, work: Work[bytes]) -> bytes:
         """Answer a large body between small ones, and after the large ones that came before."""
         async with self._turn:
-            return await in_turns(work)
+            return await run_in_turns(work)
 
     def predict(self, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
         """Return label positions [N] and probabilities [N, labels]; what is noted of a row is noted here."""
         probabilities = self._model.probabilities(self._model.encode(rows))
         positions: list[int] = self._decide(probabilities).tolist()
-        self._metrics.predicted(positions)
+        self._metrics.count_predictions(positions)
         return positions, probabilities
 
     def _predict_in_parts(self, rows: Sequence[Row]) -> Work[tuple[list[int], Matrix]]:
@@ -108,11 +108,11 @@ class Predictor:
         return positions, np.concatenate(probabilities)
 
     def _read_csv(self, body: bytes) -> list[Row]:
-        return at_once(self._read_csv_in_parts(body))
+        return run_at_once(self._read_csv_in_parts(body))
 
     def _read_csv_in_parts(self, body: bytes) -> Work[list[Row]]:
         table = yield from self._tables.read(body, with_truth=False)
-        return (yield from self._validator.check_in_parts(table.rows, table.lines))
+        return (yield from self._validator.check_in_chunks(table.rows, table.lines))
 
 
 class Predict:
@@ -125,14 +125,14 @@ class Predict:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        self._metrics.began()
+        self._metrics.request_started()
         status = CLIENT_LEFT
         try:
             headers: Headers = dict(scope["headers"])
             takes, gives = declared(headers), wanted(headers)
             body = await read_body(headers, receive, self._max_body_bytes)
             if is_large(body, takes):
-                work = self._predictor.answer_in_parts(body, takes, gives)
+                work = self._predictor.answer_in_chunks(body, takes, gives)
                 answer = await self._predictor.in_turn(work)
             else:
                 answer = self._predictor.answer(body, takes, gives)
@@ -148,7 +148,7 @@ class Predict:
             log.exception("unhandled error at %s", PATH)
             await unexpected().response()(scope, receive, send)
         finally:
-            self._metrics.ended(PATH, status, perf_counter() - started)
+            self._metrics.request_finished(PATH, status, perf_counter() - started)
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:

@@ -9,7 +9,7 @@ from app.core.contract import Contract
 from app.core.features import Matrix
 
 
-class AnswerWriter:
+class ResponseWriter:
     """Writes the response body as text: its shape is fixed by the contract, so only numbers are filled in."""
 
     def __init__(self, contract: Contract) -> None:

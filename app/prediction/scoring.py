@@ -7,7 +7,7 @@ import numpy as np
 from app.core.contract import Positions, Probabilities, Target
 
 
-def scores(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, Any]:
+def compute_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, Any]:
     """Return figures for the true label positions [N] and probabilities [N, labels].
 
     Those that are about one label are for the positive one; with more than two labels there are none.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.core.model import Model
 from app.core.validation import RowValidator
-from app.prediction.responses import AnswerWriter
+from app.prediction.responses import ResponseWriter
 from app.settings import Settings
 
 SEPARATOR = b"\x1e"
@@ -23,7 +23,7 @@ def answerer(model_dir: Path, max_rows: int) -> Callable[[bytes], bytes]:
     model = Model.load(model_dir)
     validator = RowValidator(model.contract.features, max_rows)
     decide = model.contract.target.decide
-    write = AnswerWriter(model.contract).json
+    write = ResponseWriter(model.contract).json
 
     def answer(body: bytes) -> bytes:
         probabilities = model.probabilities(model.encode(validator.parse(body)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from app.core.chunks import at_once
+from app.core.chunks import run_at_once
 from app.core.contract import Positions
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
@@ -22,7 +22,7 @@ from model_build.errors import DataError, SourceError
 from model_build.spec.model_spec import ModelSpec, column_name
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
-from model_build.text import EXAMPLES, counted
+from model_build.text import EXAMPLES, pluralize
 
 ROW = "#"
 
@@ -36,7 +36,7 @@ class Dataset:
     """The position of each row's label in the target's labels."""
 
 
-def fetch(
+def fetch_rows(
     spec: ModelSpec, wanted: SourceMode, directory: Path, warn: Callable[[str], None]
 ) -> tuple[pd.DataFrame, Origin]:
     """Return the rows of `spec` as text: real ones, synthetic ones, or (auto) synthetic if there are no real.
@@ -69,7 +69,7 @@ def fetch_reference(spec: ModelSpec, how: Reference, directory: Path) -> pd.Data
     if how.source is None:
         raw, origin = _synthetic(spec)
         return clean(raw, spec, origin.uri)[0]
-    path = sources.fetch(how.source, directory)
+    path = sources.fetch_source(how.source, directory)
     raw = _read_source(path, spec)
     if raw.empty:
         raise DataError(f"{path} has no rows.")
@@ -90,7 +90,7 @@ def _first_that_answers(places: Sequence[Source], directory: Path) -> tuple[Sour
     failures: list[str] = []
     for source in places:
         try:
-            return source, sources.fetch(source, directory)
+            return source, sources.fetch_source(source, directory)
         except SourceError as error:
             failures.append(str(error))
     raise SourceError("; ".join(failures))
@@ -110,7 +110,7 @@ def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
     if len(spec.data.columns) != len(first):
         raise DataError(
             f"{path} has no header line with {spec.target.name!r}, "
-            f"and {counted(len(first), 'column')} where data.columns names {len(spec.data.columns)}"
+            f"and {pluralize(len(first), 'column')} where data.columns names {len(spec.data.columns)}"
         )
     return _numbered(lines, [column_name(name) for name in spec.data.columns])
 
@@ -128,7 +128,7 @@ def _lines(path: Path) -> list[list[str]]:
     width = len(next(iter(lines.values())))
     for number, line in lines.items():
         if len(line) != width:
-            cells = counted(len(line), "cell")
+            cells = pluralize(len(line), "cell")
             raise DataError(f"{path} is not a CSV file: line {number:,} has {cells}, not {width}")
     return list(lines.values())
 
@@ -224,7 +224,7 @@ def _value(feature: Feature, text: str) -> Value:
     return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
+def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
     """Return clean rows as the service would take them.
 
     Raises:
@@ -234,7 +234,7 @@ def dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
         raise DataError("There are no rows.")
     names = [feature.name for feature in spec.features]
     try:
-        rows = at_once(RowValidator(spec.features).check_in_parts(frame[names].to_dict("records")))
+        rows = run_at_once(RowValidator(spec.features).check_in_chunks(frame[names].to_dict("records")))
     except Problem as problem:
         raise DataError(f"There is {_misfit(frame, problem)}") from problem
     return Dataset(rows, _labels(spec, frame))

@@ -25,7 +25,7 @@ CHUNK_SIZE = 1 << 16  # bytes
 Chunks = Generator[bytes, None, None]
 
 
-def fetch(source: Source, directory: Path) -> Path:
+def fetch_source(source: Source, directory: Path) -> Path:
     """Return the verified file of `source` in `directory`; it is downloaded only if it is not there.
 
     A file with another checksum is left as it is. A download is then kept beside it.

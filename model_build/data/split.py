@@ -9,18 +9,18 @@ from sklearn.model_selection import train_test_split
 from app.core.contract import Positions, Target
 from model_build.errors import DataError
 from model_build.spec.model_spec import Split
-from model_build.text import counted
+from model_build.text import pluralize
 
 
 @dataclass(frozen=True)
-class Parts:
+class SplitRows:
     """Row positions; together they are all rows, each once."""
 
     train: Positions
     test: Positions
 
 
-def split(labels: Positions, target: Target, how: Split) -> Parts:
+def split_rows(labels: Positions, target: Target, how: Split) -> SplitRows:
     """Set a share of the rows aside for the test, with the same share of every label when stratified.
 
     Raises:
@@ -35,7 +35,7 @@ def split(labels: Positions, target: Target, how: Split) -> Parts:
         random_state=how.seed,
         stratify=labels if how.stratify else None,
     )
-    return Parts(train, test)
+    return SplitRows(train, test)
 
 
 def _check_labels(labels: Positions, target: Target) -> None:
@@ -53,6 +53,6 @@ def _check_sizes(rows: int, least: int, share: float) -> None:
     if min(train, test) < least:
         why = ", one of every label" if least > 1 else ""
         raise DataError(
-            f"{counted(rows, 'row')} can't be split: split.test {share:g} sets {test} aside to test and "
+            f"{pluralize(rows, 'row')} can't be split: split.test {share:g} sets {test} aside to test and "
             f"leaves {train} to train; at least {least} must be in each{why}."
         )

@@ -22,29 +22,29 @@ class Levels:
     of_row: Positions
 
 
-def levels(feature: Feature, column: Numbers, bands: int) -> Levels:
+def divide_into_levels(feature: Feature, column: Numbers, bands: int) -> Levels:
     """Divide rows by the encoded values [N] of a feature, a number into quantile bands."""
     if isinstance(feature, CategoryFeature | BooleanFeature):
-        return Levels(named(feature), column.astype(np.intp))
+        return Levels(level_names(feature), column.astype(np.intp))
     values, sizes = np.unique(column[~np.isnan(column)], return_counts=True)
     ends = _ends(values, sizes, bands)
     names = _band_names(values, ends)
     return Levels((*names, MISSING), np.searchsorted(ends, column))  # NaN comes after every end
 
 
-def named(feature: CategoryFeature | BooleanFeature) -> tuple[str, ...]:
+def level_names(feature: CategoryFeature | BooleanFeature) -> tuple[str, ...]:
     """Return the levels in the order of their codes."""
     names = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
     return names if feature.missing is None else (*names, MISSING)
 
 
-def decimal(number: np.float32) -> float:
+def shortest_decimal(number: np.float32) -> float:
     """Return the shortest decimal that float32 holds as this number: 2.51, not 2.50999999."""
     return float(str(number))
 
 
-def shown(number: np.float32) -> str:
-    return f"{decimal(number):,.15g}"
+def format_float32(number: np.float32) -> str:
+    return f"{shortest_decimal(number):,.15g}"
 
 
 def _ends(values: Numbers, sizes: npt.NDArray[Any], bands: int) -> Numbers:
@@ -74,11 +74,11 @@ def _band_names(values: Numbers, ends: Numbers) -> list[str]:
     names: list[str] = []
     for low, high in zip(lows, ends, strict=True):
         if low == high:
-            names.append(shown(low))
+            names.append(format_float32(low))
         elif low == values[0]:
-            names.append(f"up to {shown(high)}")
+            names.append(f"up to {format_float32(high)}")
         elif high == values[-1]:
-            names.append(f"above {shown(inner[-1])}")
+            names.append(f"above {format_float32(inner[-1])}")
         else:
-            names.append(f"{shown(low)} to {shown(high)}")
+            names.append(f"{format_float32(low)} to {format_float32(high)}")
     return names

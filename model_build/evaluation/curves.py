@@ -7,7 +7,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
-from model_build.evaluation.metrics import Scored, equal_count_bins
+from model_build.evaluation.metrics import ScoredRows, equal_count_bins
 
 POINTS = 200
 """The most that a curve keeps."""
@@ -15,12 +15,14 @@ POINTS = 200
 Numbers = npt.NDArray[np.float64]
 
 
-def curves(target: Target, truth: Positions, probabilities: Probabilities, confidence: float) -> Curves:
+def compute_curves(
+    target: Target, truth: Positions, probabilities: Probabilities, confidence: float
+) -> Curves:
     """Return the curves of the positive label, or of every label of more than two, against all others.
 
     `confidence` is that of the observed shares (Wilson).
     """
-    scored = Scored(target, truth, probabilities)
+    scored = ScoredRows(target, truth, probabilities)
     labels = {target.labels[label]: (truth == label, probabilities[:, label]) for label in scored.labels}
     return Curves(
         roc={name: _roc(*each) for name, each in labels.items()},

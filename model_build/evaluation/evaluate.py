@@ -6,13 +6,13 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation
 from model_build.errors import DataError
-from model_build.evaluation.intervals import bootstrap, intervals
-from model_build.evaluation.metrics import Scored, measure
-from model_build.spec.sections import METRICS, EvaluationPlan
+from model_build.evaluation.intervals import bootstrap, compute_intervals
+from model_build.evaluation.metrics import ScoredRows, weighted_metrics
+from model_build.spec.sections import METRICS, EvaluationSection
 
 
-def evaluate(
-    target: Target, plan: EvaluationPlan, truth: Positions, probabilities: Probabilities, seed: int
+def evaluate_model(
+    target: Target, plan: EvaluationSection, truth: Positions, probabilities: Probabilities, seed: int
 ) -> Evaluation:
     """Score probabilities [N, labels] against the true label positions [N].
 
@@ -21,14 +21,16 @@ def evaluate(
     Raises:
         DataError: a label of the target has no row.
     """
-    values = figures(target, truth, probabilities)
-    scored = Scored(target, truth, probabilities)
-    estimates = bootstrap(lambda weights: measure(scored, weights, METRICS), len(truth), plan.resamples, seed)
+    values = point_metrics(target, truth, probabilities)
+    scored = ScoredRows(target, truth, probabilities)
+    estimates = bootstrap(
+        lambda weights: weighted_metrics(scored, weights, METRICS), len(truth), plan.resamples, seed
+    )
     return Evaluation(
         rows=len(truth),
         labels=target.labels,
         metrics=values,
-        intervals=intervals(METRICS, values.values(), estimates, plan.confidence, scored.support),
+        intervals=compute_intervals(METRICS, values.values(), estimates, plan.confidence, scored.support),
         confidence=plan.confidence,
         resamples=plan.resamples,
         confusion_matrix=metrics.confusion_matrix(
@@ -37,7 +39,7 @@ def evaluate(
     )
 
 
-def figures(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
+def point_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
     """Return every metric of METRICS.
 
     Raises:
@@ -61,7 +63,9 @@ def figures(target: Target, truth: Positions, probabilities: Probabilities) -> d
 def calibration_error(target: Target, truth: Positions, probabilities: Probabilities) -> float:
     """Return the expected calibration error over equal-count bins; of more than two labels, their mean."""
     once = np.ones((len(truth), 1))
-    return float(measure(Scored(target, truth, probabilities), once, ["calibration_error"]).item())
+    return float(
+        weighted_metrics(ScoredRows(target, truth, probabilities), once, ["calibration_error"]).item()
+    )
 
 
 def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:

@@ -22,19 +22,19 @@ from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Fairness, Group, Interval, Protected
 from model_build.errors import DataError
-from model_build.evaluation.binning import Levels, levels
+from model_build.evaluation.binning import Levels, divide_into_levels
 from model_build.evaluation.intervals import (
     Estimates,
     Weights,
     bootstrap,
+    compute_intervals,
     difference,
     exact,
-    intervals,
     ratio,
 )
 from model_build.evaluation.metrics import share, sparse
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationPlan
+from model_build.spec.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationSection
 
 RATES = {
     "selection_rate": selection_rate,
@@ -76,7 +76,7 @@ class _Found:
     support: dict[str, int]
 
 
-def fairness(
+def compute_fairness(
     spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Fairness:
     """Compare the groups of every protected feature of encoded test rows [N, features].
@@ -90,7 +90,7 @@ def fairness(
     positive = target.labels.index(target.positive)
     outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
     groups = {
-        feature.name: levels(feature, column, plan.slices.bands)
+        feature.name: divide_into_levels(feature, column, plan.slices.bands)
         for feature, column in zip(spec.features, matrix.T, strict=True)
         if feature.name in plan.fairness
     }
@@ -101,7 +101,9 @@ def fairness(
     )
 
 
-def _protected(name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationPlan, seed: int) -> Protected:
+def _protected(
+    name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationSection, seed: int
+) -> Protected:
     reference = plan.fairness[name]
     present = np.unique(groups.of_row)
     names = [groups.names[position] for position in present]
@@ -118,7 +120,7 @@ def _protected(name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationP
     values = _with_disparities(_rates(outcomes, groups.of_row, in_group), base)
     estimates = bootstrap(statistic, len(in_group), plan.resamples, seed)
     found = [
-        _Found(intervals(FIGURES, of_group, resampled, plan.confidence, support), support)
+        _Found(compute_intervals(FIGURES, of_group, resampled, plan.confidence, support), support)
         for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
     ]
     sizes = in_group.sum(axis=0).tolist()

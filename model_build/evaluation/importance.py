@@ -10,8 +10,8 @@ from sklearn.inspection import permutation_importance
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
-from model_build.evaluation.binning import Numbers, decimal, named, shown
-from model_build.evaluation.metrics import Scored, measure
+from model_build.evaluation.binning import Numbers, format_float32, level_names, shortest_decimal
+from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 
 ROWS = 1000
@@ -20,7 +20,7 @@ GRID = 20
 """The most values of a number that it is found for."""
 
 
-def explain(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> Explanation:
+def explain_model(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> Explanation:
     """Explain a classifier by encoded test rows [N, features]; the most important features come first."""
     importance = sorted(_importance(spec, fitted, matrix, truth), key=lambda each: -each.drop.value)
     sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
@@ -38,8 +38,8 @@ def explain(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> E
 
 def _importance(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> list[Importance]:
     def roc_auc(model: Any, rows: Matrix, labels: Positions) -> float:
-        scored = Scored(spec.target, labels, model.predict_proba(rows))
-        return float(measure(scored, np.ones((len(rows), 1)), ["roc_auc"]).item())
+        scored = ScoredRows(spec.target, labels, model.predict_proba(rows))
+        return float(weighted_metrics(scored, np.ones((len(rows), 1)), ["roc_auc"]).item())
 
     found = permutation_importance(
         fitted,
@@ -71,11 +71,11 @@ def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, gri
     rows = np.tile(sample, (len(grid), 1))
     rows[:, position] = np.repeat(grid, len(sample))
     scores = fitted.predict_proba(rows)[:, label].reshape(len(grid), -1).mean(axis=1)
-    names = named(feature) if isinstance(feature, CategoryFeature | BooleanFeature) else None
+    names = level_names(feature) if isinstance(feature, CategoryFeature | BooleanFeature) else None
     return Dependence(
         feature=feature.name,
-        values=names or tuple(map(shown, grid)),
-        numbers=None if names else tuple(map(decimal, grid)),
+        values=names or tuple(map(format_float32, grid)),
+        numbers=None if names else tuple(map(shortest_decimal, grid)),
         scores=tuple(scores.tolist()),
     )
 
@@ -83,6 +83,6 @@ def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, gri
 def _grid(feature: Feature, column: Numbers) -> Numbers:
     """Return every code, or values of a number spread over those that occur."""
     if isinstance(feature, CategoryFeature | BooleanFeature):
-        return np.arange(len(named(feature)), dtype=np.float32)
+        return np.arange(len(level_names(feature)), dtype=np.float32)
     distinct = np.unique(column[~np.isnan(column)])
     return np.unique(np.quantile(distinct, np.linspace(0, 1, GRID), method="nearest"))

@@ -32,7 +32,7 @@ def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: i
     return np.concatenate([statistic(weights) for weights in _draw(rows, resamples, seed)], axis=-1)
 
 
-def intervals(
+def compute_intervals(
     names: Iterable[str],
     values: Iterable[float],
     estimates: Estimates,

@@ -34,15 +34,15 @@ class _Ranking:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRows:
     """Rows with the positions of their true labels [N] and their probabilities [N, labels]."""
 
     target: Target
     truth: Positions
     probabilities: Probabilities
 
-    def take(self, rows: Positions) -> "Scored":
-        return Scored(self.target, self.truth[rows], self.probabilities[rows])
+    def take(self, rows: Positions) -> "ScoredRows":
+        return ScoredRows(self.target, self.truth[rows], self.probabilities[rows])
 
     @cached_property
     def labels(self) -> list[int]:
@@ -103,7 +103,7 @@ class Scored:
         return [_rank(self.probabilities[:, label], self.is_label[:, label]) for label in self.labels]
 
 
-def measure(scored: Scored, weights: Weights, names: Sequence[str]) -> Estimates:
+def weighted_metrics(scored: ScoredRows, weights: Weights, names: Sequence[str]) -> Estimates:
     """Return metrics [names, resamples]; NaN where the rows, or those with weight, leave one undefined."""
     weighted = _Weighted(scored, weights)
     return np.stack([METRICS[name](weighted) for name in names])
@@ -123,7 +123,7 @@ def share(part: Estimates, whole: Estimates) -> Estimates:
 class _Weighted:
     """The weight of the rows, by label, and the weighted sums."""
 
-    def __init__(self, scored: Scored, weights: Weights) -> None:
+    def __init__(self, scored: ScoredRows, weights: Weights) -> None:
         self.scored = scored
         self.weights = weights
         self.rows = weights.sum(axis=0)

@@ -11,9 +11,9 @@ import numpy as np
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Slice, Slices
-from model_build.evaluation.binning import levels
-from model_build.evaluation.intervals import Estimates, Weights, bootstrap, intervals
-from model_build.evaluation.metrics import Scored, measure
+from model_build.evaluation.binning import divide_into_levels
+from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
+from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import SLICE_METRICS
 
@@ -25,19 +25,19 @@ class _Part:
     features: tuple[str, ...]
     levels: tuple[str, ...]
     rows: Positions
-    scored: Scored
+    scored: ScoredRows
 
 
-def slices(
+def compute_slices(
     spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Slices:
     """Score the slices that the spec asks for, of encoded test rows [N, features]."""
     plan = spec.evaluation
-    parts = list(_parts(spec, matrix, Scored(target, truth, probabilities)))
+    parts = list(_parts(spec, matrix, ScoredRows(target, truth, probabilities)))
     large = [part for part in parts if len(part.rows) >= plan.slices.minimum_rows]
 
     def statistic(weights: Weights) -> Estimates:
-        return np.array([measure(part.scored, weights[part.rows], SLICE_METRICS) for part in large])
+        return np.array([weighted_metrics(part.scored, weights[part.rows], SLICE_METRICS) for part in large])
 
     estimates = bootstrap(statistic, len(truth), plan.resamples, spec.split.seed)
     return Slices(
@@ -49,11 +49,13 @@ def slices(
     )
 
 
-def _parts(spec: ModelSpec, matrix: Matrix, scored: Scored) -> Iterator[_Part]:
+def _parts(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Part]:
     """Yield every slice that has a row: by feature, then by intersection, in the order of the levels."""
     plan = spec.evaluation.slices
     columns = zip(spec.features, matrix.T, strict=True)
-    of_feature = {feature.name: levels(feature, column, plan.bands) for feature, column in columns}
+    of_feature = {
+        feature.name: divide_into_levels(feature, column, plan.bands) for feature, column in columns
+    }
     single = of_feature if plan.features is None else plan.features
     for features in (*((name,) for name in single), *plan.intersections):
         codes = np.stack([of_feature[name].of_row for name in features], axis=1)
@@ -66,7 +68,7 @@ def _parts(spec: ModelSpec, matrix: Matrix, scored: Scored) -> Iterator[_Part]:
 
 def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
     scored, rows = part.scored, len(part.rows)
-    values = measure(scored, np.ones((rows, 1)), SLICE_METRICS)[:, 0]
+    values = weighted_metrics(scored, np.ones((rows, 1)), SLICE_METRICS)[:, 0]
     binary = scored.target.positive is not None
     return Slice(
         features=part.features,
@@ -74,5 +76,5 @@ def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
         rows=rows,
         positives=int(scored.is_label[:, scored.labels].sum()) if binary else None,
         support=scored.support,
-        metrics=intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
+        metrics=compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
     )

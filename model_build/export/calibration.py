@@ -7,7 +7,7 @@ import numpy.typing as npt
 from onnx import ModelProto, compose, parser
 from scipy.special import logit
 
-from app.core.contract import BINARY
+from app.core.contract import TWO_LABELS
 from app.core.model import LABELS, PROBABILITIES
 from model_build.export import trees
 from model_build.training.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
@@ -60,7 +60,7 @@ TEMPERATURE = "scores = Pow (given, exponent)"
 def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelProto:
     """Return the model with its probabilities [N, count] calibrated, and the likeliest labels."""
     opsets = {each.domain: each.version for each in model.opset_import}
-    if isinstance(calibrator, Temperature) and count == BINARY:
+    if isinstance(calibrator, Temperature) and count == TWO_LABELS:
         calibrator = calibrator.sigmoid
     in_odds = isinstance(calibrator, Sigmoid) and trees.answer_in_odds(model)
     numbers, nodes = _steps(calibrator, in_odds=in_odds)

@@ -13,7 +13,7 @@ BINS = 10
 SCORE_EDGES = np.linspace(0, 1, 21)
 
 
-def reference(
+def compute_drift_baseline(
     features: Sequence[Feature], target: Target, matrix: Matrix, probabilities: npt.NDArray[Any]
 ) -> dict[str, Any]:
     """Return what reference.json holds, from the encoded training rows and their probabilities.

@@ -32,7 +32,7 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         options={"zipmap": False},
         target_opset=OPSETS,
     )
-    trees.correct(converted, classifier.pipeline_[-1])
+    trees.correct_trees(converted, classifier.pipeline_[-1])
     read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
         converted = calibrate(converted, model.calibrator, len(model.classes_))

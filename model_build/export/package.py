@@ -9,7 +9,15 @@ import joblib
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256, sha256
 from model_build import atomic
-from model_build.artifacts import Evaluation, ModelReport, Origin, Slices, TrainingReport, file_sha256, need
+from model_build.artifacts import (
+    Evaluation,
+    ModelReport,
+    Origin,
+    Slices,
+    TrainingReport,
+    file_sha256,
+    require,
+)
 from model_build.errors import BuildError, GateError
 from model_build.stage import Job
 
@@ -20,7 +28,7 @@ ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib"
 CHECKED = ("source.json", "training.json", "model.joblib", "model.onnx", "metrics.json", "slices.json")
 
 
-def assemble(job: Job, out: Path) -> Contract:
+def package_model(job: Job, out: Path) -> Contract:
     """Bake what the stages left, and run none of them.
 
     Raises:
@@ -28,8 +36,8 @@ def assemble(job: Job, out: Path) -> Contract:
     """
     atomic.check_replaceable(out, CONTRACT_FILE)
     for name in ASSEMBLED:
-        need(job.path(name), job.command("bake"))
-    unsealed = contract(job)
+        require(job.path(name), job.command("bake"))
+    unsealed = build_contract(job)
     _check_report(job)
     _check_card(job)
     with job.progress.step("bake") as notes:
@@ -42,7 +50,7 @@ def assemble(job: Job, out: Path) -> Contract:
     return sealed
 
 
-def contract(job: Job) -> Contract:
+def build_contract(job: Job) -> Contract:
     """Return the contract, still without checksums.
 
     Raises:
@@ -51,7 +59,7 @@ def contract(job: Job) -> Contract:
     spec = job.spec
     origin = Origin.read(job.path("source.json"))
     report = TrainingReport.read(job.path("training.json"))
-    if report.recipe != spec.recipe:
+    if report.training_checksum != spec.training_checksum:
         raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
     evaluation = Evaluation.read(job.path("metrics.json"))
     if evaluation.model_sha256 != file_sha256(job.path(MODEL_FILE)):
@@ -80,18 +88,18 @@ def contract(job: Job) -> Contract:
     )
 
 
-def checksums(job: Job) -> dict[str, Sha256]:
+def artifact_checksums(job: Job) -> dict[str, Sha256]:
     """Return the checksum of every file that the checks are about."""
     return {name: file_sha256(job.path(name)) for name in CHECKED}
 
 
 def _check_report(job: Job) -> None:
     report = ModelReport.read(job.path("model-checks.json"))
-    if report.broken:
-        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in report.broken)}.")
-    if report.checked != checksums(job):
+    if report.failed:
+        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in report.failed)}.")
+    if report.checked != artifact_checksums(job):
         raise _of_another_model(job, "model-checks.json", "check-model")
-    if report.promises != job.spec.promises:
+    if report.gates_checksum != job.spec.gates_checksum:
         raise BuildError(
             f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
             f"run `{job.command('check-model')}` first."

@@ -9,14 +9,14 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from app.core.contract import BINARY
+from app.core.contract import TWO_LABELS
 
 DOMAIN = "ai.onnx.ml"
 ENSEMBLE = "TreeEnsembleClassifier"
 DOUBLES_SINCE = 3  # the version of DOMAIN from which on a tree may hold tensors of doubles
 
 
-def correct(model: ModelProto, estimator: BaseEstimator) -> None:
+def correct_trees(model: ModelProto, estimator: BaseEstimator) -> None:
     """Change the converted `estimator` so that it branches, and meets ties, as scikit-learn does."""
     match estimator:
         case HistGradientBoostingClassifier():
@@ -70,7 +70,7 @@ def _add_up_in_double(model: ModelProto, shares: Sequence[Any]) -> None:
     node = _ensemble(model)
     trees, positions = _integers(node, "class_treeids"), _integers(node, "class_nodeids")
     # Of two labels, ONNX holds the shares of the second only, and calls it 0.
-    labels = np.array(_integers(node, "class_ids")) + (shares[0].shape[2] == BINARY)
+    labels = np.array(_integers(node, "class_ids")) + (shares[0].shape[2] == TWO_LABELS)
     leaves = zip(trees, positions, labels, strict=True)
     exact = np.array([shares[tree][position, 0, label] for tree, position, label in leaves])
     node.attribute.remove(_attribute(node, "class_weights"))

@@ -9,7 +9,7 @@ import numpy as np
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
 from app.core.model import Model
-from model_build.artifacts import Verdict
+from model_build.artifacts import GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 
 SAMPLE = 500  # rows
@@ -19,11 +19,11 @@ NOISE = 1e-5  # by which rounding in float32 may move a probability, on a steep 
 LARGEST_SLIP = 1e-5  # of the sum of a row's probabilities from 1
 
 
-def behave(model: Model, checks: ModelChecks, rows: Sequence[Row], seed: int) -> list[Verdict]:
+def check_behaviour(model: Model, checks: ModelChecks, rows: Sequence[Row], seed: int) -> list[GateResult]:
     """Ask the model about the test rows, and about a sample of them with changed values."""
     probabilities = model.probabilities(model.encode(rows))
     shape = _shape(model, probabilities, len(rows))
-    if not shape.kept:
+    if not shape.passed:
         return [shape]
     sample = _sample(model, rows, seed)
     return [
@@ -93,7 +93,7 @@ def _sample(model: Model, rows: Sequence[Row], seed: int) -> Sample:
     return Sample(model, rows, np.sort(drawn))
 
 
-def _shape(model: Model, probabilities: Matrix, rows: int) -> Verdict:
+def _shape(model: Model, probabilities: Matrix, rows: int) -> GateResult:
     name, wanted = "probabilities", (rows, len(model.contract.target.labels))
     if probabilities.shape != wanted or probabilities.dtype != np.float32:
         found = f"{probabilities.dtype} {list(probabilities.shape)}"
@@ -109,19 +109,19 @@ def _shape(model: Model, probabilities: Matrix, rows: int) -> Verdict:
     return _verdict(name, kept, sentence if kept else f"{sentence}: first broken in {_place(good.argmin())}")
 
 
-def _again(model: Model, rows: Sequence[Row], probabilities: Matrix) -> Verdict:
+def _again(model: Model, rows: Sequence[Row], probabilities: Matrix) -> GateResult:
     same = model.probabilities(model.encode(rows)).tobytes() == probabilities.tobytes()
     sentence = f"{len(rows):,} rows asked twice have {'the same' if same else 'other'} bytes"
     return _verdict("same bytes again", same, sentence)
 
 
-def _one_by_one(sample: Sample, probabilities: Matrix) -> Verdict:
+def _one_by_one(sample: Sample, probabilities: Matrix) -> GateResult:
     ask, encode = sample.model.probabilities, sample.model.encode
     single = np.concatenate([ask(encode([row])) for row in sample.rows])
     return _same("batch of one", "asked one by one", sample, single, probabilities[sample.positions])
 
 
-def _shuffled(model: Model, rows: Sequence[Row], probabilities: Matrix, seed: int) -> Verdict:
+def _shuffled(model: Model, rows: Sequence[Row], probabilities: Matrix, seed: int) -> GateResult:
     order = np.random.default_rng(seed).permutation(len(rows))
     shuffled = np.empty_like(probabilities)
     shuffled[order] = model.probabilities(model.encode([rows[position] for position in order]))
@@ -129,7 +129,7 @@ def _shuffled(model: Model, rows: Sequence[Row], probabilities: Matrix, seed: in
     return _same("row order", "asked in another order", everything, shuffled, probabilities)
 
 
-def _same(name: str, how: str, sample: Sample, found: Matrix, expected: Matrix) -> Verdict:
+def _same(name: str, how: str, sample: Sample, found: Matrix, expected: Matrix) -> GateResult:
     """Compare the answers to the same rows, asked in two ways."""
     decide = sample.model.contract.target.decide
     labels = int((decide(found) != decide(expected)).sum())
@@ -142,7 +142,7 @@ def _same(name: str, how: str, sample: Sample, found: Matrix, expected: Matrix) 
     return _verdict(name, kept, sentence if kept else f"{sentence}: worst is {sample.place(moved.argmax())}")
 
 
-def _invariance(check: Invariance, sample: Sample) -> Verdict:
+def _invariance(check: Invariance, sample: Sample) -> GateResult:
     name, values = check.feature, sample.values(check.feature)
     before = sample.model.probabilities(sample.model.encode(sample.rows))
     moved = np.abs(sample.sweep(name, values) - before[:, None, :]).max(axis=2)
@@ -152,7 +152,7 @@ def _invariance(check: Invariance, sample: Sample) -> Verdict:
     return _bounded(f"{name} invariant", sentence, float(moved.max()), check.tolerance, example)
 
 
-def _direction(check: Direction, sample: Sample) -> Verdict:
+def _direction(check: Direction, sample: Sample) -> GateResult:
     name = check.feature
     values = [value for value in check.values or sample.values(name) if value is not None]
     scores = sample.sweep(name, values)[:, :, sample.judged]
@@ -170,14 +170,14 @@ def _direction(check: Direction, sample: Sample) -> Verdict:
     return _bounded(f"{name} {check.score}", sentence, float(against.max()), check.tolerance, example)
 
 
-def _bounded(name: str, sentence: str, largest: float, tolerance: float, example: str) -> Verdict:
+def _bounded(name: str, sentence: str, largest: float, tolerance: float, example: str) -> GateResult:
     kept = largest <= tolerance + NOISE
     sentence += f" by at most {largest:.4f}, the check wants at most {tolerance:g}"
     missed = f": {largest - tolerance:.3g} too much in {example}"
     return _verdict(name, kept, sentence if kept else sentence + missed)
 
 
-def _golden(check: Golden, model: Model) -> Verdict:
+def _golden(check: Golden, model: Model) -> GateResult:
     target = model.contract.target
     probabilities = model.probabilities(model.encode([check.validated(model.contract.features)]))
     label = target.labels[target.decide(probabilities)[0]]
@@ -191,8 +191,8 @@ def _golden(check: Golden, model: Model) -> Verdict:
     return _verdict(check.title, kept, sentence + missed)
 
 
-def _verdict(name: str, kept: bool, sentence: str, *, judged: bool = True) -> Verdict:
-    return Verdict(kind="behaviour", name=name, kept=kept, judged=judged, sentence=sentence)
+def _verdict(name: str, kept: bool, sentence: str, *, judged: bool = True) -> GateResult:
+    return GateResult(kind="behaviour", name=name, passed=kept, judged=judged, sentence=sentence)
 
 
 def _place(position: int | np.integer) -> str:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from math import inf
 
 from app.core.contract import DataSource
-from model_build.artifacts import Evaluation, Fairness, Interval, Slice, Slices, Verdict
+from model_build.artifacts import Evaluation, Fairness, GateResult, Interval, Slice, Slices
 from model_build.spec.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 
 LONGEST_LIST = 10
 
 
-def judge(
+def check_gates(
     gates: Gates, source: DataSource, evaluation: Evaluation, slices: Slices, fairness: Fairness
-) -> list[Verdict]:
+) -> list[GateResult]:
     """Hold the intervals of the test split to every gate that stands for this source of the data."""
     return [
         *(_metric(gate, evaluation) for gate in gates.metrics if _stands(gate, source)),
@@ -21,19 +21,19 @@ def judge(
     ]
 
 
-def judge_cost(gates: Gates, size: int, microseconds: float) -> list[Verdict]:
+def check_cost_gates(gates: Gates, size: int, microseconds: float) -> list[GateResult]:
     """Hold the size of model.onnx, in bytes, and the time of one row to their gates."""
     verdicts = []
     if gates.bytes is not None:
         sentence = f"model.onnx has {size:,} bytes, the gate wants at most {gates.bytes:,}"
         missed = f": {size - gates.bytes:,} too many" if size > gates.bytes else ""
-        verdicts.append(Verdict(kind="size", name="bytes", kept=not missed, sentence=sentence + missed))
+        verdicts.append(GateResult(kind="size", name="bytes", passed=not missed, sentence=sentence + missed))
     if gates.microseconds is not None:
         sentence = f"one row takes {microseconds:,g} µs, the gate wants at most {gates.microseconds:,g}"
         over = microseconds - gates.microseconds
         missed = f": {over:,g} µs too long" if over > 0 else ""
         verdicts.append(
-            Verdict(kind="latency", name="microseconds", kept=not missed, sentence=sentence + missed)
+            GateResult(kind="latency", name="microseconds", passed=not missed, sentence=sentence + missed)
         )
     return verdicts
 
@@ -46,16 +46,16 @@ def _stands(gate: Bounds, source: DataSource) -> bool:
     return gate.data_source in {None, source}
 
 
-def _metric(gate: MetricGate, evaluation: Evaluation) -> Verdict:
+def _metric(gate: MetricGate, evaluation: Evaluation) -> GateResult:
     found = evaluation.intervals[gate.metric]
     sentence = f"{gate.metric} is {shown(found)}, the gate wants its {_wanted(gate)}"
     margin, missed = _margin(gate, found)
     if margin < 0:
         sentence += f": {missed}"
-    return Verdict(kind="metric", name=gate.metric, kept=margin >= 0, sentence=sentence)
+    return GateResult(kind="metric", name=gate.metric, passed=margin >= 0, sentence=sentence)
 
 
-def _slices(gate: SliceGate, slices: Slices) -> Verdict:
+def _slices(gate: SliceGate, slices: Slices) -> GateResult:
     found = {
         _name(each): each.metrics[gate.metric]
         for each in slices.slices
@@ -65,7 +65,9 @@ def _slices(gate: SliceGate, slices: Slices) -> Verdict:
     }
     kept, sentence = _all_of(gate, gate.rows, found)
     name = f"{gate.metric} of slices"
-    return Verdict(kind="slice", name=name, kept=kept, judged=bool(found), sentence=f"{name}: {sentence}")
+    return GateResult(
+        kind="slice", name=name, passed=kept, judged=bool(found), sentence=f"{name}: {sentence}"
+    )
 
 
 def _name(each: Slice) -> str:
@@ -74,7 +76,7 @@ def _name(each: Slice) -> str:
     )
 
 
-def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
+def _fairness(gate: FairnessGate, fairness: Fairness) -> GateResult:
     rate = DISPARITIES[gate.metric.rpartition("_")[0]]
     found = {
         f"{group.level} against {protected.reference}": group.disparities[gate.metric]
@@ -90,7 +92,9 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> Verdict:
         found = {level: _magnitude(interval) for level, interval in found.items()}
         title += ", by magnitude"
     kept, sentence = _all_of(gate, gate.rows, found)
-    return Verdict(kind="fairness", name=name, kept=kept, judged=bool(found), sentence=f"{title}: {sentence}")
+    return GateResult(
+        kind="fairness", name=name, passed=kept, judged=bool(found), sentence=f"{title}: {sentence}"
+    )
 
 
 def _magnitude(interval: Interval) -> Interval:

@@ -10,20 +10,20 @@ import httpx
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from app.core.chunks import at_once
+from app.core.chunks import run_at_once
 from app.core.contract import CONTRACT_FILE, Positions, Probabilities, Provenance, Target
 from app.core.errors import Problem, StartupError
 from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
-from model_build.artifacts import Interval, Verdict
+from model_build.artifacts import GateResult, Interval
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
-from model_build.evaluation.intervals import Estimates, Weights, bootstrap, intervals
-from model_build.evaluation.metrics import Scored, measure
+from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
+from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.gates.bounds import shown
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import LOWER_IS_BETTER, EvaluationPlan, Share
+from model_build.spec.sections import LOWER_IS_BETTER, EvaluationSection, Share
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
 BATCH = 100  # rows in one request; a service may take no more (MAX_ROWS)
@@ -41,7 +41,7 @@ class Answers:
     provenance: Provenance | None = None
     """None when it is a service, which does not tell."""
 
-    def scored(self, metric: str, target: Target, truth: Positions) -> Scored:
+    def scored(self, metric: str, target: Target, truth: Positions) -> ScoredRows:
         """Return the probabilities in the order of the target's labels.
 
         For the accuracy the label that was decided on has all of it: each model has a threshold of its own.
@@ -49,7 +49,7 @@ class Answers:
         probabilities = self.probabilities[:, [self.labels.index(label) for label in target.labels]]
         if metric == "accuracy":
             probabilities = np.array([[label == each for each in target.labels] for label in self.predicted])
-        return Scored(target, truth, probabilities.astype(float))
+        return ScoredRows(target, truth, probabilities.astype(float))
 
 
 class Health(BaseModel):
@@ -72,7 +72,9 @@ class Predictions(BaseModel):
     probabilities: list[dict[str, Share]]
 
 
-def compare(spec: ModelSpec, place: str, model: Model, rows: Sequence[Row], truth: Positions) -> Verdict:
+def compare_with_champion(
+    spec: ModelSpec, place: str, model: Model, rows: Sequence[Row], truth: Positions
+) -> GateResult:
     """Ask the new model and the one at `place` about the test rows, and say whether the new one is worse.
 
     Raises:
@@ -95,7 +97,7 @@ def compare(spec: ModelSpec, place: str, model: Model, rows: Sequence[Row], trut
     )
     sentence += f": {missed:.3g} too low" if missed > 0 else ""
     sentence += _flattery(model.contract.provenance, old.provenance)
-    return Verdict(kind="deployed", name="deployed", kept=missed <= 0, sentence=sentence)
+    return GateResult(kind="deployed", name="deployed", passed=missed <= 0, sentence=sentence)
 
 
 def answers(model: Model, rows: Sequence[Row]) -> Answers:
@@ -132,19 +134,19 @@ def ask(place: str, rows: Sequence[Row]) -> Answers:
 
 
 def _paired(
-    pair: Sequence[Scored], metric: str, plan: EvaluationPlan, seed: int
+    pair: Sequence[ScoredRows], metric: str, plan: EvaluationSection, seed: int
 ) -> tuple[list[float], Interval]:
     """Return the metric of both, and by how much the first is better; both have the same resamples."""
     truth = pair[0].truth
 
     def both(weights: Weights) -> Estimates:
-        return np.concatenate([measure(each, weights, [metric]) for each in pair])
+        return np.concatenate([weighted_metrics(each, weights, [metric]) for each in pair])
 
     values = both(np.ones((len(truth), 1)))
     estimates = bootstrap(both, len(truth), plan.resamples, seed)
     better, worse = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
     lead, leads = values[better] - values[worse], estimates[better] - estimates[worse]
-    return values[:, 0].tolist(), intervals([metric], lead, leads[None], plan.confidence, {})[metric]
+    return values[:, 0].tolist(), compute_intervals([metric], lead, leads[None], plan.confidence, {})[metric]
 
 
 def _flattery(new: Provenance, old: Provenance | None) -> str:
@@ -163,7 +165,7 @@ def _ask_directory(place: str, directory: Path, rows: Sequence[Row]) -> Answers:
         raise _nothing_at(place, f"it has no {CONTRACT_FILE}")
     try:
         model = Model.load(directory)
-        read = at_once(RowValidator(model.contract.features).check_in_parts(rows))
+        read = run_at_once(RowValidator(model.contract.features).check_in_chunks(rows))
     except StartupError as error:
         raise BuildError(f"The model at {place} can't be loaded: {error}") from error
     except Problem as problem:

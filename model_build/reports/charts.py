@@ -24,7 +24,7 @@ from model_build.artifacts import (
     Protected,
 )
 from model_build.evaluation.importance import ROWS
-from model_build.reports.svg import ACCENT, INK, LINE, MUTED, SECOND, THIRD, figure, svg
+from model_build.reports.svg import ACCENT, INK, LINE, MUTED, SECOND, THIRD, plot, svg
 
 WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)
@@ -92,7 +92,7 @@ def _operating_point(target: Target, evaluation: Evaluation) -> Point | None:
 
 
 def _roc(curves: Mapping[str, Curve], point: Point | None) -> Chart:
-    made, [axes] = figure(WIDTH, HEIGHT)
+    made, [axes] = plot(WIDTH, HEIGHT)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
     _lines(axes, curves)
     _name_labels(made, curves)
@@ -104,7 +104,7 @@ def _roc(curves: Mapping[str, Curve], point: Point | None) -> Chart:
 
 
 def _precision_recall(curves: Mapping[str, Curve], point: Point | None) -> Chart:
-    made, [axes] = figure(WIDTH, HEIGHT)
+    made, [axes] = plot(WIDTH, HEIGHT)
     _lines(axes, curves)
     _name_labels(made, curves)
     if point:
@@ -115,7 +115,7 @@ def _precision_recall(curves: Mapping[str, Curve], point: Point | None) -> Chart
 
 
 def _lift(curves: Mapping[str, Curve]) -> Chart:
-    made, [axes] = figure(WIDTH, HEIGHT)
+    made, [axes] = plot(WIDTH, HEIGHT)
     axes.axhline(1, color=MUTED, linewidth=1, linestyle=":")
     _lines(axes, curves)
     _name_labels(made, curves)
@@ -150,7 +150,7 @@ def _mark(axes: Axes, x: float, y: float, threshold: float) -> None:
 
 
 def _calibration(bins: Mapping[str, Sequence[CalibrationBin]]) -> Chart:
-    made, [axes] = figure(WIDTH, HEIGHT)
+    made, [axes] = plot(WIDTH, HEIGHT)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
     for (label, found), (colour, dash) in zip(bins.items(), cycle(STYLES), strict=False):
         x, y = [each.predicted for each in found], [each.observed.value for each in found]
@@ -167,7 +167,7 @@ def _confusion(target: Target, evaluation: Evaluation) -> Chart:
     counts = np.array(evaluation.confusion_matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(target.labels)
-    made, [axes] = figure(WIDTH, max(HEIGHT, size * 0.6 + 1))
+    made, [axes] = plot(WIDTH, max(HEIGHT, size * 0.6 + 1))
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
         corner = (column - 0.5, row - 0.5)
@@ -192,7 +192,7 @@ def explanation(target: Target, found: Explanation) -> list[Chart]:
 
 def _importance(explanation: Explanation) -> Chart:
     found = sorted(explanation.importance, key=lambda each: each.drop.value)
-    made, [axes] = figure(WIDTH, len(found) * LINE_HEIGHT + 0.9)
+    made, [axes] = plot(WIDTH, len(found) * LINE_HEIGHT + 0.9)
     axes.axvline(0, color=MUTED, linewidth=1)
     _across(axes, [each.feature for each in found], [each.drop for each in found], ACCENT)
     axes.set(xlabel="Fall of the ROC AUC")
@@ -212,7 +212,7 @@ def _dependence(found: Dependence, label: str) -> Chart:
 
 
 def _by_level(found: Dependence, mean: str) -> Figure:
-    made, [axes] = figure(WIDTH, max(HEIGHT, len(found.values) * LINE_HEIGHT + 0.9))
+    made, [axes] = plot(WIDTH, max(HEIGHT, len(found.values) * LINE_HEIGHT + 0.9))
     order = sorted(range(len(found.values)), key=lambda position: found.scores[position])
     scores = [found.scores[position] for position in order]
     axes.hlines(range(len(order)), 0, scores, ACCENT, linewidth=1.6)
@@ -225,7 +225,7 @@ def _by_level(found: Dependence, mean: str) -> Figure:
 
 
 def _by_number(found: Dependence, numbers: Sequence[float], mean: str) -> Figure:
-    made, [axes] = figure(WIDTH, HEIGHT)
+    made, [axes] = plot(WIDTH, HEIGHT)
     if _are_uneven(numbers):
         axes.plot(found.scores, ".-", color=ACCENT, linewidth=1.8)
         ticks = np.linspace(0, len(numbers) - 1, min(len(numbers), TICKS)).round().astype(int).tolist()
@@ -250,7 +250,7 @@ def fairness(protected: Protected) -> list[Chart]:
     """Draw how often each group is selected, and how often wrongly."""
     groups = list(reversed(protected.groups))
     title = f"Selection rate by {protected.feature}"
-    selected, [axes] = figure(WIDTH, len(groups) * LINE_HEIGHT + 0.9)
+    selected, [axes] = plot(WIDTH, len(groups) * LINE_HEIGHT + 0.9)
     rate = next(each for each in groups if each.level == protected.reference).selection_rate.value
     axes.axvspan(*(rate * share for share in FOUR_FIFTHS), color=LINE, alpha=0.6)
     _across(axes, _names(groups), [each.selection_rate for each in groups], ACCENT)
@@ -262,7 +262,7 @@ def fairness(protected: Protected) -> list[Chart]:
 
 def _errors(protected: Protected, groups: Sequence[Group]) -> Chart:
     title = f"Errors by {protected.feature}"
-    made, [left, right] = figure(WIDTH, len(groups) * LINE_HEIGHT + 0.9, columns=2)
+    made, [left, right] = plot(WIDTH, len(groups) * LINE_HEIGHT + 0.9, columns=2)
     _across(left, _names(groups), [each.false_positive_rate for each in groups], ACCENT)
     _across(right, _names(groups), [each.false_negative_rate for each in groups], SECOND)
     left.set(xlabel="False positive rate")

@@ -16,7 +16,7 @@ AXES = {
 FILES = tuple(f"{name}.csv" for name in AXES)
 
 
-def write(curves: Curves, directory: Path) -> None:
+def write_curve_tables(curves: Curves, directory: Path) -> None:
     """Write a table for each kind of curve, with the columns label and those of AXES."""
     points = {
         "roc": _of_curves(curves.roc),

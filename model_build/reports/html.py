@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model_build.text import counted, figure4, number, percent
+from model_build.text import format_metric, format_number, format_percent, pluralize
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,5 +23,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"counted": counted, "number": number, "percent": percent, "figure4": figure4}
+    environment.filters |= {
+        "pluralize": pluralize,
+        "number": format_number,
+        "percent": format_percent,
+        "metric": format_metric,
+    }
     return environment

@@ -27,7 +27,7 @@ from model_build.reports import charts
 from model_build.reports.html import TEMPLATES, render
 from model_build.spec.model_spec import SPECS, ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
-from model_build.text import number
+from model_build.text import format_number
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -52,7 +52,7 @@ MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardFacts:
     """All that the stages found."""
 
     spec: ModelSpec
@@ -68,7 +68,7 @@ class Facts:
     model: ModelReport
 
 
-def html(facts: Facts) -> str:
+def render_html(facts: CardFacts) -> str:
     """Return one self-contained page."""
     target = facts.contract.target
     script = (TEMPLATES / "card.js").read_text()
@@ -84,7 +84,7 @@ def html(facts: Facts) -> str:
     )
 
 
-def markdown(facts: Facts) -> str:
+def render_markdown(facts: CardFacts) -> str:
     """Return what the page says, without its figures and with the weakest slices only."""
     return render("card.md", **_values(facts), text=text, code=code, weakest=WEAKEST)
 
@@ -102,7 +102,7 @@ def code(value: Any) -> Markup:
     return Markup(f"{fence}{space}{line}{space}{fence}")  # noqa: S704 - within the span nothing is markup
 
 
-def _values(facts: Facts) -> dict[str, Any]:
+def _values(facts: CardFacts) -> dict[str, Any]:
     """Return what both templates read."""
     slices = sorted(facts.slices.slices, key=_weakness)
     known = {name for each in slices for name in each.metrics}
@@ -132,7 +132,7 @@ def _of(found: Slice) -> str:
     return " × ".join(found.features)
 
 
-def _commands(facts: Facts) -> list[str]:
+def _commands(facts: CardFacts) -> list[str]:
     """Return what to type for the same model: the spec by name, if it is one of the repository's."""
     provenance = facts.contract.provenance
     specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == facts.spec.sha256)
@@ -150,7 +150,7 @@ def _commands(facts: Facts) -> list[str]:
 def values_of(feature: Feature) -> str:
     """Say which values a feature takes."""
     if isinstance(feature, RangedFeature):
-        return f"{number(feature.minimum)} to {number(feature.maximum)}"
+        return f"{format_number(feature.minimum)} to {format_number(feature.maximum)}"
     return "true or false" if isinstance(feature, BooleanFeature) else ", ".join(feature.categories)
 
 

@@ -68,7 +68,7 @@ mpl.rc("ytick", color=LINE, labelcolor=MUTED)
 mpl.rc("ytick.major", size=0)
 
 
-def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def plot(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """Return a figure of so many inches (72 px each) and its axes, row by row."""
     made = Figure((width, height), PIXELS, layout="constrained")
     return made, list(made.subplots(rows, columns, squeeze=False).flat)

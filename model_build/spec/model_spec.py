@@ -16,7 +16,15 @@ from app.core.contract import Target, Version, sha256
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
 from model_build.spec.estimator import Estimator, check_parameters
-from model_build.spec.sections import Card, DataChecks, EvaluationPlan, Gates, ModelChecks, Training, one_of
+from model_build.spec.sections import (
+    Card,
+    DataChecks,
+    EvaluationSection,
+    Gates,
+    ModelChecks,
+    Training,
+    one_of,
+)
 from model_build.spec.source import GENERATORS, Source
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -98,7 +106,7 @@ class ModelSpec(Frozen):
     split: Split
     estimator: Estimator
     training: Training = Training()
-    evaluation: EvaluationPlan = EvaluationPlan()
+    evaluation: EvaluationSection = EvaluationSection()
     gates: Gates = Gates()
     model_checks: ModelChecks = ModelChecks()
     card: Card = Card()
@@ -191,12 +199,12 @@ class ModelSpec(Frozen):
                 raise ValueError(f"{key}: {error}") from error
 
     @property
-    def recipe(self) -> str:
+    def training_checksum(self) -> str:
         """A checksum of all that decides what a model learns from given rows."""
         return self._checksum("features", "target", "split", "estimator", "training")
 
     @property
-    def promises(self) -> str:
+    def gates_checksum(self) -> str:
         """A checksum of all that a model is held to."""
         return self._checksum("evaluation", "gates", "model_checks")
 

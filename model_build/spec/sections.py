@@ -12,7 +12,7 @@ from app.core.features import Feature, Frozen, Row, Value
 from app.core.validation import RowValidator
 from model_build.spec.source import Source
 
-Then = Literal["fail", "warn"]
+Severity = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 METRICS = (
@@ -53,7 +53,7 @@ class Reference(Frozen):
     """The rows that the data are compared with: a file, or the embedded generator when no source is given."""
 
     source: Source | None = None
-    then: Then = "warn"
+    severity: Severity = "warn"
     alpha: float = Field(default=0.01, gt=0, lt=1)
     """Chance of a false alarm, over all features together (Bonferroni)."""
     smallest_shift: Share = 0.1
@@ -65,19 +65,19 @@ class Reference(Frozen):
 class DataChecks(Frozen):
     """What a violation leads to: no model (fail), or a warning; rows that do not fit are then left out."""
 
-    types: Then = "fail"
-    categories: Then = "fail"
-    ranges: Then = "fail"
-    missing: Then = "fail"
-    labels: Then = "fail"
-    columns: Then = "warn"
+    types: Severity = "fail"
+    categories: Severity = "fail"
+    ranges: Severity = "fail"
+    missing: Severity = "fail"
+    labels: Severity = "fail"
+    columns: Severity = "warn"
     """A column that the spec does not know; one that is absent always fails."""
-    duplicates: Then = "warn"
+    duplicates: Severity = "warn"
     maximum_duplicates: Share = 0.01
     """Share of the rows that were read."""
-    cardinality: Then = "warn"
+    cardinality: Severity = "warn"
     """A feature with one value only, or a category or label that no row has."""
-    leakage: Then = "fail"
+    leakage: Severity = "fail"
     maximum_leakage: Share = 0.95
     """ROC AUC with which one feature alone may rank the target."""
     reference: Reference | None = None
@@ -160,7 +160,7 @@ class Training(Frozen):
 # ---- evaluation
 
 
-class SlicePlan(Frozen):
+class SlicesSection(Frozen):
     features: tuple[str, ...] | None = None
     """All, if none are named."""
     bands: int = Field(default=4, ge=2, le=20)
@@ -182,11 +182,11 @@ class SlicePlan(Frozen):
         return intersections
 
 
-class EvaluationPlan(Frozen):
+class EvaluationSection(Frozen):
     resamples: int = Field(default=1000, ge=100, le=10_000)
     """Of the bootstrap."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    slices: SlicePlan = SlicePlan()
+    slices: SlicesSection = SlicesSection()
     fairness: dict[str, str] = Field(default_factory=dict)
     """Protected features, each with the group that the others are compared with."""
     importance_repeats: int = Field(default=5, ge=1)

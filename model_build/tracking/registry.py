@@ -13,7 +13,7 @@ import onnx
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load, sha256
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load_contract, sha256
 from app.core.errors import StartupError
 from app.core.model import LABELS, PROBABILITIES, Model
 from model_build import atomic
@@ -72,7 +72,7 @@ CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 @contextmanager
-def track(job: Job, makers: Iterable[Stage], out: Path) -> Iterator[None]:
+def track_bake(job: Job, makers: Iterable[Stage], out: Path) -> Iterator[None]:
     """Keep the bake that is done meanwhile as a run, and register the model at `out`.
 
     A bake that fails leaves a run that failed, with what its stages had made, and registers nothing.
@@ -90,11 +90,11 @@ def track(job: Job, makers: Iterable[Stage], out: Path) -> Iterator[None]:
                 yield
             except BuildError as error:
                 mlflow.set_tag("error", str(error))
-                runs.log(_made(job, makers), job.spec)
+                runs.log_run(_made(job, makers), job.spec)
                 raise
             with job.progress.step("register") as notes, _said(f"{out}/ is baked, but MLflow at {place}"):
-                runs.log(_made(job, makers), job.spec)
-                notes.extend(_register(load(out), out, run.info.run_id))
+                runs.log_run(_made(job, makers), job.spec)
+                notes.extend(_register(load_contract(out), out, run.info.run_id))
 
 
 def _start(spec: ModelSpec) -> Any:
@@ -188,7 +188,7 @@ def _tags(contract: Contract, baked: Path) -> dict[str, str]:
 # ---- and back
 
 
-def restore(job: Job, uri: str, out: Path) -> Contract:
+def restore_model(job: Job, uri: str, out: Path) -> Contract:
     """Write the baked model that is registered as `uri` to `out`, byte by byte as it was baked.
 
     Raises:
@@ -260,8 +260,8 @@ def _check(spec: ModelSpec, uri: str, files: Path) -> Model:
 def _behave(spec: ModelSpec, uri: str, model: Model) -> int:
     """Hold the model to the checks that need no data but the example and the golden rows; return how many."""
     checks = ModelChecks(golden=spec.model_checks.golden)
-    verdicts = behaviour.behave(model, checks, [model.contract.example], spec.split.seed)
-    broken = [each.sentence for each in verdicts if not each.kept]
+    verdicts = behaviour.check_behaviour(model, checks, [model.contract.example], spec.split.seed)
+    broken = [each.sentence for each in verdicts if not each.passed]
     if broken:
         raise GateError(f"{uri} was not baked: {'; '.join(broken)}.")
     return len(verdicts)

@@ -31,7 +31,7 @@ NOT_LOGGED = frozenset({".csv", ".onnx"})
 MLFLOW_TYPES = {"integer": "long", "number": "double", "category": "string", "boolean": "boolean"}
 
 
-def log(made: Mapping[str, Path], spec: ModelSpec) -> None:
+def log_run(made: Mapping[str, Path], spec: ModelSpec) -> None:
     for name, path in made.items():
         if name in LOGGED:
             LOGGED[name](path, spec)
@@ -142,8 +142,8 @@ def _log_checks(path: Path, _: ModelSpec) -> None:
         {
             "bytes": report.bytes,
             "microseconds": report.microseconds,
-            "checks_kept": len(report.kept),
-            "checks_broken": len(report.broken),
+            "checks_kept": len(report.passed),
+            "checks_broken": len(report.failed),
         }
     )
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from app.core.contract import BINARY, Positions, Probabilities, Target
+from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Calibration
 from model_build.training.classifier import Classifier
@@ -97,10 +97,10 @@ class Temperature:
     @property
     def sigmoid(self) -> Sigmoid:
         """The same for two labels."""
-        return Sigmoid(np.full(BINARY, self.exponent), np.zeros(BINARY))
+        return Sigmoid(np.full(TWO_LABELS, self.exponent), np.zeros(TWO_LABELS))
 
     def __call__(self, probabilities: Probabilities) -> Probabilities:
-        if probabilities.shape[1] == BINARY:
+        if probabilities.shape[1] == TWO_LABELS:
             return self.sigmoid(probabilities)
         return _normalised(probabilities**self.exponent)
 
@@ -141,7 +141,7 @@ class Choice:
     calibrator: Calibrator | None
 
 
-def choose(
+def choose_calibration(
     wanted: str, target: Target, labels: Positions, probabilities: Probabilities, folds: Sequence[Fold]
 ) -> Choice:
     """Choose by log loss between the folds' probabilities [N, labels] and calibrated ones.
@@ -176,7 +176,7 @@ def choose(
 def _candidates(wanted: str, target: Target) -> Sequence[str]:
     match wanted:
         case "auto":
-            return ("sigmoid", "isotonic") if len(target.labels) == BINARY else ("temperature",)
+            return ("sigmoid", "isotonic") if len(target.labels) == TWO_LABELS else ("temperature",)
         case "none":
             return ()
     return (wanted,)

@@ -14,7 +14,7 @@ from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training, one_of
-from model_build.training.estimators import make
+from model_build.training.estimators import build_estimator
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -38,7 +38,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.columns_ = self._columns(matrix, labels)
         parameters = {"random_state": self.seed, **self.parameters}
         read = [self.features[column] for column in self.columns_]
-        self.pipeline_ = make(self.name, parameters, read, self.training.clip)
+        self.pipeline_ = build_estimator(self.name, parameters, read, self.training.clip)
         self.pipeline_.fit(matrix[:, self.columns_], labels)
         self.classes_ = self.pipeline_.classes_
         return self
@@ -62,7 +62,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return [kept[position] for position in best.get_support(indices=True)]
 
 
-def check(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:
+def check_training_features(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:
     """Raise DataError when a label of the target has no row, or a feature that is read no value."""
     absent = set(range(len(spec.target.labels))) - set(labels.tolist())
     if absent:

@@ -10,11 +10,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.artifacts import Comparison, Interval, Spread
+from model_build.artifacts import Comparison, FoldScores, Interval
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.training.classifier import fit
-from model_build.training.estimators import size
+from model_build.training.estimators import model_size
 
 FEWEST = 2
 CONFIDENCE = 0.95
@@ -29,7 +29,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Rows:
+class TrainingRows:
     """Encoded rows [N, features] with their label positions [N], dealt into folds."""
 
     matrix: Matrix
@@ -38,7 +38,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FoldPrediction:
     """What a model that never saw them answers to the rows that validate in one fold."""
 
     validate: Positions
@@ -46,7 +46,7 @@ class Answer:
     size: int
 
 
-def deal(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold, ...]:
+def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold, ...]:
     """Return so many folds with the same share of every label; fewer if a label has fewer rows.
 
     Raises:
@@ -63,31 +63,35 @@ def deal(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold
     return tuple(Fold(*parts) for parts in splitter.split(labels, labels))
 
 
-def answers(spec: ModelSpec, parameters: Mapping[str, Any], rows: Rows) -> Iterator[Answer]:
+def predict_folds(
+    spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows
+) -> Iterator[FoldPrediction]:
     """Yield each fold's answer, as it is fitted; raise SpecError if scikit-learn refuses a parameter."""
     for fold in rows.folds:
         model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
         probabilities = model.predict_proba(rows.matrix[fold.validate])
-        yield Answer(fold.validate, probabilities, size(model.pipeline_[-1]))
+        yield FoldPrediction(fold.validate, probabilities, model_size(model.pipeline_[-1]))
 
 
-def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: Rows) -> Probabilities:
+def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Probabilities:
     """Return probabilities [N, labels] of every row, from the fold in which it validates."""
-    found = list(answers(spec, parameters, rows))
+    found = list(predict_folds(spec, parameters, rows))
     probabilities = np.concatenate([answer.probabilities for answer in found]).astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # those of float32 sum to 1 less exactly
     return np.asarray(probabilities[np.argsort(np.concatenate([answer.validate for answer in found]))])
 
 
-def spread(values: Sequence[float]) -> Spread:
-    return Spread(mean=float(np.mean(values)), deviation=float(np.std(values, ddof=1)), folds=tuple(values))
+def summarize_folds(values: Sequence[float]) -> FoldScores:
+    return FoldScores(
+        mean=float(np.mean(values)), deviation=float(np.std(values, ddof=1)), folds=tuple(values)
+    )
 
 
 def standard_error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1) / len(values) ** 0.5)
 
 
-def compare(metric: str, chosen: Sequence[float], default: Sequence[float]) -> Comparison:
+def compare_folds(metric: str, chosen: Sequence[float], default: Sequence[float]) -> Comparison:
     """Compare figures of the same folds by Student's interval of their difference.
 
     The variance is corrected for training sets that share rows, after Nadeau and Bengio (2003): the mean of k
@@ -99,7 +103,7 @@ def compare(metric: str, chosen: Sequence[float], default: Sequence[float]) -> C
     value, half = float(differences.mean()), float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
     return Comparison(
         metric=metric,
-        chosen=spread(chosen),
-        default=spread(default),
+        chosen=summarize_folds(chosen),
+        default=summarize_folds(default),
         difference=Interval(value=value, low=value - half, high=value + half),
     )

@@ -40,7 +40,7 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.clip(matrix, self.low_, self.high_)
 
 
-def make(
+def build_estimator(
     name: str, parameters: Mapping[str, Any], features: Sequence[Feature], clip: Mapping[str, Clip]
 ) -> Pipeline:
     """Return the unfitted pipeline; categories come in as ordinal codes, a missing number as NaN."""
@@ -53,7 +53,7 @@ def make(
     return make_pipeline(*_clip(features, clip), _fill(), estimator)
 
 
-def size(estimator: BaseEstimator) -> int:
+def model_size(estimator: BaseEstimator) -> int:
     """Return the nodes of all trees, or the number of coefficients that are not 0."""
     match estimator:
         case HistGradientBoostingClassifier():

@@ -19,11 +19,11 @@ from sklearn.model_selection import ParameterGrid
 from app.core.contract import sha256
 from model_build.artifacts import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
-from model_build.evaluation.metrics import Scored, measure
+from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.stage import Job, code_checksum, library_versions
-from model_build.training.cross_validation import Rows, answers, compare, standard_error
+from model_build.training.cross_validation import TrainingRows, compare_folds, predict_folds, standard_error
 
 COMPARED = ("roc_auc", "log_loss")
 DIGITS = 3  # of a parameter that is not a whole number; more would say nothing
@@ -34,17 +34,19 @@ Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Tried:
+class EvaluatedCandidate:
     """A candidate, with its figures on every fold by metric."""
 
     candidate: Candidate
     figures: Mapping[str, Sequence[float]]
 
-    def compare(self, default: "Tried") -> tuple[Comparison, ...]:
-        return tuple(compare(metric, self.figures[metric], default.figures[metric]) for metric in COMPARED)
+    def compare(self, default: "EvaluatedCandidate") -> tuple[Comparison, ...]:
+        return tuple(
+            compare_folds(metric, self.figures[metric], default.figures[metric]) for metric in COMPARED
+        )
 
 
-def run_search(job: Job, rows: Rows) -> SearchReport:
+def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     """Try what training.search of the spec names, and choose by the one-standard-error rule.
 
     Trials that an earlier run left in study.journal count, if data, space, estimator and folds are the same.
@@ -65,7 +67,7 @@ def run_search(job: Job, rows: Rows) -> SearchReport:
     complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
     tried = [_tried(trial, how.metric) for trial in complete.values()]
     default = next(each for each in tried if not each.candidate.parameters)
-    best, chosen, reason = choose(tried, default, how.metric)
+    best, chosen, reason = choose_candidate(tried, default, how.metric)
     return SearchReport(
         method=how.method,
         metric=how.metric,
@@ -81,7 +83,9 @@ def run_search(job: Job, rows: Rows) -> SearchReport:
     )
 
 
-def choose(tried: Sequence[Tried], default: Tried, metric: str) -> tuple[Tried, Tried, str]:
+def choose_candidate(
+    tried: Sequence[EvaluatedCandidate], default: EvaluatedCandidate, metric: str
+) -> tuple[EvaluatedCandidate, EvaluatedCandidate, str]:
     """Return the best, the chosen, and why it was chosen.
 
     Of those within one standard error of the best, those count whose ROC AUC and log loss are not worse than
@@ -109,7 +113,7 @@ def is_worse(comparisons: Sequence[Comparison]) -> bool:
     )
 
 
-def in_yaml(parameters: Parameters) -> str:
+def format_parameters(parameters: Parameters) -> str:
     """Return the line to keep in the spec."""
     return (
         f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in parameters.items())}}}"
@@ -119,7 +123,7 @@ def in_yaml(parameters: Parameters) -> str:
 class _Tuner:
     """Asks the study for parameters, and tells it what they come to on the folds."""
 
-    def __init__(self, spec: ModelSpec, how: Search, rows: Rows, study: optuna.Study) -> None:
+    def __init__(self, spec: ModelSpec, how: Search, rows: TrainingRows, study: optuna.Study) -> None:
         self._spec = spec
         self._how = how
         self._rows = rows
@@ -157,7 +161,7 @@ class _Tuner:
             if parameters in ({}, self._spec.estimator.parameters):
                 raise
             self._study.tell(trial, state=TrialState.PRUNED)
-            return f"scikit-learn refuses {in_yaml(parameters)}: {error.__cause__}"
+            return f"scikit-learn refuses {format_parameters(parameters)}: {error.__cause__}"
         self._study.tell(trial, score)
         return f"{self._how.metric} {score:.5f}, best {self._study.best_value:.5f}"
 
@@ -193,9 +197,9 @@ class _Tuner:
         metrics = list(dict.fromkeys((self._how.metric, *COMPARED)))
         figures: dict[str, list[float]] = {metric: [] for metric in metrics}
         sizes: list[int] = []
-        for step, answer in enumerate(answers(self._spec, parameters, self._rows)):
-            scored = Scored(self._spec.target, self._rows.labels[answer.validate], answer.probabilities)
-            found = measure(scored, np.ones((len(answer.validate), 1)), metrics)
+        for step, answer in enumerate(predict_folds(self._spec, parameters, self._rows)):
+            scored = ScoredRows(self._spec.target, self._rows.labels[answer.validate], answer.probabilities)
+            found = weighted_metrics(scored, np.ones((len(answer.validate), 1)), metrics)
             for metric, value in zip(metrics, found[:, 0].tolist(), strict=True):
                 figures[metric].append(value)
             sizes.append(answer.size)
@@ -237,7 +241,7 @@ def _suggest(trial: Trial, name: str, values: Range | Choices) -> Any:
     return min(max(float(f"{value:.{DIGITS}g}"), values.low), values.high)
 
 
-def _open(job: Job, rows: Rows, how: Search) -> optuna.Study:
+def _open(job: Job, rows: TrainingRows, how: Search) -> optuna.Study:
     """Return the study of exactly this question; what was running when it was killed has failed.
 
     Raises:
@@ -271,7 +275,7 @@ def _mend(journal: Path) -> None:
         journal.write_bytes(whole)
 
 
-def _fingerprint(spec: ModelSpec, rows: Rows, how: Search) -> str:
+def _fingerprint(spec: ModelSpec, rows: TrainingRows, how: Search) -> str:
     parts = {
         "features": [feature.model_dump(mode="json") for feature in spec.features],
         "target": spec.target.model_dump(mode="json"),
@@ -295,7 +299,7 @@ def _is_complete(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE
 
 
-def _tried(trial: FrozenTrial, metric: str) -> Tried:
+def _tried(trial: FrozenTrial, metric: str) -> EvaluatedCandidate:
     figures = trial.user_attrs["figures"]
     candidate = Candidate(
         parameters=trial.user_attrs["parameters"],
@@ -303,4 +307,4 @@ def _tried(trial: FrozenTrial, metric: str) -> Tried:
         standard_error=standard_error(figures[metric]),
         size=trial.user_attrs["size"],
     )
-    return Tried(candidate, figures)
+    return EvaluatedCandidate(candidate, figures)

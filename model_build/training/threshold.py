@@ -15,7 +15,7 @@ GRID = np.arange(1, 100) / 100
 Scores = npt.NDArray[np.float64]
 
 
-def choose(
+def choose_threshold(
     target: Target, objective: str, labels: Positions, probabilities: Probabilities, folds: Sequence[Fold]
 ) -> Threshold | None:
     """Return the threshold with the best mean objective over the folds; None for more than two labels.

@@ -7,17 +7,17 @@ from importlib.metadata import version
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.artifacts import SearchReport, Spread, TrainingReport
-from model_build.evaluation.evaluate import figures
+from model_build.artifacts import FoldScores, SearchReport, TrainingReport
+from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS
 from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from model_build.training import calibration, threshold
 from model_build.training.calibration import Calibrated
-from model_build.training.classifier import Classifier, check, fit
-from model_build.training.cross_validation import Rows, deal, out_of_fold, spread
-from model_build.training.estimators import size
-from model_build.training.search import in_yaml, run_search
+from model_build.training.classifier import Classifier, check_training_features, fit
+from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
+from model_build.training.estimators import model_size
+from model_build.training.search import format_parameters, run_search
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Trained:
     report: TrainingReport
 
 
-def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
+def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     """Fit the spec's estimator to the encoded rows [N, features] and their label positions [N].
 
     Raises:
@@ -38,17 +38,21 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
         SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
     spec = job.spec
-    check(spec, matrix, labels)
-    rows = Rows(matrix, labels, deal(spec.target, labels, spec.training.folds, spec.split.seed))
+    check_training_features(spec, matrix, labels)
+    rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, spec.training.folds, spec.split.seed))
     search = run_search(job, rows) if job.search else None
     parameters = search.chosen.parameters if search else spec.estimator.parameters
     raw = out_of_fold(spec, parameters, rows)
-    calibrated = calibration.choose(spec.training.calibration, spec.target, labels, raw, rows.folds)
-    cut = threshold.choose(spec.target, spec.training.threshold, labels, calibrated.probabilities, rows.folds)
+    calibrated = calibration.choose_calibration(
+        spec.training.calibration, spec.target, labels, raw, rows.folds
+    )
+    cut = threshold.choose_threshold(
+        spec.target, spec.training.threshold, labels, calibrated.probabilities, rows.folds
+    )
     target = spec.target.model_copy(update={"threshold": cut.value}) if cut else spec.target
     classifier = fit(spec, parameters, matrix, labels)
     report = TrainingReport(
-        recipe=spec.recipe,
+        training_checksum=spec.training_checksum,
         rows=len(matrix),
         estimator=spec.estimator.name,
         parameters=parameters,
@@ -61,7 +65,7 @@ def train(job: Job, matrix: Matrix, labels: Positions) -> Trained:
         libraries={name: version(name) for name in LIBRARIES},
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
-        size=size(classifier.pipeline_[-1]),
+        size=model_size(classifier.pipeline_[-1]),
     )
     calibrator = calibrated.calibrator
     model = Calibrated(classifier, calibrator) if calibrator else classifier
@@ -95,11 +99,13 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
     for against in search.against_default:
         found = against.difference
         yield f"{against.metric} - the defaults': {found.value:+.5f} ({found.low:+.5f} to {found.high:+.5f})"
-    yield f"to keep it, put in the spec: {in_yaml(search.chosen.parameters)}"
+    yield f"to keep it, put in the spec: {format_parameters(search.chosen.parameters)}"
 
 
-def _cross_validation(target: Target, rows: Rows, probabilities: Probabilities) -> dict[str, Spread]:
+def _cross_validation(
+    target: Target, rows: TrainingRows, probabilities: Probabilities
+) -> dict[str, FoldScores]:
     by_fold = [
-        figures(target, rows.labels[fold.validate], probabilities[fold.validate]) for fold in rows.folds
+        point_metrics(target, rows.labels[fold.validate], probabilities[fold.validate]) for fold in rows.folds
     ]
-    return {name: spread([of_fold[name] for of_fold in by_fold]) for name in METRICS}
+    return {name: summarize_folds([of_fold[name] for of_fold in by_fold]) for name in METRICS}

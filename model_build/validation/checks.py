@@ -4,17 +4,17 @@ from collections import Counter
 
 import pandas as pd
 
-from model_build.artifacts import Cleaning, DataReport, Finding
+from model_build.artifacts import Cleaning, DataReport, Violation
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
-from model_build.text import counted, listed, shown, where
+from model_build.text import format_row_numbers, format_value, join_first, pluralize
 from model_build.validation import drift, leakage, schema
 
 CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "leakage")
 
 
-def check(
-    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | Finding | None
+def check_data(
+    spec: ModelSpec, frame: pd.DataFrame, cleaning: Cleaning, reference: pd.DataFrame | Violation | None
 ) -> DataReport:
     """Return every violation in the clean rows, whose index is the number of the row in the file.
 
@@ -25,52 +25,53 @@ def check(
     """
     if frame.empty:
         raise DataError("There are no rows.")
-    cells = schema.cells(spec, frame)
-    typed = schema.typed(spec, frame)
+    cells = schema.find_violations(spec, frame)
+    typed = schema.typed_columns(spec, frame)
     found = [
-        *schema.findings(spec, frame, cells),
+        *schema.describe_violations(spec, frame, cells),
         *_columns(spec, cleaning),
         *_duplicates(spec, cleaning),
         *_cardinality(spec, typed),
-        *leakage.leaks(spec, typed),
+        *leakage.find_leakage(spec, typed),
     ]
     ran = [*CHECKS]
-    if isinstance(reference, Finding):
+    if isinstance(reference, Violation):
         found.append(reference)
     elif reference is not None and (how := spec.data_checks.reference):
-        found += drift.shifts(spec, how, frame, typed, reference)
+        found += drift.find_drift(spec, how, frame, typed, reference)
         ran += drift.CHECKS
     counts = Counter(finding.check for finding in found)
     return DataReport(
         rows=len(frame),
         checks={name: counts[name] for name in (*ran, *counts)},
-        findings=tuple(found),
-        left_out=schema.left_out(spec.data_checks, cells),
+        violations=tuple(found),
+        left_out=schema.excluded_rows(spec.data_checks, cells),
     )
 
 
-def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
+def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
     unknown = cleaning.unknown_columns
     if not unknown:
         return []
-    are = f"{counted(len(unknown), 'column')} {'is' if len(unknown) == 1 else 'are'}"
+    are = f"{pluralize(len(unknown), 'column')} {'is' if len(unknown) == 1 else 'are'}"
     sentence = f"{are} not in the spec, and so not read: {', '.join(unknown)}"
-    return [Finding(check="columns", then=spec.data_checks.columns, column=None, sentence=sentence)]
+    return [Violation(check="columns", severity=spec.data_checks.columns, column=None, sentence=sentence)]
 
 
-def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
+def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
     how, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
     if share <= how.maximum_duplicates:
         return []
     count = cleaning.duplicates
     sentence = (
-        f"{counted(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all "
-        f"({where(cleaning.duplicate_rows, count)}); at most {100 * how.maximum_duplicates:g} % is allowed"
+        f"{pluralize(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all "
+        f"({format_row_numbers(cleaning.duplicate_rows, count)}); "
+        f"at most {100 * how.maximum_duplicates:g} % is allowed"
     )
     return [
-        Finding(
+        Violation(
             check="duplicates",
-            then=how.duplicates,
+            severity=how.duplicates,
             column=None,
             sentence=sentence,
             rows=count,
@@ -79,11 +80,11 @@ def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Finding]:
     ]
 
 
-def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
+def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
     problems = {name: _scarcity(typed[name]) for name in typed}
     then = spec.data_checks.cardinality
     return [
-        Finding(check="cardinality", then=then, column=name, sentence=f"{name}: {problem}")
+        Violation(check="cardinality", severity=then, column=name, sentence=f"{name}: {problem}")
         for name, problem in problems.items()
         if problem
     ]
@@ -96,8 +97,8 @@ def _scarcity(column: pd.Series) -> str | None:
         return "every value is missing or unknown"
     if len(values) == 1:
         rows = "every row that has a value" if column.hasnans else "every row"
-        return f"{rows} has {shown(values[0])}"
+        return f"{rows} has {format_value(values[0])}"
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None
     absent = [value for value in column.cat.categories if value not in values]
-    return f"no row has {listed(map(shown, absent), len(absent))}" if absent else None
+    return f"no row has {join_first(map(format_value, absent), len(absent))}" if absent else None

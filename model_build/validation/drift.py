@@ -11,11 +11,11 @@ import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
-from model_build.artifacts import Finding
+from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
-from model_build.text import listed, shown
-from model_build.validation.schema import typed
+from model_build.text import format_value, join_first
+from model_build.validation.schema import typed_columns
 
 CHECKS = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
 
@@ -39,16 +39,16 @@ class _Shift:
     p_value: float
 
 
-def shifts(
+def find_drift(
     spec: ModelSpec, how: Reference, frame: pd.DataFrame, now: pd.DataFrame, reference: pd.DataFrame
-) -> list[Finding]:
+) -> list[Violation]:
     """Return the shifts, of the features and the target, that are both certain and large.
 
     `now` is the frame as `typed` returns it. The chance of a false alarm is shared among all tests
     (Bonferroni). A column without values on either side is not tested: that is a finding if the reference has
     cells there, and none that fits the spec.
     """
-    before = typed(spec, reference)
+    before = typed_columns(spec, reference)
     tests = [*_distributions(how, now, before), *_missing_rates(how, frame, reference)]
     found = [
         _finding(how, test)
@@ -58,18 +58,18 @@ def shifts(
     return [*_untested(how, before, reference), *found]
 
 
-def _untested(how: Reference, before: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Finding]:
+def _untested(how: Reference, before: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Violation]:
     for name in before:
         cells = reference[name].dropna().unique()
         if not len(cells) or before[name].notna().any():
             continue
-        yield Finding(
+        yield Violation(
             check="chi_squared" if _is_category(before[name]) else "kolmogorov_smirnov",
-            then=how.then,
+            severity=how.severity,
             column=name,
             sentence=(
                 f"{name}: could not be compared, because the spec allows no cell of the reference "
-                f"({listed(map(shown, cells), len(cells))})"
+                f"({join_first(map(format_value, cells), len(cells))})"
             ),
         )
 
@@ -129,7 +129,9 @@ def _categories(name: str, now: pd.Series, before: pd.Series, smallest: float) -
 
 def _pooled(counts: pd.DataFrame) -> pd.DataFrame:
     """Return counts [categories, samples] with the rarest as one category, as common as the test needs."""
-    counts = counts.set_axis([shown(each) for each in counts.index])  # two long ones may be shown alike
+    counts = counts.set_axis(
+        [format_value(each) for each in counts.index]
+    )  # two long ones may be shown alike
     counts = counts.iloc[np.argsort(counts.sum(axis=1), kind="stable")]
     counts = counts[counts.any(axis=1).to_numpy()]
     expected = expected_freq(counts).min(axis=1)
@@ -164,12 +166,12 @@ def _against(now: float, before: float, what: str) -> str:
     return f"{100 * now:.1f} % are {what}, {100 * before:.1f} % in the reference"
 
 
-def _finding(how: Reference, shift: _Shift) -> Finding:
+def _finding(how: Reference, shift: _Shift) -> Violation:
     exactly = shift.p_value >= LEAST_SHOWN
     p_value = f"p {shift.p_value:.4f}" if exactly else f"p < {LEAST_SHOWN:.4f}"
-    return Finding(
+    return Violation(
         check=shift.check,
-        then=how.then,
+        severity=how.severity,
         column=shift.column,
         sentence=(
             f"{shift.column}: {shift.figures} "

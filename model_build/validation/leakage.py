@@ -7,8 +7,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
-from app.core.contract import BINARY, Positions
-from model_build.artifacts import Finding
+from app.core.contract import TWO_LABELS, Positions
+from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 
 FOLDS = 2
@@ -16,7 +16,7 @@ LEAVES = 64  # tell that many categories apart, in whatever order the spec names
 LEAF_ROWS = 5
 
 
-def leaks(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
+def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
     """Return the features that rank the target too well on their own.
 
     Each is scored by a small tree on rows that it was not fitted on: of more than two labels, by the mean of
@@ -26,7 +26,7 @@ def leaks(spec: ModelSpec, typed: pd.DataFrame) -> list[Finding]:
     counts = target.value_counts()
     labels = [label for label in spec.target.labels if counts[label] >= FOLDS * LEAF_ROWS]
     rows = typed[target.isin(labels)]
-    if len(labels) < BINARY:
+    if len(labels) < TWO_LABELS:
         return []
     truth = rows[spec.target.name].cat.set_categories(labels).cat.codes.to_numpy(np.intp)
     halves = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed)
@@ -55,14 +55,14 @@ def _area(
 ) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, random_state=seed)
     scores = cross_val_predict(tree, codes, truth, cv=folds, method="predict_proba")
-    asked = scores[:, 1] if scores.shape[1] == BINARY else scores
+    asked = scores[:, 1] if scores.shape[1] == TWO_LABELS else scores
     return float(roc_auc_score(truth, asked, multi_class="ovr"))
 
 
-def _finding(spec: ModelSpec, name: str, area: float) -> Finding:
-    return Finding(
+def _finding(spec: ModelSpec, name: str, area: float) -> Violation:
+    return Violation(
         check="leakage",
-        then=spec.data_checks.leakage,
+        severity=spec.data_checks.leakage,
         column=name,
         sentence=(
             f"{name}: alone it ranks {spec.target.name} with a ROC AUC of {area:.3f}; "

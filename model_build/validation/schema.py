@@ -10,11 +10,11 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
-from app.core.validation import allowed
-from model_build.artifacts import Finding
+from app.core.validation import describe_allowed
+from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
-from model_build.text import EXAMPLES, counted, listed, shown, where
+from model_build.text import EXAMPLES, format_row_numbers, format_value, join_first, pluralize
 
 MOST_CATEGORIES = 20
 NOT_NULLABLE = "not_nullable"  # pandera's name
@@ -29,7 +29,7 @@ WRONG_TYPE = {
 CHECKS = ("types", "categories", "ranges", "missing", "labels")
 
 
-def cells(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
+def find_violations(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the column, the check and the row (its number in the file) of every cell that does not fit.
 
     They come in any order: pandera goes through the columns as a set.
@@ -43,7 +43,7 @@ def cells(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"column": [], "check": [], "row": []})
 
 
-def findings(spec: ModelSpec, frame: pd.DataFrame, found: pd.DataFrame) -> list[Finding]:
+def describe_violations(spec: ModelSpec, frame: pd.DataFrame, found: pd.DataFrame) -> list[Violation]:
     """Return one finding for every column and check of the cells that `cells` found, in the spec's order."""
     features = {feature.name: feature for feature in spec.features}
     rows = dict(iter(found.groupby(["column", "check"])["row"]))
@@ -54,13 +54,13 @@ def findings(spec: ModelSpec, frame: pd.DataFrame, found: pd.DataFrame) -> list[
     ]
 
 
-def left_out(checks: DataChecks, found: pd.DataFrame) -> tuple[int, ...]:
+def excluded_rows(checks: DataChecks, found: pd.DataFrame) -> tuple[int, ...]:
     """Return the rows with a cell that only a warning is about: the service would refuse them."""
     warned = [name for name in CHECKS if getattr(checks, name) == "warn"]
     return tuple(sorted({int(row) for row in found["row"][found["check"].isin(warned)]}))
 
 
-def typed(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
+def typed_columns(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers as float64 and all else as categories of the spec; what is neither becomes missing."""
     columns = {feature.name: _typed(feature, frame[feature.name]) for feature in spec.features}
     return pd.DataFrame({**columns, spec.target.name: _among(frame[spec.target.name], spec.target.labels)})
@@ -114,15 +114,15 @@ def _among(column: pd.Series, values: Sequence[Value]) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, categories=list(values)), column.index)
 
 
-def _finding(spec: ModelSpec, feature: Feature | None, check: str, values: pd.Series) -> Finding:
+def _finding(spec: ModelSpec, feature: Feature | None, check: str, values: pd.Series) -> Violation:
     """Describe the `values` of one column, by row, that violate one check; the target is no feature."""
     name = feature.name if feature else spec.target.name
     count = len(values)
     wanted = _wanted(feature) if feature else f"one of {', '.join(spec.target.labels)}"
-    are = f"{counted(count, 'row')} {'is' if count == 1 else 'are'}"
-    return Finding(
+    are = f"{pluralize(count, 'row')} {'is' if count == 1 else 'are'}"
+    return Violation(
         check=check,
-        then=getattr(spec.data_checks, check),
+        severity=getattr(spec.data_checks, check),
         column=name,
         sentence=f"{name}: {are} {_problem(feature, check, values)} ({_found(values)}); must be {wanted}",
         rows=count,
@@ -150,9 +150,11 @@ def _beyond(feature: RangedFeature, values: pd.Series) -> str:
 
 def _found(values: pd.Series) -> str:
     """Return the first rows, and the commonest values unless there are none."""
-    rows = where(values.index, len(values))
+    rows = format_row_numbers(values.index, len(values))
     counts = Counter(values.dropna())
-    what = listed((shown(value) + _times(count) for value, count in counts.most_common()), len(counts))
+    what = join_first(
+        (format_value(value) + _times(count) for value, count in counts.most_common()), len(counts)
+    )
     return f"{rows}: {what}" if what else rows
 
 
@@ -165,4 +167,4 @@ def _times(count: int) -> str:
 def _wanted(feature: Feature) -> str:
     if isinstance(feature, CategoryFeature) and len(feature.categories) > MOST_CATEGORIES:
         return f"one of the {len(feature.categories)} categories of the spec"
-    return allowed(feature)
+    return describe_allowed(feature)

@@ -40,12 +40,12 @@ class Bakery:
     def bake(self, job: Job) -> Path:
         """Bake and register; return the directory of the baked model."""
         out = self.directory / "models" / job.spec.name
-        pipeline.bake(job, out, registry.track(job, pipeline.STAGES, out))
+        pipeline.bake(job, out, registry.track_bake(job, pipeline.STAGES, out))
         return out
 
     def restore(self, job: Job, uri: str) -> Path:
         out = self.directory / "restored" / job.spec.name
-        registry.restore(job, uri, out)
+        registry.restore_model(job, uri, out)
         return out
 
 

@@ -7,7 +7,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from app.core.contract import load, sha256
+from app.core.contract import load_contract, sha256
 from app.core.model import Model
 from model_build import pipeline
 from model_build.errors import BuildError, GateError
@@ -47,7 +47,7 @@ def test_the_first_version_is_candidate_and_champion_and_the_next_only_candidate
 
 def test_a_version_says_what_it_is(tiny: Path) -> None:
     version = mlflow.MlflowClient().get_model_version("tiny", "1")
-    origin = load(tiny).provenance
+    origin = load_contract(tiny).provenance
     (run,) = runs("tiny")
     assert (version.run_id, version.description) == (run.info.run_id, "Version 1.2.3. Will it be paid back?")
     assert version.tags == {
@@ -86,7 +86,7 @@ def test_a_restored_model_takes_the_place_of_another_and_of_its_fitted_pipeline(
 ) -> None:
     out = bakery.directory / "replaced"
     pipeline.bake(bakery.job("replaced"), out)
-    registry.restore(bakery.job("tiny"), "models:/tiny/1", out)
+    registry.restore_model(bakery.job("tiny"), "models:/tiny/1", out)
     assert contents(out) == contents(tiny)
     assert not (bakery.directory / "replaced.joblib").exists()
 

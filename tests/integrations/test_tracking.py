@@ -21,7 +21,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from moto.server import ThreadedMotoServer
 
-from app.core.contract import load
+from app.core.contract import load_contract
 from model_build import pipeline, stage
 from model_build.artifacts import Candidate, ModelReport, SearchReport, TrainingReport
 from model_build.errors import BuildError, DataError, GateError
@@ -39,7 +39,10 @@ GATE = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"
 
 def test_a_run_has_what_went_in(bakery: Bakery, tiny: Path) -> None:
     (run,) = runs("tiny")
-    origin, report = load(tiny).provenance, TrainingReport.read(bakery.job("tiny").path("training.json"))
+    origin, report = (
+        load_contract(tiny).provenance,
+        TrainingReport.read(bakery.job("tiny").path("training.json")),
+    )
     assert run.info.status == "FINISHED"
     assert run.data.params == {
         **{f"estimator.{name}": str(value) for name, value in report.parameters.items()},
@@ -69,7 +72,7 @@ def test_a_run_has_the_figures_of_the_documents(bakery: Bakery, tiny: Path) -> N
         assert found[f"cross_validation_{name}_deviation"] == spread.deviation
     checks = ModelReport.read(job.path("model-checks.json"))
     assert (found["bytes"], found["microseconds"]) == (checks.bytes, checks.microseconds)
-    assert (found["checks_kept"], found["checks_broken"]) == (len(checks.verdicts), 0)
+    assert (found["checks_kept"], found["checks_broken"]) == (len(checks.results), 0)
 
 
 def test_a_run_names_the_worst_slice(bakery: Bakery) -> None:
@@ -88,7 +91,7 @@ def test_a_run_names_the_worst_slice(bakery: Bakery) -> None:
         },
     ]
     job.path("slices.json").write_text(json.dumps({"minimum_rows": 50, "too_small": 0, "slices": slices}))
-    with registry.track(job, pipeline.STAGES, out):
+    with registry.track_bake(job, pipeline.STAGES, out):
         pass
     (run,) = runs("sliced")
     assert run.data.tags["worst_slice"] == "grade B, secured true"
@@ -99,7 +102,7 @@ def test_a_run_names_the_worst_slice(bakery: Bakery) -> None:
 def test_a_run_has_the_data_set_with_its_columns(tiny: Path) -> None:
     (run,) = runs("tiny")
     (used,) = run.inputs.dataset_inputs
-    digest = load(tiny).provenance.data_sha256
+    digest = load_contract(tiny).provenance.data_sha256
     assert digest
     assert (used.dataset.name, used.dataset.digest) == ("loans.csv", digest[:36])
     assert json.loads(used.dataset.source) == {"uri": "loans.csv"}
@@ -156,7 +159,7 @@ def test_the_trials_of_a_search_are_runs_below_the_run(bakery: Bakery) -> None:
         against_default=(),
     )
     report.model_copy(update={"search": search}).write(job.path("training.json"))
-    with registry.track(job, pipeline.STAGES, out):
+    with registry.track_bake(job, pipeline.STAGES, out):
         pass
     *below, run = runs("searched")
     assert {each.data.tags["mlflow.parentRunId"] for each in below} == {run.info.run_id}
@@ -199,7 +202,7 @@ def test_a_failed_run_has_only_what_this_bake_made(bakery: Bakery, reports: list
         replace(each, run=check_data) if each.name == "check-data" else each for each in pipeline.STAGES
     ]
     job.path(".check-data.json").unlink()
-    with pytest.raises(DataError), registry.track(job, makers, bakery.directory / "unused"):
+    with pytest.raises(DataError), registry.track_bake(job, makers, bakery.directory / "unused"):
         stage.run_stage(makers[3], job, makers)
     (run,) = runs(job.spec.name)
     assert (run.info.status, run.data.metrics) == ("FAILED", {})
@@ -212,8 +215,8 @@ def test_a_bake_that_mlflow_does_not_take_either_fails_with_both_sentences(
     def refuse(*_: Any) -> None:
         raise MlflowException("http://me:secret@host/api is gone\nfor good")
 
-    monkeypatch.setattr("model_build.tracking.runs.log", refuse)
-    with pytest.raises(BuildError) as caught, registry.track(bakery.job("lost"), (), bakery.directory):
+    monkeypatch.setattr("model_build.tracking.runs.log_run", refuse)
+    with pytest.raises(BuildError) as caught, registry.track_bake(bakery.job("lost"), (), bakery.directory):
         raise DataError("There are no rows.")
     assert str(caught.value) == (
         f"There are no rows.\nBesides, MLflow at {mlflow.get_tracking_uri()}: http://host/api is gone"

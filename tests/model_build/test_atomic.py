@@ -185,7 +185,7 @@ for kill in range(int(kills)):
     time.sleep(random.uniform(0, 2 * usual))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    print(contract.load(Path(out)).model_version)
+    print(contract.load_contract(Path(out)).model_version)
 """
 
 
@@ -203,7 +203,7 @@ def versions_left_by_killed(kind: str, kills: int, out: Path, *paths: Path) -> l
 def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
     """Two whole models, that differ in their versions and in a file that only the second has."""
     old = {name: content for name, content in contents(tiny_model).items() if name != "metrics.json"}
-    document = contract.load(tiny_model).model_dump(mode="json")
+    document = contract.load_contract(tiny_model).model_dump(mode="json")
     del document["files"]["metrics.json"]
     atomic.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
     document["files"]["padding"] = contract.sha256(b"0" * 1_000_000)
@@ -241,4 +241,4 @@ def test_the_check_of_a_whole_model_sees_a_mixture(versions: list[Path], tmp_pat
     mixture = contents(versions[1]) | {"model.onnx": b"of another model"}
     atomic.replace(tmp_path / "model", mixture)
     with pytest.raises(StartupError):
-        contract.load(tmp_path / "model")
+        contract.load_contract(tmp_path / "model")

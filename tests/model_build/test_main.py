@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.contract import load
+from app.core.contract import load_contract
 from model_build.__main__ import main
 from model_build.artifacts import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE
@@ -94,7 +94,7 @@ def interval(path: Path, metric: str) -> tuple[str, str, str]:
 
 def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
     assert run(tmp_path, tiny_data, "bake", tiny, "--source", "real").returncode == 0
-    before = load(tmp_path / "model")
+    before = load_contract(tmp_path / "model")
     tiny.write_text(TINY.replace("categories: [A, B, C]", "categories: [C, B, A]"))
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     assert (done.returncode, done.stdout) == (
@@ -107,7 +107,7 @@ def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny
     assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md is of another spec; {wanted}\n")
     assert run(tmp_path, tiny_data, "card", tiny).returncode == 0
     assert run(tmp_path, tiny_data, "bake", tiny, "--from-build").returncode == 0
-    assert load(tmp_path / "model").model_sha256 == before.model_sha256
+    assert load_contract(tmp_path / "model").model_sha256 == before.model_sha256
     (tmp_path / "build/tiny/training.json").write_text("{}")
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     assert done.stdout == (
@@ -127,7 +127,7 @@ def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_dat
     assert "\x1b[32m✓\x1b[0m fetch" in printed
     assert "train …" in printed
     assert "Traceback" not in printed
-    assert load(tmp_path / "model").name == "tiny"
+    assert load_contract(tmp_path / "model").name == "tiny"
 
 
 def read_all(handle: int) -> str:
@@ -274,7 +274,7 @@ def test_a_search_is_part_of_a_bake_that_asks_for_one(tmp_path: Path, tiny_data:
         *({}, {"max_iter": 5, "max_leaf_nodes": 2})
     ]
     assert report.threshold is not None
-    assert load(tmp_path / "model").target.threshold == report.threshold.value != 0.6
+    assert load_contract(tmp_path / "model").target.threshold == report.threshold.value != 0.6
 
 
 @pytest.mark.usefixtures("tiny")

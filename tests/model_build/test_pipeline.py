@@ -12,13 +12,13 @@ import joblib
 import numpy as np
 import pytest
 
-from app.core.contract import load, sha256
+from app.core.contract import load_contract, sha256
 from app.core.features import Encoder
 from app.core.model import Model
 from model_build import pipeline
 from model_build.artifacts import DataReport, ModelReport, file_sha256
 from model_build.console import Progress
-from model_build.data.split import split
+from model_build.data.split import split_rows
 from model_build.errors import BuildError, DataError, GateError
 from model_build.export.parity import LARGEST_DIFFERENCE, check_parity
 from model_build.git import git_commit
@@ -79,10 +79,10 @@ def test_what_was_read_and_dropped_is_noted(tmp_path: Path, tiny_spec: ModelSpec
     ]
 
 
-def compared(tmp_path: Path, then: str) -> ModelSpec:
+def compared(tmp_path: Path, severity: str) -> ModelSpec:
     """Return a spec with a reference that is no file."""
     (tmp_path / "compared.yaml").write_text(
-        f"{TINY}data_checks: {{reference: {{source: {{uri: before.csv}}, then: {then}}}}}\n"
+        f"{TINY}data_checks: {{reference: {{source: {{uri: before.csv}}, severity: {severity}}}}}\n"
     )
     return model_spec.load(str(tmp_path / "compared.yaml"))
 
@@ -93,9 +93,9 @@ def test_a_reference_that_is_not_to_be_had_hides_no_other_violation(tmp_path: Pa
     with pytest.raises(DataError) as caught:
         pipeline.check_data(job, [])
     report = DataReport.read(job.path("data-checks.json"))
-    assert [each.check for each in report.findings] == ["categories", "columns", "cardinality", "reference"]
+    assert [each.check for each in report.violations] == ["categories", "columns", "cardinality", "reference"]
     absent = f"There is no reference to compare with: before.csv is not a file in {tmp_path}"
-    assert str(caught.value).splitlines()[1:] == [f"  {report.findings[0].sentence}", f"  {absent}"]
+    assert str(caught.value).splitlines()[1:] == [f"  {report.violations[0].sentence}", f"  {absent}"]
 
 
 def test_a_reference_that_is_not_to_be_had_only_warns_if_the_spec_says_so(
@@ -169,7 +169,7 @@ def test_the_metrics_are_those_of_the_test_split(
 ) -> None:
     document = json.loads((tiny_model / "metrics.json").read_text())
     found = rows_of(tiny_spec, "real", tiny_data)
-    parts = split(found.labels, tiny_spec.target, tiny_spec.split)
+    parts = split_rows(found.labels, tiny_spec.target, tiny_spec.split)
     answers = joblib.load(tiny_model.with_name("model.joblib")).predict_proba(
         Encoder(tiny_spec.features)([found.rows[position] for position in parts.test])
     )
@@ -199,7 +199,7 @@ def test_a_bake_replaces_the_whole_of_the_model_before(
     (out / "contract.json").write_text("old")
     (out / "only-in-the-old").write_text("old")
     contract = bake(tiny_spec, "real", out, tiny_data, quiet)
-    assert load(out) == contract
+    assert load_contract(out) == contract
     assert names_in(out) == FILES
     assert names_in(tmp_path) == ["model", "model.joblib"]
 
@@ -254,12 +254,12 @@ def test_gates_that_are_not_kept_leave_the_model_before_and_a_report(
     assert contents(out) == contents(tiny_model)
     assert names_in(tmp_path) == ["build", "gated.yaml", "model"]
     report = ModelReport.read(tmp_path / "build/model-checks.json")
-    assert [(each.name, each.kept) for each in report.verdicts if each.kind == "metric"] == [
+    assert [(each.name, each.passed) for each in report.results if each.kind == "metric"] == [
         ("f1", False),
         ("accuracy", True),
         ("log_loss", False),
     ]
-    assert all(each.sentence in str(caught.value) for each in report.broken)
+    assert all(each.sentence in str(caught.value) for each in report.failed)
     printed = capsys.readouterr().out
     assert "Test split, 100 rows" in printed
     assert "Confusion matrix" in printed
@@ -290,8 +290,8 @@ def test_report_and_gate_have_the_same_three_digits_of_the_time(
     with nullcontext() if kept else pytest.raises(GateError):
         bake(fast, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     report = ModelReport.read(tmp_path / "build/model-checks.json")
-    [verdict] = [each for each in report.verdicts if each.kind == "latency"]
-    assert (verdict.kept, verdict.sentence) == (kept, sentence)
+    [verdict] = [each for each in report.results if each.kind == "latency"]
+    assert (verdict.passed, verdict.sentence) == (kept, sentence)
     assert f"one row takes {report.microseconds:g} µs" in sentence
 
 
@@ -366,7 +366,7 @@ def test_a_disk_that_is_full_leaves_the_model_before(
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space left on device"):
         bake(tiny_spec, "real", out, tiny_data, quiet)
-    assert load(out) == before
+    assert load_contract(out) == before
     assert names_in(tmp_path) == ["model", "model.joblib"]
 
 
@@ -443,7 +443,7 @@ def test_another_seed_gives_other_bytes(
 
 
 def test_the_synthetic_census_model_says_that_it_is_synthetic(census_model: Path) -> None:
-    contract = load(census_model)
+    contract = load_contract(census_model)
     how = model_spec.load("census").data.synthetic
     assert how is not None
     assert contract.provenance.data_source == "synthetic"
@@ -473,7 +473,7 @@ def real_model(adult: Path, quiet: Progress, tmp_path_factory: pytest.TempPathFa
 def test_the_real_census_model_ranks_as_well_as_it_should_and_is_served_as_it_was_trained(
     adult: Path, real_model: Path
 ) -> None:
-    census, contract = model_spec.load("census"), load(real_model)
+    census, contract = model_spec.load("census"), load_contract(real_model)
     assert contract.metrics["roc_auc"] >= 0.922
     provenance = contract.provenance.model_dump(include={"data_source", "data_uri", "data_sha256", "rows"})
     assert provenance == {

@@ -216,7 +216,7 @@ def test_another_version_of_a_library_runs_a_stage_again(
 
 
 def test_a_stage_that_reads_the_world_always_runs(stage: Stage, job: Job, count: Count) -> None:
-    worldly = replace(stage, reads_the_world=lambda job: job.search)
+    worldly = replace(stage, reads_outside=lambda job: job.search)
     for _ in range(2):
         run_stage(worldly, replace(job, search=True), [])
     assert count.runs == 2
@@ -307,13 +307,13 @@ def test_the_card_names_the_checksum_of_the_spec_so_any_change_of_the_spec_makes
     ],
 )
 def test_a_comparison_with_what_others_may_change_is_never_skipped(job: Job, name: str, section: str) -> None:
-    reads_the_world = stage_called(name).reads_the_world
+    reads_the_world = stage_called(name).reads_outside
     assert not reads_the_world(job)
     assert reads_the_world(respecified(job, "estimator:", f"{section}\nestimator:"))
 
 
 def test_a_deployed_model_that_the_command_line_names_is_always_asked(job: Job) -> None:
-    assert stage_called("check-model").reads_the_world(replace(job, deployed="https://census.example"))
+    assert stage_called("check-model").reads_outside(replace(job, deployed="https://census.example"))
 
 
 @pytest.mark.parametrize("stage", pipeline.STAGES, ids=lambda stage: stage.name)

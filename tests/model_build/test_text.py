@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from model_build.text import NOTHING, counted, figure4, number, percent
+from model_build.text import NOTHING, format_metric, format_number, format_percent, pluralize
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,15 @@ from model_build.text import NOTHING, counted, figure4, number, percent
     ],
 )
 def test_numbers_are_short(value: float, shown: str) -> None:
-    assert number(value) == shown
+    assert format_number(value) == shown
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (32561, "32,561 rows")]
 )
 def test_one_is_not_a_plural(count: int, text: str) -> None:
-    assert counted(count, "row") == text
+    assert pluralize(count, "row") == text
 
 
 def test_nothing_to_show_is_a_dash() -> None:
-    assert (percent(math.nan), figure4(math.nan)) == (NOTHING, NOTHING)
+    assert (format_percent(math.nan), format_metric(math.nan)) == (NOTHING, NOTHING)

@@ -49,7 +49,7 @@ class Census:
     """The service with the census model, and the scikit-learn pipeline that the model was exported from."""
 
     def __init__(self, directory: Path) -> None:
-        self.contract: Contract = contracts.load(directory)
+        self.contract: Contract = contracts.load_contract(directory)
         self.features = self.contract.features
         self._pipeline = joblib.load(directory.with_name("model.joblib"))
         self._app = create_app(Settings(model_dir=directory))

@@ -5,8 +5,8 @@ from itertools import combinations
 
 import pandas as pd
 
-from model_build.reports.eda.profile import Table
-from model_build.text import counted, number, percent
+from model_build.reports.eda.profile import DataProfile
+from model_build.text import format_number, format_percent, pluralize
 
 RARE = 30  # rows; of a rarer level little can be learnt
 SAME = 0.95  # association from which on two columns say the same
@@ -17,7 +17,7 @@ WEAK = 0.05  # association below which none is worth naming
 NAMES = 4  # in a sentence
 
 
-def findings(table: Table, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
+def find_alerts(table: DataProfile, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
     """Yield a sentence for each, the gravest first; `square` holds the associations of all columns."""
     yield from _cells(table)
     yield from _rows(table)
@@ -26,35 +26,36 @@ def findings(table: Table, square: pd.DataFrame, information: dict[str, float]) 
     yield from _values(table)
 
 
-def _cells(table: Table) -> Iterator[str]:
+def _cells(table: DataProfile) -> Iterator[str]:
     for column in table.columns:
         if count := len(column.unfit):
-            share = percent(count / len(column.cells), 2)
-            yield f"{column.name} has {counted(count, 'cell')} that the spec does not allow ({share})."
+            share = format_percent(count / len(column.cells), 2)
+            yield f"{column.name} has {pluralize(count, 'cell')} that the spec does not allow ({share})."
     if table.unknown:
         yield f"The spec does not name {listed(table.unknown)}, which the model will not see."
 
 
-def _rows(table: Table) -> Iterator[str]:
+def _rows(table: DataProfile) -> Iterator[str]:
     if table.duplicates:
-        share = percent(table.duplicates / len(table.cells), 2)
-        yield f"{counted(table.duplicates, 'duplicate')} of an earlier row ({share})."
+        share = format_percent(table.duplicates / len(table.cells), 2)
+        yield f"{pluralize(table.duplicates, 'duplicate')} of an earlier row ({share})."
     if table.contradictions:
         yield (
-            f"{number(table.contradictions)} rows have a twin with the same features and another "
+            f"{format_number(table.contradictions)} rows have a twin with the same features and another "
             f"{table.target.name}: no model can have both right."
         )
 
 
-def _missing(table: Table) -> Iterator[str]:
+def _missing(table: DataProfile) -> Iterator[str]:
     gaps = {column.name: column.missing for column in table.features if column.missing.any()}
     for one, other in combinations(gaps, 2):
         both, either = (gaps[one] & gaps[other]).sum(), (gaps[one] | gaps[other]).sum()
         if both >= TOGETHER * either:
-            yield f"{one} and {other} are missing together: in {number(both)} of {counted(either, 'row')}."
+            rows = f"{format_number(both)} of {pluralize(either, 'row')}"
+            yield f"{one} and {other} are missing together: in {rows}."
 
 
-def _associations(table: Table, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
+def _associations(table: DataProfile, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
     target = table.target.name
     strengths = square[target].drop(target).sort_values(ascending=False, kind="stable")
     pairs = [f"{name} ({value:.2f})" for name, value in strengths[:STRONGEST].items() if value >= WEAK]
@@ -68,17 +69,17 @@ def _associations(table: Table, square: pd.DataFrame, information: dict[str, flo
         yield f"Alone, {listed(idle)} say{'s' if len(idle) == 1 else ''} next to nothing of {target}."
 
 
-def _values(table: Table) -> Iterator[str]:
+def _values(table: DataProfile) -> Iterator[str]:
     for column in table.features:
         counts = column.known.value_counts()
         if column.known.nunique() <= 1:
             yield f"{column.name} has no two different values."
         elif column.common is not None:
-            share = percent((column.known == column.common).mean())
-            yield f"{column.name} is {number(column.common)} in {share} of the rows."
+            share = format_percent((column.known == column.common).mean())
+            yield f"{column.name} is {format_number(column.common)} in {share} of the rows."
         rare = [] if column.is_number else counts.index[counts.between(1, RARE - 1)]
         if len(rare):
-            levels = counted(len(rare), "level")
+            levels = pluralize(len(rare), "level")
             yield f"{column.name} has {levels} with fewer than {RARE} rows: {listed(rare)}."
 
 

@@ -8,13 +8,13 @@ from scipy.stats import chi2_contingency, entropy
 from scipy.stats.contingency import crosstab
 from sklearn.metrics import mutual_info_score
 
-from model_build.reports.eda.profile import Column
+from model_build.reports.eda.profile import ColumnProfile
 
 MEASURES = {2: "Spearman's rank correlation", 1: "correlation ratio (ε)", 0: "Cramér's V"}
 """By how many of the two columns are numbers."""
 
 
-def associations(columns: tuple[Column, ...]) -> pd.DataFrame:
+def compute_associations(columns: tuple[ColumnProfile, ...]) -> pd.DataFrame:
     """Return the association of every pair of columns, over the rows in which both are known.
 
     Spearman's lies in -1 to 1, the others in 0 to 1. A column of one value goes with nothing: NaN.
@@ -30,11 +30,11 @@ def associations(columns: tuple[Column, ...]) -> pd.DataFrame:
     return found
 
 
-def measure(one: Column, other: Column) -> str:
+def measure_names(one: ColumnProfile, other: ColumnProfile) -> str:
     return MEASURES[one.is_number + other.is_number]
 
 
-def information(column: Column, target: Column) -> float:
+def information(column: ColumnProfile, target: ColumnProfile) -> float:
     """Return the mutual information of two columns, as a share of the target's entropy; NaN if that is 0.
 
     Numbers are taken in bands, and a missing value is a level of its own.
@@ -47,7 +47,7 @@ def information(column: Column, target: Column) -> float:
     return float(shared / entropy(labels.value_counts()))
 
 
-def _association(one: Column, other: Column) -> float:
+def _association(one: ColumnProfile, other: ColumnProfile) -> float:
     if one.is_number:
         return correlation_ratio(other.values, one.values)
     return (

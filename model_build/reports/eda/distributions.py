@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from scipy.stats import binomtest
 
 from app.core.contract import Target
-from model_build.reports.eda.profile import Column
+from model_build.reports.eda.profile import ColumnProfile
 from model_build.reports.svg import (
     ACCENT,
     EIGHTH,
@@ -29,10 +29,10 @@ from model_build.reports.svg import (
     SIXTH,
     TENTH,
     THIRD,
-    figure,
+    plot,
     svg,
 )
-from model_build.text import number
+from model_build.text import format_number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
 BINS = 40
@@ -46,11 +46,11 @@ DEEPEST = 0.6  # of a colour, so that the number on it can be read
 STRONG = 0.5
 NARROW = 0.45  # inches; in a cell below that a number runs into the next
 MISSING = "(missing)"
-NUMBERS = FuncFormatter(lambda value, _: number(value))
+NUMBERS = FuncFormatter(lambda value, _: format_number(value))
 
 
 @dataclass(frozen=True)
-class Labels:
+class RowLabels:
     """The label of every row, NaN where it is none of the target's."""
 
     values: pd.Series
@@ -88,13 +88,13 @@ class Labels:
         )
 
 
-def draw(column: Column, labels: Labels) -> Markup:
+def draw_distribution(column: ColumnProfile, labels: RowLabels) -> Markup:
     """Return the distribution of a column by label, beside the share of the label by its value."""
     drawn = _number(column, labels) if column.is_number else _category(column, labels)
     return svg(drawn, f"{column.title}: distribution by label, and share of {', '.join(labels.shown)}")
 
 
-def _number(column: Column, labels: Labels) -> Figure:
+def _number(column: ColumnProfile, labels: RowLabels) -> Figure:
     drawn, (left, right) = _pair(2.7, left=0.6, bottom=0.5)
     _histogram(left, column, labels)
     centres = column.known.groupby(column.bands).mean()
@@ -118,7 +118,7 @@ def _number(column: Column, labels: Labels) -> Figure:
 
 
 def _pair(height: float, *, left: float, bottom: float) -> tuple[Figure, list[Axes]]:
-    drawn, axes = figure(WIDTH, height, columns=2)
+    drawn, axes = plot(WIDTH, height, columns=2)
     _margins(drawn, left=left, right=0.3, bottom=bottom, top=0.35)
     return drawn, axes
 
@@ -130,7 +130,7 @@ def _margins(drawn: Figure, *, left: float, right: float, bottom: float, top: fl
     drawn.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height, wspace=0.16)
 
 
-def _histogram(axes: Axes, column: Column, labels: Labels) -> None:
+def _histogram(axes: Axes, column: ColumnProfile, labels: RowLabels) -> None:
     """Draw an outline for each label, without the tails and without a value that most rows have."""
     rest = column.known[column.known != column.common]
     edges = _edges(rest, whole=column.type == "integer")
@@ -150,7 +150,7 @@ def _edges(values: pd.Series, *, whole: bool) -> npt.NDArray[np.floating]:
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
 
-def _category(column: Column, labels: Labels) -> Figure:
+def _category(column: ColumnProfile, labels: RowLabels) -> Figure:
     levels = _levels(column)
     names = list(levels.cat.categories)
     drawn, (left, right) = _pair(0.65 + 0.25 * len(names), left=2.1, bottom=0.3)
@@ -173,7 +173,7 @@ def _category(column: Column, labels: Labels) -> Figure:
     return drawn
 
 
-def _levels(column: Column) -> pd.Series:
+def _levels(column: ColumnProfile) -> pd.Series:
     """Return the levels of all rows but the unfit; the rarest count as one level, and missing is one too."""
     values, names = column.values, list(column.values.cat.categories)
     if len(names) > LEVELS:
@@ -188,7 +188,7 @@ def _levels(column: Column) -> pd.Series:
     return values.cat.set_categories(names)
 
 
-def _bars(axes: Axes, levels: pd.Series, labels: Labels) -> None:
+def _bars(axes: Axes, levels: pd.Series, labels: RowLabels) -> None:
     """Draw the rows of each level, stacked by label."""
     start = np.zeros(len(levels.cat.categories))
     for label, colour in labels.colours.items():
@@ -209,7 +209,7 @@ def heat_map(associations: pd.DataFrame, titles: Mapping[str, str]) -> Markup:
     names = [_short(titles[name]) for name in associations]
     left, right = 2.1, 0.2
     width = min(PAGE_WIDTH, 2.5 + len(names))
-    drawn, (axes,) = figure(width, 1.7 + 0.42 * len(names))
+    drawn, (axes,) = plot(width, 1.7 + 0.42 * len(names))
     _margins(drawn, left=left, right=right, bottom=1.4, top=0.1)
     is_narrow = width - left - right < NARROW * (len(names) - 1)
     for column, row in combinations(range(len(names)), 2):

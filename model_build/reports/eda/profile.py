@@ -13,7 +13,7 @@ from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
-from model_build.text import number
+from model_build.text import format_number
 
 WHISKER = 1.5  # interquartile ranges beyond the quartiles, as in Tukey's box plot
 BANDS = 10
@@ -21,7 +21,7 @@ TRUTH_NAMES = {False: "false", True: "true"}
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnProfile:
     """One feature, or the target."""
 
     name: str
@@ -86,18 +86,18 @@ class Outliers:
 
 
 @dataclass(frozen=True)
-class Table:
+class DataProfile:
     """The whole file."""
 
-    features: tuple[Column, ...]
-    target: Column
+    features: tuple[ColumnProfile, ...]
+    target: ColumnProfile
     cells: pd.DataFrame
     """Clean values of all of them, before anything is dropped."""
     unknown: tuple[str, ...]
     """Columns of the file that the spec does not name."""
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[ColumnProfile, ...]:
         return (*self.features, self.target)
 
     @cached_property
@@ -122,11 +122,11 @@ class Table:
         return sum(len(column.unfit) for column in self.columns)
 
     @property
-    def numbers(self) -> tuple[Column, ...]:
+    def numbers(self) -> tuple[ColumnProfile, ...]:
         return tuple(column for column in self.features if column.is_number)
 
 
-def read(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> Table:
+def profile_columns(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> DataProfile:
     """Return every row of the file.
 
     Raises:
@@ -137,10 +137,10 @@ def read(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> Table:
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
     cells, found = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
     features = tuple(_column(feature, cells[feature.name]) for feature in spec.features)
-    return Table(features, _target(spec.target, cells[spec.target.name]), cells, found.unknown_columns)
+    return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, found.unknown_columns)
 
 
-def outliers(column: Column, examples: int) -> Outliers:
+def outliers(column: ColumnProfile, examples: int) -> Outliers:
     """Return what lies beyond the whiskers, and so many of the most extreme values."""
     first, median, third = column.known.quantile([0.25, 0.5, 0.75])
     reach = WHISKER * (third - first)
@@ -151,19 +151,19 @@ def outliers(column: Column, examples: int) -> Outliers:
     return Outliers(low, high, int((beyond < low).sum()), int((beyond > high).sum()), extremes)
 
 
-def _column(feature: Feature, cells: pd.Series) -> Column:
+def _column(feature: Feature, cells: pd.Series) -> ColumnProfile:
     if isinstance(feature, CategoryFeature):
         allowed, values = ", ".join(feature.categories), _categories(cells, feature.categories)
     elif isinstance(feature, BooleanFeature):
         allowed, values = "true or false", _categories(cells.map(TRUTH_NAMES), TRUTH_NAMES.values())
     else:
         allowed, values = _numbers(feature, cells)
-    return Column(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
+    return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
 
 
-def _target(target: Target, cells: pd.Series) -> Column:
+def _target(target: Target, cells: pd.Series) -> ColumnProfile:
     values = _categories(cells, target.labels)
-    return Column(target.name, target.name, None, "target", ", ".join(target.labels), cells, values)
+    return ColumnProfile(target.name, target.name, None, "target", ", ".join(target.labels), cells, values)
 
 
 def _categories(names: pd.Series, allowed: Collection[str]) -> pd.Series:
@@ -173,7 +173,7 @@ def _categories(names: pd.Series, allowed: Collection[str]) -> pd.Series:
 def _numbers(feature: IntegerFeature | NumberFeature, cells: pd.Series) -> tuple[str, pd.Series]:
     values = pd.to_numeric(cells, errors="coerce").astype(float)
     fits = values.between(feature.minimum, feature.maximum)
-    limits = f"from {number(feature.minimum)} to {number(feature.maximum)}"
+    limits = f"from {format_number(feature.minimum)} to {format_number(feature.maximum)}"
     if isinstance(feature, IntegerFeature):
         return f"whole numbers {limits}", values.where(fits & (values % 1 == 0))
     return f"numbers {limits}", values.where(fits)

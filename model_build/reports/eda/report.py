@@ -9,14 +9,14 @@ import pandas as pd
 from app.core.features import Value
 from model_build.artifacts import Origin
 from model_build.reports.eda import distributions, profile
-from model_build.reports.eda.alerts import findings
-from model_build.reports.eda.associations import associations, information, measure
-from model_build.reports.eda.distributions import Labels
-from model_build.reports.eda.profile import Column, Table
+from model_build.reports.eda.alerts import find_alerts
+from model_build.reports.eda.associations import compute_associations, information, measure_names
+from model_build.reports.eda.distributions import RowLabels
+from model_build.reports.eda.profile import ColumnProfile, DataProfile
 from model_build.reports.html import render
 from model_build.reports.svg import css
 from model_build.spec.model_spec import ModelSpec
-from model_build.text import number, percent
+from model_build.text import format_number, format_percent
 
 EXAMPLES = 5
 PATTERNS = 10
@@ -27,7 +27,7 @@ LEVELS = 3
 class Link:
     """How strongly a feature goes with the target; NaN where there is nothing to compare."""
 
-    column: Column
+    column: ColumnProfile
     measure: str
     association: float
     information: float
@@ -53,15 +53,15 @@ class Pattern:
     """How often these rows have each of the labels that are drawn."""
 
 
-def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
+def render_report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
     """Return a page that holds all it needs, about the text of a file whose index numbers its rows.
 
     Raises:
         DataError: a column is absent, or there twice; or there are no rows.
     """
-    table = profile.read(spec, raw, origin)
-    labels = Labels.of(spec.target, table.target.values)
-    square = associations(table.columns)
+    table = profile.profile_columns(spec, raw, origin)
+    labels = RowLabels.of(spec.target, table.target.values)
+    square = compute_associations(table.columns)
     told = {column.name: information(column, table.target) for column in table.features}
     return render(
         "eda.html",
@@ -70,10 +70,10 @@ def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
         table=table,
         labels=labels,
         css=css,
-        findings=list(findings(table, square, told)),
+        findings=list(find_alerts(table, square, told)),
         summaries={column.name: _summary(column) for column in table.columns},
         outliers={column.name: profile.outliers(column, EXAMPLES) for column in table.numbers},
-        figures={column.name: distributions.draw(column, labels) for column in table.features},
+        figures={column.name: distributions.draw_distribution(column, labels) for column in table.features},
         heat_map=distributions.heat_map(square, {column.name: column.title for column in table.columns}),
         links=_links(table, square, told),
         patterns=_patterns(table, labels),
@@ -82,25 +82,25 @@ def report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
     )
 
 
-def _summary(column: Column) -> str:
+def _summary(column: ColumnProfile) -> str:
     """Return the smallest, the quartiles and the largest of a number, or the most frequent levels."""
     if column.is_number:
-        return " · ".join(number(each) for each in column.known.quantile([0, 0.25, 0.5, 0.75, 1]))
+        return " · ".join(format_number(each) for each in column.known.quantile([0, 0.25, 0.5, 0.75, 1]))
     shares = column.known.value_counts(normalize=True)[:LEVELS]
-    return ", ".join(f"{level} {percent(share, 0)}" for level, share in shares.items() if share)
+    return ", ".join(f"{level} {format_percent(share, 0)}" for level, share in shares.items() if share)
 
 
-def _links(table: Table, square: pd.DataFrame, told: dict[str, float]) -> list[Link]:
+def _links(table: DataProfile, square: pd.DataFrame, told: dict[str, float]) -> list[Link]:
     """Return the strongest first."""
     target = table.target
     found = [
-        Link(each, measure(each, target), square.loc[each.name, target.name], told[each.name])
+        Link(each, measure_names(each, target), square.loc[each.name, target.name], told[each.name])
         for each in table.features
     ]
     return sorted(found, key=lambda link: link.association if link.association >= 0 else -1, reverse=True)
 
 
-def _patterns(table: Table, labels: Labels) -> Iterable[Pattern]:
+def _patterns(table: DataProfile, labels: RowLabels) -> Iterable[Pattern]:
     """Return the most frequent first."""
     gaps = pd.DataFrame({column.name: column.missing for column in table.features if column.missing.any()})
     if gaps.empty:
@@ -117,7 +117,7 @@ def _patterns(table: Table, labels: Labels) -> Iterable[Pattern]:
     return sorted(found, key=lambda pattern: pattern.rows, reverse=True)[:PATTERNS]
 
 
-def _repeated(table: Table) -> Iterable[Rows]:
+def _repeated(table: DataProfile) -> Iterable[Rows]:
     """Return the rows that stand in the file most often."""
     again = table.cells[table.cells.duplicated(keep=False)]
     groups = again.groupby(list(again), sort=False, dropna=False).groups.values() if len(again) else ()
@@ -125,7 +125,7 @@ def _repeated(table: Table) -> Iterable[Rows]:
     return [_rows(rows, table.cells.loc[rows[0]]) for rows in most]
 
 
-def _unfit(column: Column) -> Iterable[Rows]:
+def _unfit(column: ColumnProfile) -> Iterable[Rows]:
     """Return the most frequent cells that do not fit."""
     groups = column.unfit.groupby(column.unfit.map(repr), sort=False).groups.values()
     most = sorted(groups, key=len, reverse=True)[:EXAMPLES]
@@ -139,4 +139,4 @@ def _rows(rows: pd.Index, cells: Iterable[Value]) -> Rows:
 def _shown(cell: Value) -> str:
     if cell is None or isinstance(cell, bool):
         return {None: "missing", False: "false", True: "true"}[cell]
-    return number(cell) if isinstance(cell, float) else cell or "(empty)"
+    return format_number(cell) if isinstance(cell, float) else cell or "(empty)"

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.core import chunks
-from app.core.chunks import NotCutError, Work, at_once, cut, in_turns
+from app.core.chunks import NotSplittableError, Work, run_at_once, run_in_turns, split_body
 from app.core.errors import Problem
 from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature
 from app.core.validation import RowValidator
@@ -29,7 +29,7 @@ GOOD = {"years": 5, "use": "car", "secured": True}
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make two rows a part."""
-    monkeypatch.setattr(chunks, "VALUES", 2 * len(FEATURES))
+    monkeypatch.setattr(chunks, "VALUES_PER_CHUNK", 2 * len(FEATURES))
 
 
 def outcome(read: Callable[[], Any]) -> Any:
@@ -42,7 +42,9 @@ def outcome(read: Callable[[], Any]) -> Any:
 
 def assert_read_alike(body: bytes) -> None:
     validator = RowValidator(FEATURES, max_rows=9)
-    assert outcome(lambda: at_once(validator.parse_in_parts(body))) == outcome(lambda: validator.parse(body))
+    assert outcome(lambda: run_at_once(validator.parse_in_chunks(body))) == outcome(
+        lambda: validator.parse(body)
+    )
 
 
 values = st.one_of(
@@ -94,7 +96,7 @@ def test_any_other_body_is_read_in_parts_as_at_once(body: bytes) -> None:
 
 def test_rows_are_cut_where_one_ends_and_the_next_begins() -> None:
     body = b' {"inputs" : [ {"a": 1} ,\n {"a": 2},{"a": 3},{"a": 4}, {"a": 5} ] } '
-    assert [json.loads(part) for part in cut(body, 2)] == [
+    assert [json.loads(part) for part in split_body(body, 2)] == [
         [{"a": 1}, {"a": 2}],
         [{"a": 3}, {"a": 4}],
         [{"a": 5}],
@@ -103,8 +105,8 @@ def test_rows_are_cut_where_one_ends_and_the_next_begins() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a": 1}', b'{"inputs": []', b'{"inputs": 1}'])
 def test_what_is_no_batch_is_not_cut(body: bytes) -> None:
-    with pytest.raises(NotCutError):
-        list(cut(body, 2))
+    with pytest.raises(NotSplittableError):
+        list(split_body(body, 2))
 
 
 def count_to(number: int, seen: list[int]) -> Work[str]:
@@ -116,7 +118,7 @@ def count_to(number: int, seen: list[int]) -> Work[str]:
 
 def test_work_is_done_at_once_to_its_result() -> None:
     seen: list[int] = []
-    assert (at_once(count_to(3, seen)), seen) == ("done", [0, 1, 2])
+    assert (run_at_once(count_to(3, seen)), seen) == ("done", [0, 1, 2])
 
 
 async def test_work_in_turns_lets_others_work_between_its_parts() -> None:
@@ -128,5 +130,5 @@ async def test_work_in_turns_lets_others_work_between_its_parts() -> None:
             seen.append(-1)
             await asyncio.sleep(0)
 
-    result, _ = await asyncio.gather(in_turns(count_to(3, seen)), other())
+    result, _ = await asyncio.gather(run_in_turns(count_to(3, seen)), other())
     assert (result, seen) == ("done", [0, -1, 1, -1, 2, -1])

@@ -47,12 +47,12 @@ def write(directory: Path, document: Any) -> Path:
 def refusal(directory: Path) -> str:
     """Return the sentence with which loading is refused, the directory written as DIR."""
     with pytest.raises(StartupError) as refused:
-        contract.load(directory)
+        contract.load_contract(directory)
     return str(refused.value).replace(str(directory), "DIR")
 
 
 def test_whole_model_is_loaded(tmp_path: Path) -> None:
-    loaded = contract.load(write(tmp_path, DOCUMENT))
+    loaded = contract.load_contract(write(tmp_path, DOCUMENT))
     assert loaded.model_dump(mode="json", exclude_unset=True) == DOCUMENT
     assert loaded.model_sha256 == sha256(ONNX)
     assert loaded.example == {"years": 5, "grade": "B"}

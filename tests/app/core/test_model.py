@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from app.core.contract import Contract, load, sha256
+from app.core.contract import Contract, load_contract, sha256
 from app.core.errors import StartupError
 from app.core.features import Value
 from app.core.model import Model
@@ -52,7 +52,7 @@ def soft(width: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def contract(tiny_model: Path) -> Contract:
-    return load(tiny_model)
+    return load_contract(tiny_model)
 
 
 def with_features(contract: Contract, count: int) -> Contract:

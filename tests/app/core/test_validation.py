@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.core.chunks import at_once
+from app.core.chunks import run_at_once
 from app.core.errors import Problem
 from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
 from app.core.validation import SMALL_BODY, RowValidator, row_schema
@@ -357,13 +357,13 @@ def test_last_of_equal_keys_counts() -> None:
 
 
 def test_rows_that_are_python_values_are_checked_alike() -> None:
-    assert at_once(validator.check_in_parts([ROW, ROW | {"grade": "?", "rate": None}])) == [
+    assert run_at_once(validator.check_in_chunks([ROW, ROW | {"grade": "?", "rate": None}])) == [
         ROW,
         ROW | {"grade": "?", "rate": None},
     ]
     message = f"Must be {ALLOWED['rate']}."
     with pytest.raises(Problem) as refused:
-        at_once(validator.check_in_parts([ROW, ROW | {"rate": math.nan}]))
+        run_at_once(validator.check_in_chunks([ROW, ROW | {"rate": math.nan}]))
     assert refused.value.document() == invalid(
         f"At 1.rate: {message}", ([1, "rate"], message, "finite_number")
     )
@@ -378,7 +378,7 @@ def test_row_of_a_file_is_blamed_by_its_line(
 ) -> None:
     message = f"Must be {ALLOWED['use']}."
     with pytest.raises(Problem) as refused:
-        at_once(validator.check_in_parts([ROW, ROW | {"use": SECRET}], lines))
+        run_at_once(validator.check_in_chunks([ROW, ROW | {"use": SECRET}], lines))
     assert refused.value.document() == invalid(f"At {where}: {message}", (loc, message, "literal_error"))
 
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
 from app import __version__
-from app.core.contract import Contract, load
+from app.core.contract import Contract, load_contract
 from app.main import Service, create_app
 from app.monitoring.metrics import BUCKETS, CLIENT_LEFT, MOST_WORKERS, Metrics
 from app.settings import Settings
@@ -29,7 +29,7 @@ ZERO = {
 
 @pytest.fixture(scope="module")
 def contract(tiny_model: Path) -> Contract:
-    return load(tiny_model)
+    return load_contract(tiny_model)
 
 
 @pytest.fixture
@@ -293,8 +293,8 @@ def test_duration_is_counted_in_every_bucket_that_holds_it(
     metrics: Metrics, seconds: float, bucket: int
 ) -> None:
     name = "http_request_duration_seconds"
-    metrics.began()
-    metrics.ended("/predict", 200, seconds)
+    metrics.request_started()
+    metrics.request_finished("/predict", 200, seconds)
     found = {key: value for key, value in series(metrics).items() if key.startswith(name)}
     bounds = [*map(str, BUCKETS), "+Inf"]
     assert found == {
@@ -305,23 +305,25 @@ def test_duration_is_counted_in_every_bucket_that_holds_it(
 
 def test_status_that_is_not_expected_is_other(metrics: Metrics) -> None:
     for status in (CLIENT_LEFT, 418, 101):
-        metrics.began()
-        metrics.ended("/docs", status, 0.1)
+        metrics.request_started()
+        metrics.request_finished("/docs", status, 0.1)
     assert counts(metrics) == ZERO | {requests("/docs", "other"): 3}
 
 
 def test_kind_that_is_not_expected_is_other(metrics: Metrics) -> None:
-    metrics.invalid([{"loc": ["inputs", 0, "rate"], "type": "string_type"}, {"loc": [], "type": "date"}])
+    metrics.count_row_errors(
+        [{"loc": ["inputs", 0, "rate"], "type": "string_type"}, {"loc": [], "type": "date"}]
+    )
     assert counts(metrics) == ZERO | {mistakes("rate", "other"): 1, mistakes("", "other"): 1}
 
 
 def test_slots_of_all_workers_add_up(metrics: Metrics) -> None:
     for slot, positions in ((0, [1, 1, 0]), (1, [0]), (MOST_WORKERS - 1, [1])):
         metrics.use(slot)
-        metrics.began()
-        metrics.predicted(positions)
-        metrics.began()
-        metrics.ended("/predict", 200, 0.1)
+        metrics.request_started()
+        metrics.count_predictions(positions)
+        metrics.request_started()
+        metrics.request_finished("/predict", 200, 0.1)
     assert counts(metrics) == {
         requests("/predict", 200): 3,
         "http_requests_in_flight": 3,
@@ -333,17 +335,17 @@ def test_slots_of_all_workers_add_up(metrics: Metrics) -> None:
 
 def test_slot_that_is_used_again_keeps_its_counts_and_has_nothing_in_flight(metrics: Metrics) -> None:
     metrics.use(1)
-    metrics.began()
-    metrics.predicted([1])
-    metrics.began()
-    metrics.ended("/predict", 200, 0.1)
+    metrics.request_started()
+    metrics.count_predictions([1])
+    metrics.request_started()
+    metrics.request_finished("/predict", 200, 0.1)
     metrics.use(0)
-    metrics.began()
+    metrics.request_started()
     before = counts(metrics)
     metrics.use(1)
     assert before["http_requests_in_flight"] == 2
     assert counts(metrics) == before | {"http_requests_in_flight": 1}
-    metrics.predicted([1])
+    metrics.count_predictions([1])
     assert counts(metrics)["predict_rows_total"] == 2
 
 
@@ -351,7 +353,7 @@ def test_labels_are_escaped_as_prometheus_reads_them(contract: Contract) -> None
     odd = ('a "b"\n', "c\\d")
     target = contract.target.model_copy(update={"labels": odd, "positive": odd[0]})
     metrics = Metrics(contract.model_copy(update={"target": target}))
-    metrics.predicted([0, 1, 1])
+    metrics.count_predictions([0, 1, 1])
     samples = next(family for family in families(metrics) if family.name == "predictions").samples
     assert [(sample.labels, sample.value) for sample in samples] == [
         ({"label": odd[0]}, 1.0),

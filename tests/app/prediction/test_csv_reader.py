@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from app.core.chunks import at_once
+from app.core.chunks import run_at_once
 from app.core.contract import Contract, Target
 from app.core.errors import Problem
 from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
-from app.prediction.csv_reader import Table, TableReader
+from app.prediction.csv_reader import CsvReader, CsvRows
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 FEATURES = (
@@ -42,17 +42,17 @@ LINE = "5,2.5,car,true\n"
 ROW: dict[str, Any] = {"years": 5.0, "rate": 2.5, "use": "car", "secured": True}
 KNOWN = "The features are: years, rate, use, secured."
 
-reader = TableReader(Contract.model_construct(**PARTS), max_rows=3)
+reader = CsvReader(Contract.model_construct(**PARTS), max_rows=3)
 
 
-def read(text: str, *, with_truth: bool = True) -> Table:
-    return at_once(reader.read(text.encode(), with_truth=with_truth))
+def read(text: str, *, with_truth: bool = True) -> CsvRows:
+    return run_at_once(reader.read(text.encode(), with_truth=with_truth))
 
 
 def refusal(body: str | bytes, *, with_truth: bool = True) -> dict[str, Any]:
     """Return the problem document for a body, which holds nothing secret."""
     with pytest.raises(Problem) as refused:
-        at_once(reader.read(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth))
+        run_at_once(reader.read(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth))
     document = refused.value.document()
     assert SECRET not in str(document)
     return document
@@ -102,45 +102,45 @@ def invalid(where: str, message: str, loc: list[str | int], kind: str) -> dict[s
     ],
 )
 def test_line_becomes_a_row_of_values(text: str) -> None:
-    assert read(text) == Table([ROW], [2], None)
+    assert read(text) == CsvRows([ROW], [2], None)
 
 
 def test_columns_may_stand_in_any_order() -> None:
-    assert read("secured,use,rate,years\ntrue,car,2.5,5\n") == Table([ROW], [2], None)
+    assert read("secured,use,rate,years\ntrue,car,2.5,5\n") == CsvRows([ROW], [2], None)
 
 
 @pytest.mark.parametrize("name", ["duration-years", "term"])
 def test_column_may_stand_under_an_alias(name: str) -> None:
     row = {name if key == "years" else key: value for key, value in ROW.items()}
-    assert read(HEADER.replace("years", name) + LINE) == Table([row], [2], None)
+    assert read(HEADER.replace("years", name) + LINE) == CsvRows([row], [2], None)
 
 
 def test_blank_lines_are_passed_over_and_counted() -> None:
-    assert read(f"{HEADER}\n{LINE}\n\r\n{LINE}\n") == Table([ROW, ROW], [3, 6], None)
+    assert read(f"{HEADER}\n{LINE}\n\r\n{LINE}\n") == CsvRows([ROW, ROW], [3, 6], None)
 
 
 def test_cell_in_quotes_may_hold_commas_quotes_and_line_ends() -> None:
     line = '5,2.5,"a ""big"", red\nhome",true\n'
     home = ROW | {"use": 'a "big", red\nhome'}
-    assert read(HEADER + line + LINE + line) == Table([home, ROW, home], [3, 4, 6], None)
+    assert read(HEADER + line + LINE + line) == CsvRows([home, ROW, home], [3, 4, 6], None)
 
 
 @pytest.mark.parametrize("missing", ["", " ", "n/a", '""', '"n/a"'])
 def test_missing_value_is_none_where_it_is_allowed(missing: str) -> None:
-    assert read(f"{HEADER}5,{missing},car,true\n") == Table([ROW | {"rate": None}], [2], None)
+    assert read(f"{HEADER}5,{missing},car,true\n") == CsvRows([ROW | {"rate": None}], [2], None)
 
 
 def test_cell_that_is_no_value_stays_text_for_validation() -> None:
     row: dict[str, Value] = {"years": "n/a", "rate": "?", "use": "", "secured": "2"}
-    assert read(f"{HEADER}n/a,?,,2\n") == Table([row], [2], None)
+    assert read(f"{HEADER}n/a,?,,2\n") == CsvRows([row], [2], None)
 
 
 def test_nul_is_text_like_any_other() -> None:
-    assert read(f"{HEADER}5,2.5,c\0r,true\n") == Table([ROW | {"use": "c\0r"}], [2], None)
+    assert read(f"{HEADER}5,2.5,c\0r,true\n") == CsvRows([ROW | {"use": "c\0r"}], [2], None)
 
 
 def test_header_alone_is_no_rows() -> None:
-    assert read(HEADER) == Table([], [], None)
+    assert read(HEADER) == CsvRows([], [], None)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_header_alone_is_no_rows() -> None:
 )
 def test_target_column_is_extracted_or_ignored(header: str, lines: list[str]) -> None:
     text = "\n".join([header, *lines])
-    assert read(text) == Table([ROW] * 3, [2, 3, 4], [1, 0, 1])
-    assert read(text, with_truth=False) == Table([ROW] * 3, [2, 3, 4], None)
+    assert read(text) == CsvRows([ROW] * 3, [2, 3, 4], [1, 0, 1])
+    assert read(text, with_truth=False) == CsvRows([ROW] * 3, [2, 3, 4], None)
 
 
 @pytest.mark.parametrize("label", ["", SECRET, "Yes", "1"])
@@ -162,7 +162,7 @@ def test_label_of_another_model_is_refused_unless_it_is_ignored(label: str) -> N
     text = f"paid,{HEADER}yes,{LINE}{label},{LINE}"
     message = "Must be one of no, yes."
     assert refusal(text) == invalid("line 3 paid", message, ["line", 3, "paid"], "literal_error")
-    assert read(text, with_truth=False) == Table([ROW] * 2, [2, 3], None)
+    assert read(text, with_truth=False) == CsvRows([ROW] * 2, [2, 3], None)
 
 
 @pytest.mark.parametrize(
@@ -290,4 +290,4 @@ def test_what_is_not_csv_is_400_and_says_where(body: str | bytes, detail: str) -
 
 def test_largest_cell_is_text_for_validation() -> None:
     cell = "x" * 131_072
-    assert read(f"{HEADER}5,2.5,{cell},true\n") == Table([ROW | {"use": cell}], [2], None)
+    assert read(f"{HEADER}5,2.5,{cell},true\n") == CsvRows([ROW | {"use": cell}], [2], None)

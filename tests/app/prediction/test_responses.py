@@ -9,20 +9,20 @@ from unittest.mock import ANY
 import numpy as np
 import pytest
 
-from app.core.contract import Contract, Target, load
+from app.core.contract import Contract, Target, load_contract
 from app.core.features import Matrix
-from app.prediction.responses import AnswerWriter
+from app.prediction.responses import ResponseWriter
 
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
 
 
 @pytest.fixture(scope="module")
 def contract(tiny_model: Path) -> Contract:
-    return load(tiny_model)
+    return load_contract(tiny_model)
 
 
-def writer(contract: Contract, target: Target) -> AnswerWriter:
-    return AnswerWriter(contract.model_copy(update={"target": target}))
+def writer(contract: Contract, target: Target) -> ResponseWriter:
+    return ResponseWriter(contract.model_copy(update={"target": target}))
 
 
 def matrix(*rows: list[float]) -> Matrix:
@@ -34,7 +34,7 @@ def table(content: bytes) -> list[list[str]]:
 
 
 def test_json_has_a_label_and_every_probability_for_each_row(contract: Contract) -> None:
-    answer = AnswerWriter(contract).json([1, 0], matrix([0.25, 0.75], [1, 0]))
+    answer = ResponseWriter(contract).json([1, 0], matrix([0.25, 0.75], [1, 0]))
     assert json.loads(answer) == {
         "model_lib_version": "1.2.3",
         "timestamp": ANY,
@@ -45,7 +45,7 @@ def test_json_has_a_label_and_every_probability_for_each_row(contract: Contract)
 
 def test_json_is_stamped_with_the_time_in_utc(contract: Contract) -> None:
     before = datetime.now(UTC)
-    answer = json.loads(AnswerWriter(contract).json([1], matrix([0.25, 0.75])))
+    answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
     stamp = datetime.fromisoformat(answer["timestamp"])
     assert stamp.utcoffset() == timedelta(0)
     assert before <= stamp <= datetime.now(UTC)
@@ -53,7 +53,7 @@ def test_json_is_stamped_with_the_time_in_utc(contract: Contract) -> None:
 
 @pytest.mark.parametrize("figures", [{}, {"accuracy": 0.5, "roc_auc": None, "labels": list(ODD)}])
 def test_json_ends_with_the_figures_if_there_are_any(contract: Contract, figures: dict[str, Any]) -> None:
-    answer = AnswerWriter(contract).json([1], matrix([0.25, 0.75]), figures)
+    answer = ResponseWriter(contract).json([1], matrix([0.25, 0.75]), figures)
     assert json.loads(answer) == {
         "model_lib_version": "1.2.3",
         "timestamp": ANY,
@@ -79,7 +79,7 @@ def test_json_escapes_labels(contract: Contract) -> None:
 
 
 def test_csv_has_a_header_and_a_line_for_each_row(contract: Contract) -> None:
-    answer = AnswerWriter(contract).csv([1, 0], matrix([0.25, 0.75], [1, 0]))
+    answer = ResponseWriter(contract).csv([1, 0], matrix([0.25, 0.75], [1, 0]))
     assert answer == b"prediction,probability no,probability yes\nyes,0.25,0.75\nno,1,0\n"
 
 
@@ -101,7 +101,7 @@ def test_every_float32_survives_both_ways(contract: Contract) -> None:
     edges = matrix([0, 1e-45, 1.1754944e-38, 1e-9, 0.1234567, 0.6, np.nextafter(np.float32(1), 0), 1])
     column = np.concatenate([edges[0], bits.view(np.float32)])
     numbers = np.stack([column, column[::-1]], axis=1)
-    writer, positions = AnswerWriter(contract), [0] * len(numbers)
+    writer, positions = ResponseWriter(contract), [0] * len(numbers)
 
     answered = json.loads(writer.json(positions, numbers))["probabilities"]
     lines = table(writer.csv(positions, numbers))[1:]

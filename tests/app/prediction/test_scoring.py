@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from app.prediction.scoring import scores
+from app.prediction.scoring import compute_metrics
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
 FLIPPED = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.6)
@@ -34,7 +34,7 @@ def test_figures_of_two_labels_are_those_of_scikit_learn(target: Target, seed: i
     positive = target.labels.index("yes")
     yes, is_yes = probabilities[:, positive], truth == positive
     predicted = np.where(yes >= np.float32(0.6), positive, 1 - positive)
-    assert scores(target, truth, probabilities) == {
+    assert compute_metrics(target, truth, probabilities) == {
         "rows": 500,
         "labels": list(target.labels),
         "confusion_matrix": metrics.confusion_matrix(truth, predicted).tolist(),
@@ -52,7 +52,7 @@ def test_figures_of_two_labels_are_those_of_scikit_learn(target: Target, seed: i
 def test_figures_of_more_labels_are_those_about_no_single_one(seed: int) -> None:
     truth, probabilities = drawn(3, seed)
     predicted = probabilities.argmax(axis=1)
-    assert scores(GRADES, truth, probabilities) == {
+    assert compute_metrics(GRADES, truth, probabilities) == {
         "rows": 500,
         "labels": ["A", "B", "C"],
         "confusion_matrix": metrics.confusion_matrix(truth, predicted).tolist(),
@@ -64,14 +64,14 @@ def test_figures_of_more_labels_are_those_about_no_single_one(seed: int) -> None
 def test_row_of_the_confusion_matrix_is_a_true_label() -> None:
     truth = np.array([0, 0, 0, 1])
     yes = np.array([0.9, 0.9, 0.1, 0.2], dtype=np.float32)
-    figures = scores(BINARY, truth, np.stack([1 - yes, yes], axis=1))
+    figures = compute_metrics(BINARY, truth, np.stack([1 - yes, yes], axis=1))
     assert figures["confusion_matrix"] == [[1, 2], [1, 0]]
 
 
 def test_figure_that_the_rows_do_not_define_is_none() -> None:
     truth = np.array([0, 0, 0, 0])
     yes = np.array([0.25, 0.25, 0.5, 0], dtype=np.float32)
-    assert scores(BINARY, truth, np.stack([1 - yes, yes], axis=1)) == {
+    assert compute_metrics(BINARY, truth, np.stack([1 - yes, yes], axis=1)) == {
         "rows": 4,
         "labels": ["no", "yes"],
         "confusion_matrix": [[4, 0], [0, 0]],
@@ -105,12 +105,12 @@ def test_figures_of_few_rows(
     roc_auc: float | None,
 ) -> None:
     yes = np.array(shares, dtype=np.float32)
-    figures = scores(BINARY, np.array(truth), np.stack([1 - yes, yes], axis=1))
+    figures = compute_metrics(BINARY, np.array(truth), np.stack([1 - yes, yes], axis=1))
     found = {name: figures[name] for name in ("precision", "recall", "f1", "roc_auc")}
     assert found == {"precision": precision, "recall": recall, "f1": f1, "roc_auc": roc_auc}
 
 
 def test_certain_mistake_has_a_finite_log_loss() -> None:
-    figures = scores(BINARY, np.array([0, 1]), np.array([[0, 1], [1, 0]], dtype=np.float32))
+    figures = compute_metrics(BINARY, np.array([0, 1]), np.array([[0, 1], [1, 0]], dtype=np.float32))
     assert figures["log_loss"] == close(-np.log(np.finfo(np.float32).eps))
     assert figures["brier"] == 1

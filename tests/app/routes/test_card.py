@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.contract import CARD_FILE, CONTRACT_FILE, load
+from app.core.contract import CARD_FILE, CONTRACT_FILE, load_contract
 from app.core.errors import StartupError
 from app.main import create_app
 from app.routes.card import POLICY
@@ -33,13 +33,13 @@ async def test_card_is_the_page_that_was_baked(tiny_model: Path) -> None:
         "content-length": str(len(response.content)),
         "content-security-policy": POLICY,
         "content-type": "text/html; charset=utf-8",
-        "etag": f'"{load(tiny_model).files[CARD_FILE]}"',
+        "etag": f'"{load_contract(tiny_model).files[CARD_FILE]}"',
     }
 
 
 @pytest.mark.parametrize("held", ["TAG", "W/TAG", '"of another model", TAG', "*"])
 async def test_card_that_the_client_holds_is_not_sent_again(tiny_model: Path, held: str) -> None:
-    tag = f'"{load(tiny_model).files[CARD_FILE]}"'
+    tag = f'"{load_contract(tiny_model).files[CARD_FILE]}"'
     async with client_of(tiny_model) as client:
         response = await client.get("/card", headers={"If-None-Match": held.replace("TAG", tag)})
     assert (response.status_code, response.content) == (304, b"")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app import __version__
-from app.core.contract import CARD_FILE, Contract, load
+from app.core.contract import CARD_FILE, Contract, load_contract
 from app.main import Service, create_app
 from app.routes.health import Readiness, welcome
 from app.settings import Settings
@@ -27,7 +27,7 @@ async def probe(service: Service) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="module")
 def contract(tiny_model: Path) -> Contract:
-    return load(tiny_model)
+    return load_contract(tiny_model)
 
 
 class Page(HTMLParser):

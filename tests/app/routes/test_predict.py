@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from starlette.types import Message
 
-from app.core.chunks import rows_of_a_part
+from app.core.chunks import rows_per_chunk
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.main import Service, create_app
@@ -609,7 +609,7 @@ async def test_small_requests_are_answered_between_the_parts_of_a_large_one(
         return predict(predictor, rows)
 
     monkeypatch.setattr(Predictor, "predict", note)
-    part = rows_of_a_part(len(ROW))
+    part = rows_per_chunk(len(ROW))
     large_body = json.dumps({"inputs": [POOR] * (2 * part + 1)}).encode()
     async with serving(create_app(Settings(model_dir=tiny_model))) as client:
         large = asyncio.create_task(client.post("/predict", content=large_body, headers=JSON))

@@ -35,9 +35,9 @@ def read(tmp_path: Path) -> Read:
     def load(text: str, *changes: tuple[str, str]) -> Found:
         (tmp_path / "loans.csv").write_text(text)
         changed = tiny(tmp_path, *changes)
-        raw, origin = dataset.fetch(changed, "real", tmp_path, pytest.fail)
+        raw, origin = dataset.fetch_rows(changed, "real", tmp_path, pytest.fail)
         frame, cleaning = dataset.clean(raw, changed, origin.uri)
-        found = dataset.dataset(frame, changed)
+        found = dataset.build_dataset(frame, changed)
         return Found(origin, cleaning, found.rows, found.labels.tolist())
 
     return load
@@ -293,7 +293,7 @@ def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Pat
     path = tmp_path / "loans.csv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError) as caught:
-        dataset.fetch(tiny_spec, "real", tmp_path, pytest.fail)
+        dataset.fetch_rows(tiny_spec, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"{path} is not a CSV file: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
     )
@@ -328,18 +328,18 @@ def adults(tmp_path: Path) -> ModelSpec:
 
 def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
     warnings: list[str] = []
-    raw, origin = dataset.fetch(adults, "auto", tmp_path, warnings.append)
+    raw, origin = dataset.fetch_rows(adults, "auto", tmp_path, warnings.append)
     assert warnings == [
         f"No real data: first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}\n"
         "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it."
     ]
     assert origin == Origin(source="synthetic", uri="synthetic:census?rows=200&seed=3", sha256=None)
-    assert raw.equals(dataset.fetch(adults, "synthetic", tmp_path, pytest.fail)[0])
+    assert raw.equals(dataset.fetch_rows(adults, "synthetic", tmp_path, pytest.fail)[0])
 
 
 def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        dataset.fetch(adults, "real", tmp_path, pytest.fail)
+        dataset.fetch_rows(adults, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"first.csv is not a file in {tmp_path}; second.csv is not a file in {tmp_path}"
     )
@@ -349,13 +349,13 @@ def test_auto_is_an_error_without_real_data_and_without_a_generator(
     tiny_spec: ModelSpec, tmp_path: Path
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        dataset.fetch(tiny_spec, "auto", tmp_path, pytest.fail)
+        dataset.fetch_rows(tiny_spec, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"loans.csv is not a file in {tmp_path}"
 
 
 def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
-        dataset.fetch(tiny_spec, "synthetic", tmp_path, pytest.fail)
+        dataset.fetch_rows(tiny_spec, "synthetic", tmp_path, pytest.fail)
     assert str(caught.value) == "tiny declares no synthetic generator (data.synthetic)."
 
 
@@ -364,10 +364,10 @@ def test_the_first_source_that_answers_is_taken_without_a_warning(
     adults: ModelSpec, tmp_path: Path, wanted: SourceMode
 ) -> None:
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    raw, origin = dataset.fetch(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch_rows(adults, wanted, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "second.csv", ["40"])
     (tmp_path / "first.csv").write_text("age,sex,salary\n41,Female,>50K\n")
-    raw, origin = dataset.fetch(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch_rows(adults, wanted, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "first.csv", ["41"])
 
 
@@ -375,7 +375,7 @@ def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path
     (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male\n")
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     with pytest.raises(DataError) as caught:
-        dataset.fetch(adults, "auto", tmp_path, pytest.fail)
+        dataset.fetch_rows(adults, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"{tmp_path / 'first.csv'} is not a CSV file: line 2 has 2 cells, not 3"
 
 
@@ -385,9 +385,9 @@ def test_synthetic_never_touches_the_sources(
     def fetch(*_: object) -> None:
         pytest.fail("a source was asked")
 
-    monkeypatch.setattr(sources, "fetch", fetch)
+    monkeypatch.setattr(sources, "fetch_source", fetch)
     (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    assert dataset.fetch(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
+    assert dataset.fetch_rows(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
     found = rows_of(adults, "synthetic", tmp_path)
     assert {name for row in found.rows for name in row} == {"age", "sex"}
     assert set(found.labels.tolist()) == {0, 1}
@@ -445,7 +445,7 @@ def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header
 def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n,,,,\n8, ,,,no\n"
     (tmp_path / "loans.csv").write_text(text)
-    raw, origin = dataset.fetch(tiny_spec, "real", tmp_path, pytest.fail)
+    raw, origin = dataset.fetch_rows(tiny_spec, "real", tmp_path, pytest.fail)
     dataset.write(raw, tmp_path / "raw.csv")
     assert dataset.read(tmp_path / "raw.csv").equals(raw)
     frame, cleaned = dataset.clean(raw, tiny_spec, origin.uri)

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from model_build.artifacts import file_sha256
 from model_build.data import sources
-from model_build.data.sources import fetch
+from model_build.data.sources import fetch_source
 from model_build.errors import DataError, SourceError
 from model_build.spec.source import Source
 
@@ -137,7 +137,7 @@ def assert_only_the_rows_are_in(directory: Path, path: Path) -> None:
 
 def assert_fails(uri: str, directory: Path, sentence: str, sha256: str = SHA256) -> None:
     with pytest.raises(SourceError) as caught:
-        fetch(source(uri, sha256), directory)
+        fetch_source(source(uri, sha256), directory)
     assert str(caught.value) == f"{uri} {sentence}"
     assert names_in(directory) == []
 
@@ -234,13 +234,13 @@ def test_a_local_file_has_its_own_name_only(sha256: str | None) -> None:
 def test_a_local_file_is_returned_where_it_is(tmp_path: Path, sha256: str | None) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/adult.data").write_bytes(ROWS)
-    assert fetch(source("raw/adult.data", sha256), tmp_path) == tmp_path / "raw/adult.data"
+    assert fetch_source(source("raw/adult.data", sha256), tmp_path) == tmp_path / "raw/adult.data"
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
 def test_a_local_file_that_is_absent_is_a_source_error(tmp_path: Path, sha256: str | None) -> None:
     with pytest.raises(SourceError) as caught:
-        fetch(source("adult.data", sha256), tmp_path)
+        fetch_source(source("adult.data", sha256), tmp_path)
     assert str(caught.value) == f"adult.data is not a file in {tmp_path}"
 
 
@@ -248,7 +248,7 @@ def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path) 
     path = tmp_path / "adult.data"
     path.write_bytes(b"other rows")
     with pytest.raises(DataError) as caught:
-        fetch(source("adult.data"), tmp_path)
+        fetch_source(source("adult.data"), tmp_path)
     assert str(caught.value) == (
         f"{path} has the SHA-256 {OTHER_SHA256}, but adult.data must have {SHA256}; "
         "move the file away, or correct the checksum if the file is the right one"
@@ -266,25 +266,25 @@ def test_the_checksum_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
 
 
 def test_a_download_creates_the_directory_and_only_the_file(tmp_path: Path, server: DataServer) -> None:
-    path = fetch(source(f"{server.url}/good/adult.data"), tmp_path / "data/raw")
+    path = fetch_source(source(f"{server.url}/good/adult.data"), tmp_path / "data/raw")
     assert path == tmp_path / "data/raw/adult.data"
     assert_only_the_rows_are_in(tmp_path / "data/raw", path)
 
 
 def test_a_second_fetch_uses_no_network(tmp_path: Path, server: DataServer) -> None:
     adult = source(f"{server.url}/good/adult.data")
-    fetch(adult, tmp_path)
+    fetch_source(adult, tmp_path)
     server.stop()
-    assert_only_the_rows_are_in(tmp_path, fetch(adult, tmp_path))
+    assert_only_the_rows_are_in(tmp_path, fetch_source(adult, tmp_path))
 
 
 def test_a_download_is_kept_beside_another_file_of_its_name(tmp_path: Path, server: DataServer) -> None:
     (tmp_path / "adult.data").write_bytes(b"other rows")
     adult = source(f"{server.url}/good/adult.data")
     beside = tmp_path / f"{SHA256[:12]}-adult.data"
-    assert fetch(adult, tmp_path) == beside
+    assert fetch_source(adult, tmp_path) == beside
     server.stop()
-    assert fetch(adult, tmp_path) == beside
+    assert fetch_source(adult, tmp_path) == beside
     assert beside.read_bytes() == ROWS
     assert (tmp_path / "adult.data").read_bytes() == b"other rows"
     assert names_in(tmp_path) == [beside.name, "adult.data"]
@@ -293,7 +293,7 @@ def test_a_download_is_kept_beside_another_file_of_its_name(tmp_path: Path, serv
 def test_a_download_beside_another_file_is_found_when_that_file_is_gone(tmp_path: Path) -> None:
     beside = tmp_path / f"{SHA256[:12]}-adult.data"
     beside.write_bytes(ROWS)
-    assert fetch(source("https://example.invalid/adult.data"), tmp_path) == beside
+    assert fetch_source(source("https://example.invalid/adult.data"), tmp_path) == beside
 
 
 def test_a_download_both_of_whose_names_are_taken_is_a_data_error(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_download_both_of_whose_names_are_taken_is_a_data_error(tmp_path: Path
         path.write_bytes(b"other rows")
     uri = "https://example.invalid/adult.data"
     with pytest.raises(DataError) as caught:
-        fetch(source(uri), tmp_path)
+        fetch_source(source(uri), tmp_path)
     assert str(caught.value) == (
         f"{beside} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
         "move the file away, or correct the checksum if the file is the right one"
@@ -311,7 +311,7 @@ def test_a_download_both_of_whose_names_are_taken_is_a_data_error(tmp_path: Path
 
 
 def test_a_redirect_is_followed_and_the_file_keeps_the_first_name(tmp_path: Path, server: DataServer) -> None:
-    path = fetch(source(f"{server.url}/moved/census.csv"), tmp_path)
+    path = fetch_source(source(f"{server.url}/moved/census.csv"), tmp_path)
     assert path == tmp_path / "census.csv"
     assert_only_the_rows_are_in(tmp_path, path)
 
@@ -367,7 +367,7 @@ def test_an_interrupted_download_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fetch(source(f"{server.url}/good/adult.data"), tmp_path)
+        fetch_source(source(f"{server.url}/good/adult.data"), tmp_path)
     assert names_in(tmp_path) == []
 
 
@@ -385,9 +385,9 @@ def test_a_full_disk_is_a_source_error_and_leaves_nothing(
 def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, server: DataServer) -> None:
     adult = source(f"{server.url}/slow/adult.data")
     code = (
-        "import pathlib, sys; from model_build.data.sources import fetch; "
+        "import pathlib, sys; from model_build.data.sources import fetch_source; "
         "from model_build.spec.source import Source; "
-        "fetch(Source.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+        "fetch_source(Source.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, adult.model_dump_json(), str(tmp_path)]
     with subprocess.Popen(command, cwd=REPOSITORY) as run:
@@ -398,7 +398,7 @@ def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, serve
     assert leftover.endswith(".part")
 
     server.resume.set()
-    assert fetch(adult, tmp_path).read_bytes() == ROWS
+    assert fetch_source(adult, tmp_path).read_bytes() == ROWS
     assert names_in(tmp_path) == [leftover, "adult.data"]
 
 
@@ -406,7 +406,7 @@ def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, serve
 
 
 def test_an_s3_object_is_downloaded(tmp_path: Path, bucket: str) -> None:
-    path = fetch(source(f"{bucket}/raw/adult.data"), tmp_path)
+    path = fetch_source(source(f"{bucket}/raw/adult.data"), tmp_path)
     assert path == tmp_path / "adult.data"
     assert_only_the_rows_are_in(tmp_path, path)
 
@@ -454,7 +454,7 @@ def test_an_s3_object_cut_or_stalled_in_the_middle_leaves_nothing(
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     monkeypatch.setattr(sources, "READ_TIMEOUT", 0.1)
     with pytest.raises(SourceError, match=rf"^s3://{folder}/adult\.data could not be downloaded: "):
-        fetch(source(f"s3://{folder}/adult.data"), tmp_path)
+        fetch_source(source(f"s3://{folder}/adult.data"), tmp_path)
     assert names_in(tmp_path) == []
 
 

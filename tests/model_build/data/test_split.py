@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
-from model_build.data.split import split
+from model_build.data.split import split_rows
 from model_build.errors import DataError
 from model_build.spec.model_spec import Split
 
@@ -13,25 +13,27 @@ LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 @pytest.mark.parametrize("stratify", [True, False])
 @pytest.mark.parametrize("test", [0.1, 0.25, 0.3])
 def test_every_row_trains_or_tests_and_the_share_is_kept(test: float, stratify: bool) -> None:
-    parts = split(LABELS, TARGET, Split(test=test, stratify=stratify, seed=1))
+    parts = split_rows(LABELS, TARGET, Split(test=test, stratify=stratify, seed=1))
     assert sorted([*parts.train, *parts.test]) == list(range(1000))
     assert len(parts.test) == 1000 * test
 
 
 def test_a_stratified_test_has_the_share_of_every_label() -> None:
-    parts = split(LABELS, TARGET, Split(test=0.3, seed=1))
+    parts = split_rows(LABELS, TARGET, Split(test=0.3, seed=1))
     assert np.bincount(LABELS[parts.test]).tolist() == [180, 90, 30]
     assert np.bincount(LABELS[parts.train]).tolist() == [420, 210, 70]
 
 
 def test_rows_are_shuffled() -> None:
-    parts = split(LABELS, TARGET, Split(test=0.3, seed=1))
+    parts = split_rows(LABELS, TARGET, Split(test=0.3, seed=1))
     assert parts.train.tolist() != sorted(parts.train)
     assert parts.test.tolist() != sorted(parts.test)
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
-    one, same, other = (split(LABELS, TARGET, Split(test=0.3, seed=seed)).test.tolist() for seed in (1, 1, 2))
+    one, same, other = (
+        split_rows(LABELS, TARGET, Split(test=0.3, seed=seed)).test.tolist() for seed in (1, 1, 2)
+    )
     assert one == same
     assert set(one) != set(other)
 
@@ -76,7 +78,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
 )
 def test_too_few_rows_are_a_data_error(labels: list[int], test: float, stratify: bool, sentence: str) -> None:
     with pytest.raises(DataError) as caught:
-        split(np.array(labels), TARGET, Split(test=test, stratify=stratify, seed=1))
+        split_rows(np.array(labels), TARGET, Split(test=test, stratify=stratify, seed=1))
     assert str(caught.value) == sentence
 
 
@@ -86,7 +88,7 @@ def test_too_few_rows_are_a_data_error(labels: list[int], test: float, stratify:
 def test_what_is_not_refused_can_be_split(rows: int, stratify: bool, test: float) -> None:
     labels = np.arange(rows) % 3
     try:
-        parts = split(labels, TARGET, Split(test=test, stratify=stratify, seed=1))
+        parts = split_rows(labels, TARGET, Split(test=test, stratify=stratify, seed=1))
     except DataError:
         return
     assert sorted([*parts.train, *parts.test]) == list(range(rows))

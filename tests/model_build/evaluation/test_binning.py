@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature
-from model_build.evaluation.binning import MISSING, decimal, levels, shown
+from model_build.evaluation.binning import MISSING, divide_into_levels, format_float32, shortest_decimal
 
 AGE = IntegerFeature(name="age", type="integer", minimum=0, maximum=99_999, title="Age", example=1)
 RATE = NumberFeature(
@@ -15,13 +15,13 @@ NAN = float("nan")
 
 def bands(values: list[float], count: int) -> dict[str, int]:
     """Return how many rows there are in each band that has any."""
-    found = levels(RATE, np.array(values, dtype=np.float32), count)
+    found = divide_into_levels(RATE, np.array(values, dtype=np.float32), count)
     sizes = np.bincount(found.of_row, minlength=len(found.names)).tolist()
     return {name: size for name, size in zip(found.names, sizes, strict=True) if size}
 
 
 def test_a_category_has_its_levels_in_the_order_of_the_codes() -> None:
-    found = levels(GRADE, np.array([1, 0, 1], dtype=np.float32), 4)
+    found = divide_into_levels(GRADE, np.array([1, 0, 1], dtype=np.float32), 4)
     assert (found.names, found.of_row.tolist()) == (("A", "B"), [1, 0, 1])
 
 
@@ -30,8 +30,8 @@ def test_a_category_has_its_levels_in_the_order_of_the_codes() -> None:
 )
 def test_missing_is_the_last_level(feature: CategoryFeature | BooleanFeature, names: tuple[str, ...]) -> None:
     optional = feature.model_copy(update={"missing": Missing()})
-    assert levels(optional, np.array([2, 0], dtype=np.float32), 4).names == names
-    assert levels(feature, np.array([1, 0], dtype=np.float32), 4).names == names[:-1]
+    assert divide_into_levels(optional, np.array([2, 0], dtype=np.float32), 4).names == names
+    assert divide_into_levels(feature, np.array([1, 0], dtype=np.float32), 4).names == names[:-1]
 
 
 def test_bands_of_a_number_have_equally_many_rows_and_missing_is_another() -> None:
@@ -63,7 +63,7 @@ def test_few_values_are_a_band_each() -> None:
 def test_every_row_is_in_the_band_that_its_name_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.integers(0, rng.integers(2, 60), 200).astype(np.float32)
-    found = levels(AGE, values, int(rng.integers(2, 9)))
+    found = divide_into_levels(AGE, values, int(rng.integers(2, 9)))
     assert len(set(found.names)) == len(found.names)
     for value, band in zip(values, found.of_row, strict=True):
         match found.names[band].split():
@@ -78,11 +78,11 @@ def test_every_row_is_in_the_band_that_its_name_says(seed: int) -> None:
 
 
 def test_a_number_is_shown_as_it_was_written() -> None:
-    assert [shown(np.float32(x)) for x in (2.51, 40, 0.1, 123456, 16777216)] == [
+    assert [format_float32(np.float32(x)) for x in (2.51, 40, 0.1, 123456, 16777216)] == [
         "2.51",
         "40",
         "0.1",
         "123,456",
         "16,777,216",
     ]
-    assert decimal(np.float32(2.51)) == 2.51
+    assert shortest_decimal(np.float32(2.51)) == 2.51

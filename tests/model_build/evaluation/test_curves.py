@@ -5,7 +5,7 @@ from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
 from app.core.contract import Target
 from model_build.artifacts import CalibrationBin, Curve, Interval
-from model_build.evaluation.curves import POINTS, curves
+from model_build.evaluation.curves import POINTS, compute_curves
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes")
 MORE = Target(name="paid", labels=("none", "some", "all"))
@@ -14,11 +14,11 @@ YES = np.array([0.125, 0.5, 0.5, 0.5, 0.875])
 RNG = np.random.default_rng(0)
 SCORE = RNG.beta(0.5, 1.5, 5000)
 PAID = (RNG.random(5000) < SCORE).astype(np.intp)
-LARGE = curves(BINARY, PAID, np.column_stack([1 - SCORE, SCORE]), 0.95)
+LARGE = compute_curves(BINARY, PAID, np.column_stack([1 - SCORE, SCORE]), 0.95)
 
 
 def test_the_curves_of_two_labels_are_those_of_the_positive_one() -> None:
-    found = curves(BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.95)
+    found = compute_curves(BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.95)
     assert found.roc == {"yes": Curve(x=(0, 0, 2 / 3, 1), y=(0, 0.5, 1, 1))}
     assert found.precision_recall == {"yes": Curve(x=(0, 0.5, 1, 1), y=(1, 1, 0.5, 0.4))}
     assert found.lift["yes"].x == pytest.approx((0.2, 0.8, 1))
@@ -27,14 +27,14 @@ def test_the_curves_of_two_labels_are_those_of_the_positive_one() -> None:
 
 def test_the_positive_label_may_be_the_first() -> None:
     target = Target(name="paid", labels=("yes", "no"), positive="yes")
-    assert curves(target, 1 - TRUTH, np.column_stack([YES, 1 - YES]), 0.95) == curves(
+    assert compute_curves(target, 1 - TRUTH, np.column_stack([YES, 1 - YES]), 0.95) == compute_curves(
         BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.95
     )
 
 
 def test_more_labels_have_a_curve_each_against_all_others() -> None:
     probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
-    found = curves(MORE, np.array([0, 1, 2, 2]), probabilities, 0.95)
+    found = compute_curves(MORE, np.array([0, 1, 2, 2]), probabilities, 0.95)
     for each in (found.roc, found.precision_recall, found.lift, found.calibration):
         assert tuple(each) == MORE.labels
     assert found.roc["none"] == Curve(x=(0, 0, 1), y=(0, 1, 1))
@@ -42,7 +42,7 @@ def test_more_labels_have_a_curve_each_against_all_others() -> None:
 
 
 def test_a_calibration_bin_has_the_observed_share_with_its_binomial_interval() -> None:
-    found = curves(BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.9)
+    found = compute_curves(BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.9)
     bounds = binomtest(1, 3).proportion_ci(0.9, method="wilson")
     assert found.calibration["yes"][1] == CalibrationBin(
         rows=3, predicted=0.5, observed=Interval(value=1 / 3, low=bounds.low, high=bounds.high)
@@ -72,7 +72,7 @@ def test_the_lift_of_the_likeliest_tenth_is_its_share_of_positives_over_that_of_
 
 
 def test_scores_that_are_all_equal_make_a_diagonal() -> None:
-    found = curves(BINARY, TRUTH, np.full((5, 2), 0.5), 0.95)
+    found = compute_curves(BINARY, TRUTH, np.full((5, 2), 0.5), 0.95)
     assert found.roc["yes"] == Curve(x=(0, 1), y=(0, 1))
     assert found.lift["yes"] == Curve(x=(1,), y=(1,))
     assert [each.rows for each in found.calibration["yes"]] == [5]

@@ -7,13 +7,13 @@ import pytest
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation, Interval
 from model_build.errors import DataError
-from model_build.evaluation.evaluate import evaluate, figures
+from model_build.evaluation.evaluate import evaluate_model, point_metrics
 from model_build.evaluation.intervals import exact
-from model_build.spec.sections import METRICS, EvaluationPlan
+from model_build.spec.sections import METRICS, EvaluationSection
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
 MORE = Target(name="paid", labels=("none", "some", "all"))
-PLAN = EvaluationPlan(resamples=200)
+PLAN = EvaluationSection(resamples=200)
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 YES = np.array([0.1, 0.5, 0.8, 0.3, 0.7, 0.6, 0.4, 0.2])
 BINARY_METRICS = {
@@ -31,9 +31,9 @@ BINARY_METRICS = {
 
 
 def score(
-    truth: Positions, probabilities: Probabilities, target: Target = BINARY, plan: EvaluationPlan = PLAN
+    truth: Positions, probabilities: Probabilities, target: Target = BINARY, plan: EvaluationSection = PLAN
 ) -> Evaluation:
-    return evaluate(target, plan, truth, probabilities, seed=1)
+    return evaluate_model(target, plan, truth, probabilities, seed=1)
 
 
 def two(yes: Probabilities) -> Probabilities:
@@ -123,7 +123,9 @@ def test_the_calibration_error_is_the_mean_distance_over_ten_bins_of_equally_man
     yes = probabilities[:, 1]
     bins = np.array_split(np.argsort(yes), 10)
     distances = [abs(yes[rows].mean() - truth[rows].mean()) for rows in bins]
-    assert figures(BINARY, truth, probabilities)["calibration_error"] == pytest.approx(np.mean(distances))
+    assert point_metrics(BINARY, truth, probabilities)["calibration_error"] == pytest.approx(
+        np.mean(distances)
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -136,8 +138,8 @@ def test_intervals_hold_the_figure_and_narrow_with_more_rows(seed: int) -> None:
 
 def test_more_confidence_widens_the_intervals() -> None:
     truth, probabilities = census(300)
-    sure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.99))
-    unsure = score(truth, probabilities, plan=EvaluationPlan(resamples=200, confidence=0.6))
+    sure = score(truth, probabilities, plan=EvaluationSection(resamples=200, confidence=0.99))
+    unsure = score(truth, probabilities, plan=EvaluationSection(resamples=200, confidence=0.6))
     for name in METRICS[:-1]:  # that of the calibration error may end at 0, or at the figure
         outer, inner = sure.intervals[name], unsure.intervals[name]
         assert outer.low < inner.low < inner.high < outer.high
@@ -146,7 +148,7 @@ def test_more_confidence_widens_the_intervals() -> None:
 def test_the_same_seed_gives_the_same_document() -> None:
     truth, probabilities = census(500)
     assert score(truth, probabilities) == score(truth, probabilities)
-    assert evaluate(BINARY, PLAN, truth, probabilities, seed=2) != score(truth, probabilities)
+    assert evaluate_model(BINARY, PLAN, truth, probabilities, seed=2) != score(truth, probabilities)
 
 
 def test_a_label_without_rows_is_named() -> None:

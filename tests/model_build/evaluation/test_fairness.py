@@ -7,9 +7,9 @@ from app.core.contract import Target
 from model_build.artifacts import Fairness, Group, Interval
 from model_build.errors import DataError
 from model_build.evaluation import intervals
-from model_build.evaluation.fairness import fairness
+from model_build.evaluation.fairness import compute_fairness
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import FAIRNESS_METRICS, EvaluationPlan
+from model_build.spec.sections import FAIRNESS_METRICS, EvaluationSection
 
 Integers = npt.NDArray[np.intp]
 GRADE, SECURED = 2, 3  # a category of A, B and C, which may be missing
@@ -21,9 +21,11 @@ def compare(
     """Compare grades 0 (A) to 3 (missing) where the model gives the positive label to the chosen."""
     matrix = np.zeros((len(grades), 4), dtype=np.float32)
     matrix[:, GRADE] = grades
-    plan = EvaluationPlan(resamples=200, fairness={"grade": reference})
+    plan = EvaluationSection(resamples=200, fairness={"grade": reference})
     probabilities = np.column_stack([1 - chosen, chosen]).astype(float)
-    return fairness(spec.model_copy(update={"evaluation": plan}), spec.target, matrix, truth, probabilities)
+    return compute_fairness(
+        spec.model_copy(update={"evaluation": plan}), spec.target, matrix, truth, probabilities
+    )
 
 
 def groups_of(*groups: tuple[int, int, int, int]) -> tuple[Integers, Integers, Integers]:
@@ -172,10 +174,10 @@ def test_missing_is_a_group_and_a_level_without_rows_is_none(tiny_spec: ModelSpe
 def test_the_groups_of_a_boolean_are_false_and_true(tiny_spec: ModelSpec) -> None:
     matrix = np.zeros((8, 4), dtype=np.float32)
     matrix[4:, SECURED] = 1
-    plan = EvaluationPlan(resamples=100, fairness={"secured": "true"})
+    plan = EvaluationSection(resamples=100, fairness={"secured": "true"})
     spec = tiny_spec.model_copy(update={"evaluation": plan})
     truth = np.tile([0, 1], 4)
-    found = fairness(spec, spec.target, matrix, truth, np.full((8, 2), 0.5))
+    found = compute_fairness(spec, spec.target, matrix, truth, np.full((8, 2), 0.5))
     assert [(each.level, each.rows) for each in one(found)] == [("false", 4), ("true", 4)]
 
 
@@ -195,5 +197,5 @@ def test_a_positive_label_that_is_the_first_is_compared_alike(tiny_spec: ModelSp
 def test_more_than_two_labels_have_no_groups_to_compare(tiny_spec: ModelSpec) -> None:
     target = Target(name="paid", labels=("none", "some", "all"))
     matrix = np.zeros((3, 4), dtype=np.float32)
-    found = fairness(tiny_spec, target, matrix, np.arange(3), np.full((3, 3), 1 / 3))
+    found = compute_fairness(tiny_spec, target, matrix, np.arange(3), np.full((3, 3), 1 / 3))
     assert found == Fairness(protected=())

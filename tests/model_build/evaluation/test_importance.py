@@ -7,9 +7,9 @@ import pytest
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
 from model_build.artifacts import Dependence, Explanation, Interval
-from model_build.evaluation.importance import GRID, explain
+from model_build.evaluation.importance import GRID, explain_model
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import EvaluationPlan
+from model_build.spec.sections import EvaluationSection
 
 NAN = float("nan")
 MORE = Target(name="paid", labels=("none", "some", "all"))
@@ -44,8 +44,8 @@ class ByYearsAndGrade:
 def look(
     spec: ModelSpec, matrix: Matrix = MATRIX, truth: Positions = TRUTH, labels: int = 2, **plan: Any
 ) -> Explanation:
-    update = {"evaluation": EvaluationPlan(**plan)} | ({} if labels == 2 else {"target": MORE})
-    return explain(spec.model_copy(update=update), ByYearsAndGrade(labels), matrix, truth)
+    update = {"evaluation": EvaluationSection(**plan)} | ({} if labels == 2 else {"target": MORE})
+    return explain_model(spec.model_copy(update=update), ByYearsAndGrade(labels), matrix, truth)
 
 
 def test_the_features_that_the_model_looks_at_come_first(tiny_spec: ModelSpec) -> None:

@@ -8,9 +8,9 @@ from model_build.evaluation.intervals import (
     Estimates,
     Weights,
     bootstrap,
+    compute_intervals,
     difference,
     exact,
-    intervals,
     ratio,
 )
 
@@ -63,7 +63,7 @@ def test_more_rows_than_a_block_holds_come_one_resample_at_a_time(monkeypatch: p
 def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
     values = np.random.default_rng(0).exponential(size=200)
     estimates = bootstrap(lambda weights: values[None] @ weights / 200, 200, 5000, seed=1)
-    found = intervals(["mean"], [values.mean()], estimates, 0.9, {})["mean"]
+    found = compute_intervals(["mean"], [values.mean()], estimates, 0.9, {})["mean"]
     expected = scipy.stats.bootstrap(
         [values], np.mean, n_resamples=5000, confidence_level=0.9, method="percentile", rng=1
     ).confidence_interval
@@ -73,7 +73,7 @@ def test_the_interval_of_a_mean_is_that_of_scipy() -> None:
 
 def test_resamples_that_leave_a_figure_undefined_do_not_count() -> None:
     estimates = np.array([[0.0, 1.0, np.nan, np.nan], [np.nan] * 4, [np.nan] * 4])
-    assert intervals(["a", "b", "c"], [0.5, 0.25, np.nan], estimates, 0.5, {}) == {
+    assert compute_intervals(["a", "b", "c"], [0.5, 0.25, np.nan], estimates, 0.5, {}) == {
         "a": Interval(value=0.5, low=0.25, high=0.75),
         "b": Interval(value=0.25, low=0.25, high=0.25),
     }
@@ -81,13 +81,15 @@ def test_resamples_that_leave_a_figure_undefined_do_not_count() -> None:
 
 def test_an_interval_holds_its_figure() -> None:
     estimates = np.array([[0.3, 0.4], [0.3, 0.4]])
-    found = intervals(["below", "above"], [0.1, 0.9], estimates, 0.9, {})
+    found = compute_intervals(["below", "above"], [0.1, 0.9], estimates, 0.9, {})
     assert (found["below"].low, found["above"].high) == (0.1, 0.9)
     assert (found["below"].high, found["above"].low) == pytest.approx((0.395, 0.305))
 
 
 def test_a_share_of_none_or_all_of_few_rows_is_not_certain() -> None:
-    found = intervals(["none", "all"], [0, 1], np.array([[0.0] * 9, [1.0] * 9]), 0.95, {"none": 20, "all": 7})
+    found = compute_intervals(
+        ["none", "all"], [0, 1], np.array([[0.0] * 9, [1.0] * 9]), 0.95, {"none": 20, "all": 7}
+    )
     none, every = found["none"], found["all"]
     assert (none.value, none.low, none.high) == pytest.approx((0, 0, 1 - 0.025 ** (1 / 20)))
     assert (every.value, every.low, every.high) == pytest.approx((1, 0.025 ** (1 / 7), 1))
@@ -95,7 +97,7 @@ def test_a_share_of_none_or_all_of_few_rows_is_not_certain() -> None:
 
 def test_the_calibration_error_is_not_raised_twice_by_the_rows_that_it_is_found_on() -> None:
     resamples = np.array([[0.02, 0.06]] * 2)  # the middle half is from 0.03 to 0.05
-    found = intervals(["calibration_error", "brier"], [0.035, 0.035], resamples, 0.5, {})
+    found = compute_intervals(["calibration_error", "brier"], [0.035, 0.035], resamples, 0.5, {})
     assert (found["brier"].low, found["brier"].high) == pytest.approx((0.03, 0.05))
     assert (found["calibration_error"].low, found["calibration_error"].high) == pytest.approx((0.02, 0.04))
 
@@ -106,12 +108,14 @@ def test_the_calibration_error_is_not_raised_twice_by_the_rows_that_it_is_found_
 def test_the_interval_of_the_calibration_error_holds_it_and_is_not_below_0(
     resamples: list[float], low: float, high: float
 ) -> None:
-    found = intervals(["calibration_error"], [0.03], np.array([resamples]), 0.5, {})["calibration_error"]
+    found = compute_intervals(["calibration_error"], [0.03], np.array([resamples]), 0.5, {})[
+        "calibration_error"
+    ]
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
 def test_any_other_share_keeps_the_interval_of_its_resamples() -> None:
-    found = intervals(["some"], [0.5], np.array([[0.25, 0.75]]), 0.5, {"some": 4})
+    found = compute_intervals(["some"], [0.5], np.array([[0.25, 0.75]]), 0.5, {"some": 4})
     assert found == {"some": Interval(value=0.5, low=0.375, high=0.625)}
 
 

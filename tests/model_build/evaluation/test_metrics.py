@@ -3,9 +3,9 @@ import pytest
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.evaluation.evaluate import figures
+from model_build.evaluation.evaluate import point_metrics
 from model_build.evaluation.intervals import Weights
-from model_build.evaluation.metrics import Scored, equal_count_bins, measure
+from model_build.evaluation.metrics import ScoredRows, equal_count_bins, weighted_metrics
 from model_build.spec.sections import METRICS
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.3)
@@ -61,7 +61,7 @@ def of_scikit_learn(
 def test_weighted_metrics_are_those_of_scikit_learn(target: Target, digits: int) -> None:
     truth, probabilities = rows(target, digits)
     weights = weights_of(len(truth))
-    found = measure(Scored(target, truth, probabilities), weights, METRICS[:-1])
+    found = weighted_metrics(ScoredRows(target, truth, probabilities), weights, METRICS[:-1])
     for weight, of_weight in zip(weights.T, found.T, strict=True):
         expected = of_scikit_learn(target, truth, probabilities, weight)
         assert dict(zip(METRICS, of_weight, strict=False)) == pytest.approx(expected)
@@ -70,9 +70,9 @@ def test_weighted_metrics_are_those_of_scikit_learn(target: Target, digits: int)
 @pytest.mark.parametrize("target", [BINARY, FIRST, MORE], ids=["two", "first", "more"])
 def test_a_weight_of_one_for_every_row_gives_the_figures_of_the_rows(target: Target) -> None:
     truth, probabilities = rows(target, digits=2)
-    found = measure(Scored(target, truth, probabilities), np.ones((len(truth), 1)), METRICS)
+    found = weighted_metrics(ScoredRows(target, truth, probabilities), np.ones((len(truth), 1)), METRICS)
     assert dict(zip(METRICS, found[:, 0], strict=True)) == pytest.approx(
-        figures(target, truth, probabilities)
+        point_metrics(target, truth, probabilities)
     )
 
 
@@ -82,41 +82,45 @@ def test_a_weight_is_how_often_a_row_stands_there(target: Target) -> None:
     weights = weights_of(len(truth))[:, :1]
     repeated = np.repeat(np.arange(len(truth)), weights[:, 0].astype(int))
     names = METRICS[:-1]  # the bins of the calibration error are those of all rows
-    scored = Scored(target, truth, probabilities)
-    assert measure(scored, weights, names) == pytest.approx(
-        measure(scored.take(repeated), np.ones((len(repeated), 1)), names)
+    scored = ScoredRows(target, truth, probabilities)
+    assert weighted_metrics(scored, weights, names) == pytest.approx(
+        weighted_metrics(scored.take(repeated), np.ones((len(repeated), 1)), names)
     )
 
 
 def test_metrics_that_the_rows_leave_undefined_are_nan() -> None:
-    scored = Scored(BINARY, np.array([0, 0]), np.array([[0.9, 0.1], [0.8, 0.2]]))
-    found = measure(scored, np.ones((2, 1)), ["accuracy", "precision", "recall", "f1", "roc_auc"])[:, 0]
+    scored = ScoredRows(BINARY, np.array([0, 0]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    found = weighted_metrics(scored, np.ones((2, 1)), ["accuracy", "precision", "recall", "f1", "roc_auc"])[
+        :, 0
+    ]
     assert found.tolist() == pytest.approx([1, np.nan, np.nan, np.nan, np.nan], nan_ok=True)
 
 
 def test_metrics_that_the_weights_leave_undefined_are_nan() -> None:
-    scored = Scored(BINARY, np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
-    found = measure(scored, np.array([[1.0, 0.0], [0.0, 0.0]]), ["accuracy", "recall", "roc_auc", "brier"])
+    scored = ScoredRows(BINARY, np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    found = weighted_metrics(
+        scored, np.array([[1.0, 0.0], [0.0, 0.0]]), ["accuracy", "recall", "roc_auc", "brier"]
+    )
     assert found[:, 0].tolist() == pytest.approx([1, np.nan, np.nan, 0.01], nan_ok=True)
     assert np.isnan(found[:, 1]).all()
 
 
 def test_labels_that_neither_occur_nor_are_predicted_do_not_lower_a_mean() -> None:
-    scored = Scored(MORE, np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]))
-    found = measure(scored, np.ones((2, 1)), ["precision", "recall", "f1", "roc_auc"])[:, 0]
+    scored = ScoredRows(MORE, np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]))
+    found = weighted_metrics(scored, np.ones((2, 1)), ["precision", "recall", "f1", "roc_auc"])[:, 0]
     assert found.tolist() == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
 
 
 def test_labels_that_a_resample_neither_draws_nor_predicts_do_not_lower_a_mean() -> None:
-    scored = Scored(MORE, np.array([0, 1, 2]), np.eye(3))
+    scored = ScoredRows(MORE, np.array([0, 1, 2]), np.eye(3))
     weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    found = measure(scored, weights, ["precision", "recall", "f1"])
+    found = weighted_metrics(scored, weights, ["precision", "recall", "f1"])
     assert found.tolist() == pytest.approx(np.array([[1, 1, np.nan]] * 3), nan_ok=True)
 
 
 def test_an_impossible_label_costs_no_more_than_the_precision_of_the_numbers() -> None:
-    scored = Scored(BINARY, np.array([1]), np.array([[1.0, 0.0]], dtype=np.float32))
-    found = measure(scored, np.ones((1, 1)), ["log_loss"]).item()
+    scored = ScoredRows(BINARY, np.array([1]), np.array([[1.0, 0.0]], dtype=np.float32))
+    found = weighted_metrics(scored, np.ones((1, 1)), ["log_loss"]).item()
     assert found == pytest.approx(-np.log(np.finfo(np.float32).eps))
 
 

@@ -9,9 +9,9 @@ from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Interval, Slice, Slices
 from model_build.evaluation.intervals import exact
-from model_build.evaluation.slices import slices
+from model_build.evaluation.slices import compute_slices
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import SLICE_METRICS, EvaluationPlan, SlicePlan
+from model_build.spec.sections import SLICE_METRICS, EvaluationSection, SlicesSection
 
 MORE = Target(name="paid", labels=("none", "some", "all"))
 ROWS = 400
@@ -30,10 +30,12 @@ def rows(labels: int = 2, seed: int = 0) -> tuple[Matrix, Positions, Probabiliti
 
 
 def score(spec: ModelSpec, labels: int = 2, **plan: object) -> Slices:
-    evaluation = EvaluationPlan(resamples=100, slices=SlicePlan.model_validate(plan))
+    evaluation = EvaluationSection(resamples=100, slices=SlicesSection.model_validate(plan))
     target = spec.target if labels == 2 else MORE
     matrix, truth, probabilities = rows(labels)
-    return slices(spec.model_copy(update={"evaluation": evaluation}), target, matrix, truth, probabilities)
+    return compute_slices(
+        spec.model_copy(update={"evaluation": evaluation}), target, matrix, truth, probabilities
+    )
 
 
 def names(found: Slices) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -121,9 +123,9 @@ def one_slice(spec: ModelSpec, truth: list[int], yes: list[float]) -> Slice:
     """Return the first of two slices of rows, in whose second both labels occur."""
     matrix = np.zeros((len(truth) + 2, 4), dtype=np.float32)
     matrix[-2:, SECURED] = 1
-    plan = EvaluationPlan(resamples=100, slices=SlicePlan(features=("secured",), minimum_rows=1))
+    plan = EvaluationSection(resamples=100, slices=SlicesSection(features=("secured",), minimum_rows=1))
     probabilities = np.array([*yes, 0.3, 0.7])
-    return slices(
+    return compute_slices(
         spec.model_copy(update={"evaluation": plan}),
         spec.target,
         matrix,

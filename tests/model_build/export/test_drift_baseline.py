@@ -6,7 +6,7 @@ import pytest
 
 from app.core.contract import Target
 from app.core.features import BooleanFeature, CategoryFeature, Encoder, IntegerFeature, Missing, NumberFeature
-from model_build.export.drift_baseline import reference
+from model_build.export.drift_baseline import compute_drift_baseline
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")
 YEARS = IntegerFeature(name="years", type="integer", minimum=1, maximum=30, title="Years", example=5)
@@ -46,7 +46,7 @@ def test_the_whole_document_of_a_small_example() -> None:
     names = [feature.name for feature in FEATURES]
     matrix = Encoder(FEATURES)([dict(zip(names, each, strict=True)) for each in values])
     yes = np.array([0, 0.01, 0.06, 0.07, 0.11, 0.51, 0.51, 0.52, 0.99, 1, 1])
-    assert reference(FEATURES, TARGET, matrix, np.column_stack([1 - yes, yes])) == {
+    assert compute_drift_baseline(FEATURES, TARGET, matrix, np.column_stack([1 - yes, yes])) == {
         "rows": 11,
         "features": {
             "years": {"edges": list(range(1, 12)), "counts": [1] * 9 + [2], "missing": 0},
@@ -71,7 +71,7 @@ def test_the_whole_document_of_a_small_example() -> None:
 )
 def test_a_number_of_few_values_has_few_bins(values: list[int], histogram: dict[str, object]) -> None:
     matrix = np.array(values, dtype=np.float32)[:, None]
-    found = reference([YEARS], TARGET, matrix, np.full((3, 2), 0.5))
+    found = compute_drift_baseline([YEARS], TARGET, matrix, np.full((3, 2), 0.5))
     assert found["features"] == {"years": histogram}
 
 

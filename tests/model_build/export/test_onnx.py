@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from app.core.contract import Contract, load, sha256
+from app.core.contract import Contract, load_contract, sha256
 from app.core.features import Encoder, Row
 from app.core.model import Model
 from model_build.errors import GateError
@@ -34,7 +34,7 @@ def fitted(tiny_spec: ModelSpec, tiny_data: Path, rows: list[Row]) -> Classifier
 
 @pytest.fixture(scope="module")
 def model(tiny_model: Path, fitted: Classifier) -> Model:
-    return Model(load(tiny_model), convert(fitted, "tiny", 4))
+    return Model(load_contract(tiny_model), convert(fitted, "tiny", 4))
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_probability_that_differs_is_a_gate_error(
 
 
 def test_every_file_has_its_checksum_in_the_contract(tiny_model: Path) -> None:
-    contract = load(tiny_model).model_copy(update={"files": {}})
+    contract = load_contract(tiny_model).model_copy(update={"files": {}})
     sealed, contents = seal(contract, b"onnx", {"metrics.json": b"{}", "reference.json": b"[]"})
     metrics, reference = b"{}", b"[]"
     checksums = {

@@ -33,13 +33,13 @@ def refusal(job: Job, directory: Path) -> str:
     """Return why the stages' results are not baked; what was baked before is as it was."""
     before = (directory / "model" / "contract.json").read_bytes()
     with pytest.raises(BuildError) as caught:
-        package.assemble(job, directory / "model")
+        package.package_model(job, directory / "model")
     assert (directory / "model" / "contract.json").read_bytes() == before
     return str(caught.value)
 
 
 def test_what_the_stages_left_is_baked_as_they_would(job: Job, tmp_path: Path) -> None:
-    package.assemble(job, tmp_path / "again")
+    package.package_model(job, tmp_path / "again")
     contract = (tmp_path / "again" / "contract.json").read_bytes()
     assert contract == (tmp_path / "model" / "contract.json").read_bytes()
     assert Model.load(tmp_path / "again").contract.name == "tiny"
@@ -67,7 +67,7 @@ def test_a_model_that_was_trained_again_must_pass_each_stage_again(job: Job, tmp
         f"{job.path('card.md')} is of another model; run `python -m model_build card` first."
     )
     pipeline.run("card", other)
-    assert package.assemble(other, tmp_path / "model").provenance.spec_sha256 == other.spec.sha256
+    assert package.package_model(other, tmp_path / "model").provenance.spec_sha256 == other.spec.sha256
 
 
 def test_a_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
         f"{job.path('card.md')} is of another spec; run `python -m model_build card` first."
     )
     pipeline.run("card", other)
-    assert package.assemble(other, tmp_path / "model").model_version == "2.0.0"
+    assert package.package_model(other, tmp_path / "model").model_version == "2.0.0"
     assert "2.0.0" in (tmp_path / "model" / "card.md").read_text()
 
 

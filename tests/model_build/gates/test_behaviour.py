@@ -18,8 +18,8 @@ from app.core.features import (
     Row,
 )
 from app.core.model import Model
-from model_build.artifacts import Verdict
-from model_build.gates.behaviour import behave
+from model_build.artifacts import GateResult
+from model_build.gates.behaviour import check_behaviour
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 
 FEATURES = (
@@ -109,21 +109,21 @@ def rising(matrix: Matrix) -> Matrix:
     return matrix[:, YEARS] / np.float32(32)
 
 
-def verdicts(score: Callable[[Matrix], Any], **checks: Any) -> list[Verdict]:
+def verdicts(score: Callable[[Matrix], Any], **checks: Any) -> list[GateResult]:
     """Return the verdicts on what the spec declares, beyond what every model is held to."""
-    found = behave(Answering(of_score(score)), ModelChecks(**checks), ROWS, seed=1)
+    found = check_behaviour(Answering(of_score(score)), ModelChecks(**checks), ROWS, seed=1)
     return found[SERVICE:]
 
 
-def told(found: Sequence[Verdict]) -> list[tuple[str, bool, str]]:
-    return [(each.name, each.kept, each.sentence) for each in found]
+def told(found: Sequence[GateResult]) -> list[tuple[str, bool, str]]:
+    return [(each.name, each.passed, each.sentence) for each in found]
 
 
 # What every model is held to
 
 
 def test_a_model_that_behaves_keeps_every_check_of_the_service() -> None:
-    found = behave(Answering(of_score(rising)), ModelChecks(), ROWS, seed=1)
+    found = check_behaviour(Answering(of_score(rising)), ModelChecks(), ROWS, seed=1)
     assert {each.kind for each in found} == {"behaviour"}
     assert told(found) == [
         (
@@ -179,7 +179,9 @@ def test_a_model_that_behaves_keeps_every_check_of_the_service() -> None:
 def test_answers_that_are_no_probabilities_are_told_and_nothing_else_is_asked(
     answer: Callable[[Matrix], Any], sentence: str
 ) -> None:
-    found = behave(Answering(answer), ModelChecks(invariant=(Invariance(feature="rate"),)), ROWS, seed=1)
+    found = check_behaviour(
+        Answering(answer), ModelChecks(invariant=(Invariance(feature="rate"),)), ROWS, seed=1
+    )
     assert told(found) == [("probabilities", False, sentence)]
 
 
@@ -190,14 +192,14 @@ def test_a_model_that_remembers_does_not_give_the_same_bytes_again() -> None:
         asked.append(matrix)
         return np.full(len(matrix), 0.25 if len(asked) == 1 else 0.5)
 
-    found = behave(Answering(of_score(score)), ModelChecks(), ROWS, seed=1)
+    found = check_behaviour(Answering(of_score(score)), ModelChecks(), ROWS, seed=1)
     assert told(found)[1] == ("same bytes again", False, "10 rows asked twice have other bytes")
 
 
 def test_a_batch_that_changes_the_answers_is_told_with_its_worst_row() -> None:
     answer = of_score(lambda matrix: 0.4 + 0.2 * (matrix[:, YEARS] == 6) * (len(matrix) == 1))
-    found = behave(Answering(answer), ModelChecks(), ROWS, seed=1)
-    assert [each.name for each in found if not each.kept] == ["batch of one"]
+    found = check_behaviour(Answering(answer), ModelChecks(), ROWS, seed=1)
+    assert [each.name for each in found if not each.passed] == ["batch of one"]
     assert found[2].sentence == (
         "10 rows asked one by one have 1 other labels, and probabilities that differ by at most 2.0e-01; "
         "the service needs 0 and 1e-05: worst is test row 6"
@@ -206,8 +208,8 @@ def test_a_batch_that_changes_the_answers_is_told_with_its_worst_row() -> None:
 
 def test_an_order_that_changes_the_answers_is_told_with_its_worst_row() -> None:
     answer = of_score(lambda matrix: 0.125 + 0.25 * (matrix[:, YEARS] == 10) * (matrix[-1, YEARS] == 10))
-    found = behave(Answering(answer), ModelChecks(), ROWS, seed=1)
-    assert [each.name for each in found if not each.kept] == ["row order"]
+    found = check_behaviour(Answering(answer), ModelChecks(), ROWS, seed=1)
+    assert [each.name for each in found if not each.passed] == ["row order"]
     assert found[3].sentence == (
         "10 rows asked in another order have 0 other labels, and probabilities that differ by "
         "at most 2.5e-01; the service needs 0 and 1e-05: worst is test row 10"
@@ -265,7 +267,7 @@ def test_a_feature_that_moves_the_score_is_told_with_the_row_and_the_values(
 ) -> None:
     values, _, example = found.partition(": ")
     [verdict] = verdicts(score, invariant=(Invariance(feature=feature, tolerance=0.05),))
-    assert not verdict.kept
+    assert not verdict.passed
     assert verdict.sentence == (
         f"{feature} changed to each of {values} moves the score of 10 rows by at most 0.2500, "
         f"the check wants at most 0.05: 0.2 too much in {example}"
@@ -275,14 +277,14 @@ def test_a_feature_that_moves_the_score_is_told_with_the_row_and_the_values(
 def test_a_move_within_the_tolerance_is_kept() -> None:
     check = Invariance(feature="secured", tolerance=0.25)
     [verdict] = verdicts(lambda matrix: 0.5 + 0.25 * matrix[:, SECURED], invariant=(check,))
-    assert verdict.kept
+    assert verdict.passed
 
 
 def test_of_many_rows_a_seeded_sample_is_asked() -> None:
     rows = [{**ROWS[0], "rate": float(number)} for number in range(2000)]
     model = Answering(of_score(rising))
     checks = ModelChecks(invariant=(Invariance(feature="years"),))
-    one, two, other = (told(behave(model, checks, rows, seed)) for seed in (1, 1, 2))
+    one, two, other = (told(check_behaviour(model, checks, rows, seed)) for seed in (1, 1, 2))
     assert one == two
     assert one[SERVICE][2].startswith(
         "years changed to each of 2 values moves the score of 500 rows by at most"
@@ -293,7 +295,7 @@ def test_of_many_rows_a_seeded_sample_is_asked() -> None:
 def test_a_number_that_no_row_has_is_changed_to_the_ends_of_its_range() -> None:
     rows = [{**row, "rate": None} for row in ROWS]
     checks = ModelChecks(invariant=(Invariance(feature="rate"),))
-    found = behave(Answering(of_score(rising)), checks, rows, seed=1)
+    found = check_behaviour(Answering(of_score(rising)), checks, rows, seed=1)
     assert found[SERVICE].sentence.startswith("rate changed to each of 3 values")
 
 
@@ -351,7 +353,7 @@ def test_the_largest_move_against_the_direction_counts_between_any_two_values(
         return np.asarray(at)
 
     [verdict] = verdicts(score, directions=(Direction.model_validate({"feature": "years"} | direction),))
-    assert not verdict.kept
+    assert not verdict.passed
     assert verdict.sentence == f"years raised through {sentence}"
 
 
@@ -380,7 +382,7 @@ def test_of_three_labels_the_last_is_judged() -> None:
 
     model = Answering(answer, Target(name="paid", labels=("no", "late", "yes")))
     checks = ModelChecks(directions=(Direction(feature="years", score="rises"),))
-    assert [each.kept for each in behave(model, checks, ROWS, seed=1)] == [True] * (SERVICE + 1)
+    assert [each.passed for each in check_behaviour(model, checks, ROWS, seed=1)] == [True] * (SERVICE + 1)
 
 
 @pytest.mark.parametrize("values", [(2, 1), (1, 1)])

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
-from model_build.gates.bounds import judge, judge_cost
+from model_build.gates.bounds import check_cost_gates, check_gates
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
 Told = list[tuple[str, bool, str]]
@@ -90,8 +90,8 @@ FAIRNESS = Fairness(
 
 
 def told(gates: Gates) -> Told:
-    verdicts = judge(gates, "real", EVALUATION, SLICES, FAIRNESS)
-    return [(each.name, each.kept, each.sentence) for each in verdicts]
+    verdicts = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    return [(each.name, each.passed, each.sentence) for each in verdicts]
 
 
 # Metrics
@@ -140,7 +140,7 @@ def test_a_gate_stands_for_its_source_of_data_or_for_all() -> None:
         )
     )
     sentences = {
-        source: [each.sentence[-3:] for each in judge(gates, source, EVALUATION, NOTHING, NOBODY)]
+        source: [each.sentence[-3:] for each in check_gates(gates, source, EVALUATION, NOTHING, NOBODY)]
         for source in ("real", "synthetic")
     }
     assert sentences == {"real": ["0.1", "0.2"], "synthetic": ["0.1", "0.3"]}
@@ -212,7 +212,7 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
         }
     )
     gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5, rows=100),))
-    [verdict] = judge(gates, "real", EVALUATION, slices, NOBODY)
+    [verdict] = check_gates(gates, "real", EVALUATION, slices, NOBODY)
     first, *_, tenth, more = verdict.sentence.split("; ")[1:]
     assert (
         first == "12 of 12 figures of at least 100 rows break it: age 0 with 0.0000 (0.0000 to 1.0000), "
@@ -238,7 +238,7 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
         cut(rows, ("age", age), **{metric: low}) for rows, age in ((300, "17"), (400, "18"), (600, "19"))
     )
     gates = Gates(slices=(SliceGate(metric=metric, minimum=0.5, rows=200),))
-    [verdict] = judge(gates, "real", EVALUATION, NOTHING.model_copy(update={"slices": parts}), NOBODY)
+    [verdict] = check_gates(gates, "real", EVALUATION, NOTHING.model_copy(update={"slices": parts}), NOBODY)
     assert f"{len(levels)} of {len(levels)} figures of at least 200 rows break it" in verdict.sentence
     assert re.findall(r"age (\d+)", verdict.sentence) == levels
 
@@ -316,31 +316,31 @@ def test_gates_that_have_nothing_to_judge_say_so() -> None:
             FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.1),
         ),
     )
-    verdicts = judge(gates, "real", EVALUATION, SLICES, FAIRNESS)
-    assert [(each.kept, each.judged) for each in verdicts] == [(True, False), (True, True)] * 2
+    verdicts = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    assert [(each.passed, each.judged) for each in verdicts] == [(True, False), (True, True)] * 2
 
 
 # Size and latency
 
 
 def test_size_and_latency_are_held_to_their_gates() -> None:
-    verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 1000, 49.6)
-    assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
+    verdicts = check_cost_gates(Gates(bytes=1000, microseconds=50), 1000, 49.6)
+    assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
         ("size", True, "model.onnx has 1,000 bytes, the gate wants at most 1,000"),
         ("latency", True, "one row takes 49.6 µs, the gate wants at most 50"),
     ]
-    verdicts = judge_cost(Gates(bytes=1000, microseconds=50), 12_345, 62.5)
-    assert [(each.kind, each.kept, each.sentence) for each in verdicts] == [
+    verdicts = check_cost_gates(Gates(bytes=1000, microseconds=50), 12_345, 62.5)
+    assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
         ("size", False, "model.onnx has 12,345 bytes, the gate wants at most 1,000: 11,345 too many"),
         ("latency", False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
     ]
 
 
 def test_a_long_time_has_its_digits_in_groups() -> None:
-    [verdict] = judge_cost(Gates(microseconds=1000), 1000, 2340)
+    [verdict] = check_cost_gates(Gates(microseconds=1000), 1000, 2340)
     assert verdict.sentence == "one row takes 2,340 µs, the gate wants at most 1,000: 1,340 µs too long"
 
 
 def test_without_gates_there_is_nothing_to_judge() -> None:
-    assert judge(Gates(), "real", EVALUATION, SLICES, FAIRNESS) == []
-    assert judge_cost(Gates(), 10**9, 1e9) == []
+    assert check_gates(Gates(), "real", EVALUATION, SLICES, FAIRNESS) == []
+    assert check_cost_gates(Gates(), 10**9, 1e9) == []

@@ -24,7 +24,7 @@ from app.main import create_app
 from app.settings import Settings
 from model_build.errors import BuildError
 from model_build.export.package import seal
-from model_build.gates.champion import BATCH, compare
+from model_build.gates.champion import BATCH, compare_with_champion
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 
@@ -136,7 +136,7 @@ def save(directory: Path, weights: tuple[float, ...], **changes: Any) -> Path:
 
 def refusal(sums: Sums, place: str, good: Model) -> str:
     with pytest.raises(BuildError) as caught:
-        compare(sums(), place, good, ROWS, TRUTH)
+        compare_with_champion(sums(), place, good, ROWS, TRUTH)
     return str(caught.value)
 
 
@@ -146,8 +146,8 @@ def refusal(sums: Sums, place: str, good: Model) -> str:
 def test_the_same_model_is_not_worse_by_anything(tmp_path: Path, sums: Sums, good: Model) -> None:
     place = save(tmp_path / "model", BOTH)
     for metric in ("roc_auc", "log_loss", "accuracy"):
-        verdict = compare(sums(metric=metric, tolerance=0), str(place), good, ROWS, TRUTH)
-        assert (verdict.kind, verdict.name, verdict.kept) == ("deployed", "deployed", True)
+        verdict = compare_with_champion(sums(metric=metric, tolerance=0), str(place), good, ROWS, TRUTH)
+        assert (verdict.kind, verdict.name, verdict.passed) == ("deployed", "deployed", True)
         figure = verdict.sentence.split()[2].rstrip(",")
         assert verdict.sentence == (
             f"{metric} is {figure}, that of the deployed sums 1.0.0 {figure}: "
@@ -159,9 +159,9 @@ def test_the_same_model_is_not_worse_by_anything(tmp_path: Path, sums: Sums, goo
 def test_a_better_model_is_kept_and_a_worse_one_is_not(tmp_path: Path, sums: Sums, metric: str) -> None:
     better, worse = save(tmp_path / "better", BOTH), save(tmp_path / "worse", FIRST)
     gate = sums(metric=metric, tolerance=0)
-    kept = compare(gate, str(worse), Model.load(better), ROWS, TRUTH)
-    broken = compare(gate, str(better), Model.load(worse), ROWS, TRUTH)
-    assert (kept.kept, broken.kept) == (True, False)
+    kept = compare_with_champion(gate, str(worse), Model.load(better), ROWS, TRUTH)
+    broken = compare_with_champion(gate, str(better), Model.load(worse), ROWS, TRUTH)
+    assert (kept.passed, broken.passed) == (True, False)
     assert lead(kept.sentence) == -lead(broken.sentence) > 0.03
     missed, words = broken.sentence.partition("at least 0: ")[2].split(maxsplit=1)
     assert float(missed) == pytest.approx(-low(broken.sentence), abs=0.001)
@@ -178,32 +178,32 @@ def low(sentence: str) -> float:
 
 def test_the_whole_interval_must_keep_the_tolerance(tmp_path: Path, sums: Sums, good: Model) -> None:
     place = str(save(tmp_path / "model", (1.0, 0.95)))
-    found = compare(sums(tolerance=0), place, good, ROWS, TRUTH).sentence
+    found = compare_with_champion(sums(tolerance=0), place, good, ROWS, TRUTH).sentence
     below, above = -low(found) - 0.0001, -low(found) + 0.0001
     assert lead(found) > -below
-    assert not compare(sums(tolerance=below), place, good, ROWS, TRUTH).kept
-    kept = compare(sums(tolerance=above), place, good, ROWS, TRUTH)
-    assert kept.kept
+    assert not compare_with_champion(sums(tolerance=below), place, good, ROWS, TRUTH).passed
+    kept = compare_with_champion(sums(tolerance=above), place, good, ROWS, TRUTH)
+    assert kept.passed
     assert kept.sentence.endswith(f"the gate wants its lower bound at least {-above:g}")
 
 
 def test_the_same_seed_gives_the_same_interval(tmp_path: Path, sums: Sums, good: Model) -> None:
     place = str(save(tmp_path / "model", FIRST))
-    one, two = (compare(sums(), place, good, ROWS, TRUTH) for _ in range(2))
+    one, two = (compare_with_champion(sums(), place, good, ROWS, TRUTH) for _ in range(2))
     assert one == two
 
 
 def test_each_model_decides_by_its_own_threshold(tmp_path: Path, sums: Sums, good: Model) -> None:
     target = good.contract.target.model_copy(update={"threshold": 0.9})
     place = save(tmp_path / "model", BOTH, target=target)
-    verdict = compare(sums(metric="accuracy"), str(place), good, ROWS, TRUTH)
+    verdict = compare_with_champion(sums(metric="accuracy"), str(place), good, ROWS, TRUTH)
     assert lead(verdict.sentence) > 0.1
 
 
 def test_labels_in_another_order_are_compared_by_name(tmp_path: Path, sums: Sums, good: Model) -> None:
     target = Target(name="above", labels=("yes", "no"), positive="yes")
     place = save(tmp_path / "model", (-1.0, -1.0), target=target)
-    verdict = compare(sums(tolerance=0), str(place), good, ROWS, TRUTH)
+    verdict = compare_with_champion(sums(tolerance=0), str(place), good, ROWS, TRUTH)
     assert lead(verdict.sentence) == 0
 
 
@@ -214,7 +214,7 @@ def test_a_deployed_model_that_may_have_trained_on_the_test_rows_is_noted(tmp_pa
     )
     model = Model(contract(data_sha256="a" * 64, spec_sha256="1" * 64), onnx(BOTH))
     noted = {
-        (data, by): compare(
+        (data, by): compare_with_champion(
             sums(),
             str(save(tmp_path / f"{data}{by}", BOTH, data_sha256=data * 64, spec_sha256=by * 64)),
             model,
@@ -296,8 +296,8 @@ def upload(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> Iterator[Upload]:
 
 def test_a_model_in_a_bucket_is_compared(tmp_path: Path, sums: Sums, good: Model, upload: Upload) -> None:
     place = save(tmp_path / "deployed", FIRST)
-    expected = compare(sums(), str(place), good, ROWS, TRUTH)
-    assert compare(sums(), f"{upload(place)}/", good, ROWS, TRUTH) == expected
+    expected = compare_with_champion(sums(), str(place), good, ROWS, TRUTH)
+    assert compare_with_champion(sums(), f"{upload(place)}/", good, ROWS, TRUTH) == expected
 
 
 def test_a_prefix_without_a_model_is_an_error(
@@ -357,9 +357,9 @@ def test_a_service_is_compared_as_its_model_is(tmp_path: Path, sums: Sums, good:
     target = good.contract.target.model_copy(update={"threshold": 0.7})
     place = save(tmp_path / "model", FIRST, target=target)
     gate = sums(metric=metric)
-    expected = compare(gate, str(place), good, ROWS, TRUTH)
+    expected = compare_with_champion(gate, str(place), good, ROWS, TRUTH)
     with served(place) as url:
-        assert compare(gate, url, good, ROWS, TRUTH) == expected
+        assert compare_with_champion(gate, url, good, ROWS, TRUTH) == expected
 
 
 def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
@@ -373,9 +373,9 @@ def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums,
 
 def test_a_service_that_takes_few_rows_at_once_is_compared(tmp_path: Path, sums: Sums, good: Model) -> None:
     place = save(tmp_path / "model", FIRST)
-    expected = compare(sums(), str(place), good, ROWS, TRUTH)
+    expected = compare_with_champion(sums(), str(place), good, ROWS, TRUTH)
     with served(place, max_rows=100) as url:
-        assert compare(sums(), url, good, ROWS, TRUTH) == expected
+        assert compare_with_champion(sums(), url, good, ROWS, TRUTH) == expected
 
 
 def test_a_service_that_takes_only_smaller_bodies_is_an_error(
@@ -495,5 +495,5 @@ def test_a_service_whose_answers_have_another_shape_is_an_error(
 ) -> None:
     rows, truth = ROWS[:BATCH], TRUTH[:BATCH]
     with pytest.raises(BuildError) as caught:
-        compare(sums(), stranger + path, good, rows, truth)
+        compare_with_champion(sums(), stranger + path, good, rows, truth)
     assert str(caught.value) == f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"

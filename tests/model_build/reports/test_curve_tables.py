@@ -35,10 +35,10 @@ CURVES = Curves(
     ],
 )
 def test_a_curve_is_a_table_of_its_points(tmp_path: Path, name: str, lines: list[str]) -> None:
-    curve_tables.write(CURVES, tmp_path)
+    curve_tables.write_curve_tables(CURVES, tmp_path)
     assert (tmp_path / name).read_text().splitlines() == lines
 
 
 def test_every_table_that_is_declared_is_written(tmp_path: Path) -> None:
-    curve_tables.write(Curves(roc={}, precision_recall={}, lift={}, calibration={}), tmp_path)
+    curve_tables.write_curve_tables(Curves(roc={}, precision_recall={}, lift={}, calibration={}), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(curve_tables.FILES)

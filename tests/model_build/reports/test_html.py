@@ -27,7 +27,7 @@ def test_a_value_that_the_template_lacks_is_an_error(template: Path) -> None:
 
 def test_filters_show_numbers(template: Path) -> None:
     template.write_text(
-        "{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | figure4 }} {{ 1 | counted('row') }}"
+        "{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | metric }} {{ 1 | pluralize('row') }}"
     )
     assert html.render("page.html") == "32,561 93.1% 0.5000 1 row"
 

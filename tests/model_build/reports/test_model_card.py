@@ -23,7 +23,8 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Fairness,
-    Finding,
+    FoldScores,
+    GateResult,
     Group,
     Importance,
     Interval,
@@ -32,25 +33,24 @@ from model_build.artifacts import (
     SearchReport,
     Slice,
     Slices,
-    Spread,
     Threshold,
     TrainingReport,
-    Verdict,
+    Violation,
 )
 from model_build.reports import charts, model_card
-from model_build.reports.model_card import Facts
+from model_build.reports.model_card import CardFacts
 from model_build.spec import model_spec as specs
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Card
 
 HOSTILE = '<img src="//evil" onerror="x()"> & `|*_'
 HALF = Interval(value=0.5, low=0.4, high=0.6)
-SEAL: dict[str, Any] = {"checked": {"model.onnx": "0e" * 32}, "promises": "5e" * 32}
+SEAL: dict[str, Any] = {"checked": {"model.onnx": "0e" * 32}, "gates_checksum": "5e" * 32}
 THREE = Target(name="grade", labels=("a", "b", "c"))
 
 
-def spread(mean: float) -> Spread:
-    return Spread(mean=mean, deviation=0.01, folds=(mean, mean))
+def spread(mean: float) -> FoldScores:
+    return FoldScores(mean=mean, deviation=0.01, folds=(mean, mean))
 
 
 def part(feature: str, level: str, accuracy: float, **metrics: Interval) -> Slice:
@@ -115,7 +115,7 @@ CURVES = Curves(
 
 
 @pytest.fixture(scope="module")
-def facts(tiny_spec: ModelSpec) -> Facts:
+def facts(tiny_spec: ModelSpec) -> CardFacts:
     """Every document with something in it."""
     spec = tiny_spec.model_copy(update={"card": Card(owners=("Us",), caveats=("Only for tests.",))})
     provenance = Provenance(
@@ -129,7 +129,7 @@ def facts(tiny_spec: ModelSpec) -> Facts:
         libraries={"numpy": "2.0"},
         trained_at=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
     )
-    return Facts(
+    return CardFacts(
         spec=spec,
         contract=Contract(
             name=spec.name,
@@ -146,11 +146,13 @@ def facts(tiny_spec: ModelSpec) -> Facts:
         data=DataReport(
             rows=400,
             checks={"types": 0, "duplicates": 1},
-            findings=(Finding(check="duplicates", then="warn", column=None, sentence="10 rows are twice."),),
+            violations=(
+                Violation(check="duplicates", severity="warn", column=None, sentence="10 rows are twice."),
+            ),
             left_out=(),
         ),
         training=TrainingReport(
-            recipe="0" * 64,
+            training_checksum="0" * 64,
             rows=300,
             estimator="hist_gradient_boosting",
             parameters={"max_iter": 5},
@@ -204,7 +206,7 @@ def facts(tiny_spec: ModelSpec) -> Facts:
             ),
         ),
         model=ModelReport(
-            verdicts=(Verdict(kind="metric", name="roc_auc", kept=True, sentence="It is 0.5."),),
+            results=(GateResult(kind="metric", name="roc_auc", passed=True, sentence="It is 0.5."),),
             bytes=1234,
             microseconds=20.5,
             **SEAL,
@@ -213,7 +215,7 @@ def facts(tiny_spec: ModelSpec) -> Facts:
 
 
 @pytest.fixture(scope="module")
-def bare(facts: Facts) -> Facts:
+def bare(facts: CardFacts) -> CardFacts:
     """Every document as empty as it can be, of a target with three labels."""
     return replace(
         facts,
@@ -225,7 +227,7 @@ def bare(facts: Facts) -> Facts:
                 ),
             }
         ),
-        data=DataReport(rows=0, checks={}, findings=(), left_out=()),
+        data=DataReport(rows=0, checks={}, violations=(), left_out=()),
         training=facts.training.model_copy(
             update={"search": None, "threshold": None, "cross_validation": {}, "parameters": {}}
         ),
@@ -236,13 +238,13 @@ def bare(facts: Facts) -> Facts:
         slices=Slices(minimum_rows=50, too_small=3, slices=()),
         fairness=Fairness(protected=()),
         explanation=Explanation(importance=(), dependence=()),
-        model=ModelReport(verdicts=(), bytes=1, microseconds=1.5, **SEAL),
+        model=ModelReport(results=(), bytes=1, microseconds=1.5, **SEAL),
     )
 
 
 @pytest.fixture(scope="module")
-def html(facts: Facts) -> str:
-    return model_card.html(facts)
+def html(facts: CardFacts) -> str:
+    return model_card.render_html(facts)
 
 
 class Page(HTMLParser):
@@ -299,14 +301,14 @@ def test_page_says_what_the_model_is_and_how_good(html: str) -> None:
         assert words in text
 
 
-def test_shares_are_not_rounded_to_whole_percents(facts: Facts) -> None:
+def test_shares_are_not_rounded_to_whole_percents(facts: CardFacts) -> None:
     evaluation = facts.evaluation.model_copy(update={"confidence": 0.995})
     split = facts.spec.split.model_copy(update={"test": 0.125})
     fine = replace(facts, evaluation=evaluation, spec=facts.spec.model_copy(update={"split": split}))
-    text = Page(model_card.html(fine)).text
+    text = Page(model_card.render_html(fine)).text
     assert "Intervals cover 99.5%, from 100 bootstrap resamples" in text
     assert "300 rows train and 100 test (12.5%)" in text
-    assert "with 99.5% intervals from 100 bootstrap resamples" in model_card.markdown(fine)
+    assert "with 99.5% intervals from 100 bootstrap resamples" in model_card.render_markdown(fine)
 
 
 def test_page_asks_nothing_of_anybody(html: str) -> None:
@@ -332,7 +334,7 @@ def test_policy_lets_only_the_script_of_the_page_run(html: str) -> None:
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
-def hostile(facts: Facts) -> Facts:
+def hostile(facts: CardFacts) -> CardFacts:
     """Put markup wherever a document or a spec has text."""
     return replace(
         facts,
@@ -354,7 +356,7 @@ def hostile(facts: Facts) -> Facts:
         data=DataReport(
             rows=1,
             checks={HOSTILE: 1},
-            findings=(Finding(check=HOSTILE, then="fail", column=HOSTILE, sentence=HOSTILE),),
+            violations=(Violation(check=HOSTILE, severity="fail", column=HOSTILE, sentence=HOSTILE),),
             left_out=(),
         ),
         training=facts.training.model_copy(
@@ -379,7 +381,7 @@ def hostile(facts: Facts) -> Facts:
             dependence=(Dependence(feature=HOSTILE, values=(HOSTILE,), numbers=None, scores=(0.5,)),),
         ),
         model=ModelReport(
-            verdicts=(Verdict(kind="slice", name=HOSTILE, kept=False, sentence=HOSTILE),),
+            results=(GateResult(kind="slice", name=HOSTILE, passed=False, sentence=HOSTILE),),
             bytes=1,
             microseconds=1,
             **SEAL,
@@ -387,15 +389,15 @@ def hostile(facts: Facts) -> Facts:
     )
 
 
-def test_page_shows_markup_as_text(facts: Facts) -> None:
-    page = Page(model_card.html(hostile(facts)))
+def test_page_shows_markup_as_text(facts: CardFacts) -> None:
+    page = Page(model_card.render_html(hostile(facts)))
     assert {tag for tag, _ in page.tags} & {"img"} == set()
     assert page.text.count(HOSTILE) > 20
     assert [name for _, attributes in page.tags for name in attributes if name.startswith("on")] == []
 
 
-def test_markdown_has_no_markup_of_the_data(facts: Facts) -> None:
-    markdown = model_card.markdown(hostile(facts))
+def test_markdown_has_no_markup_of_the_data(facts: CardFacts) -> None:
+    markdown = model_card.render_markdown(hostile(facts))
     beyond_code = re.sub(r"(`+) ?.*?(?<!`)\1(?!`)", "", markdown.replace(r"\`", ""))
     assert "<img" not in beyond_code.replace(r"\<", "")
     assert r"\<img src=" in beyond_code
@@ -473,37 +475,37 @@ What is predicted, and what came true of it, in bins with equally many rows:
 """
 
 
-def test_markdown_has_the_rates_that_the_page_has(facts: Facts) -> None:
-    assert FAIRNESS in model_card.markdown(facts)
+def test_markdown_has_the_rates_that_the_page_has(facts: CardFacts) -> None:
+    assert FAIRNESS in model_card.render_markdown(facts)
 
 
-def test_markdown_has_the_calibration_of_every_label(facts: Facts, bare: Facts) -> None:
-    assert CALIBRATION in model_card.markdown(facts)
+def test_markdown_has_the_calibration_of_every_label(facts: CardFacts, bare: CardFacts) -> None:
+    assert CALIBRATION in model_card.render_markdown(facts)
     calibration = dict.fromkeys(("a", "b"), CURVES.calibration["yes"])
     more = replace(bare, curves=CURVES.model_copy(update={"calibration": calibration}))
     for label in ("a", "b"):
         table = CALIBRATION.replace("What is predicted,", f"What is predicted of `{label}`,")
-        assert table in model_card.markdown(more)
+        assert table in model_card.render_markdown(more)
 
 
-def test_markdown_has_the_seed_of_the_split(facts: Facts) -> None:
-    assert "; 300 train and 100 test, split with seed 1\n" in model_card.markdown(facts)
+def test_markdown_has_the_seed_of_the_split(facts: CardFacts) -> None:
+    assert "; 300 train and 100 test, split with seed 1\n" in model_card.render_markdown(facts)
 
 
-def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -> None:
+def test_synthetic_data_and_broken_gates_are_announced(bare: CardFacts, html: str) -> None:
     plain = Page(html).text
     provenance = bare.contract.provenance.model_copy(update={"data_source": "synthetic"})
     changed = replace(
         bare,
         contract=bare.contract.model_copy(update={"provenance": provenance}),
         model=ModelReport(
-            verdicts=(Verdict(kind="size", name="bytes", kept=False, sentence="Too large."),),
+            results=(GateResult(kind="size", name="bytes", passed=False, sentence="Too large."),),
             bytes=1,
             microseconds=1,
             **SEAL,
         ),
     )
-    page, markdown = Page(model_card.html(changed)).text, model_card.markdown(changed)
+    page, markdown = Page(model_card.render_html(changed)).text, model_card.render_markdown(changed)
     for words in ("Trained on synthetic data", "Not to be used"):
         assert words not in plain
         assert words in page
@@ -512,18 +514,20 @@ def test_synthetic_data_and_broken_gates_are_announced(bare: Facts, html: str) -
     assert "- **Broken**, size, bytes: Too large." in markdown
 
 
-def test_a_gate_that_judged_nothing_is_not_said_to_be_kept(facts: Facts) -> None:
-    nothing = Verdict(kind="slice", name="f1 of slices", kept=True, judged=False, sentence="None is large.")
-    model = facts.model.model_copy(update={"verdicts": (*facts.model.verdicts, nothing)})
+def test_a_gate_that_judged_nothing_is_not_said_to_be_kept(facts: CardFacts) -> None:
+    nothing = GateResult(
+        kind="slice", name="f1 of slices", passed=True, judged=False, sentence="None is large."
+    )
+    model = facts.model.model_copy(update={"results": (*facts.model.results, nothing)})
     changed = replace(facts, model=model)
-    text = Page(model_card.html(changed)).text
+    text = Page(model_card.render_html(changed)).text
     assert "1 of 2 were kept, 1 judged nothing." in text
     assert "slice f1 of slices – nothing judged None is large." in text  # noqa: RUF001
-    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in model_card.markdown(changed)
+    assert "\n- Nothing judged, slice, f1 of slices: None is large.\n" in model_card.render_markdown(changed)
 
 
-def test_what_was_not_found_is_said_so(bare: Facts) -> None:
-    text = Page(model_card.html(bare)).text
+def test_what_was_not_found_is_said_so(bare: CardFacts) -> None:
+    text = Page(model_card.render_html(bare)).text
     for words in (
         "The spec says nothing about it.",
         "grade : a, b, c",
@@ -539,30 +543,30 @@ def test_what_was_not_found_is_said_so(bare: Facts) -> None:
         "Gates and checks The spec has none.",
     ):
         assert words in text
-    assert "## Search" not in model_card.markdown(bare)
+    assert "## Search" not in model_card.render_markdown(bare)
 
 
-def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: Facts, bare: Facts) -> None:
+def test_a_spec_that_protects_nothing_is_not_excused_by_its_labels(facts: CardFacts, bare: CardFacts) -> None:
     missing = "The spec names no protected feature, so nothing is known of it."
     excused = "With more than two labels none is the positive one, so groups are not compared."
     for labels, said, unsaid in ((facts, missing, excused), (bare, excused, missing)):
         unprotected = replace(labels, fairness=Fairness(protected=()))
-        for page in (model_card.html(unprotected), model_card.markdown(unprotected)):
+        for page in (model_card.render_html(unprotected), model_card.render_markdown(unprotected)):
             assert said in page
             assert unsaid not in page
 
 
-def test_markdown_tables_are_whole(facts: Facts, bare: Facts) -> None:
+def test_markdown_tables_are_whole(facts: CardFacts, bare: CardFacts) -> None:
     for each in (facts, bare):
-        tables = re.findall(r"(?:^\|.*\n)+", model_card.markdown(each), re.MULTILINE)
+        tables = re.findall(r"(?:^\|.*\n)+", model_card.render_markdown(each), re.MULTILINE)
         widths = [{len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} for table in tables]
         assert [len(width) for width in widths] == [1] * len(tables)
-        assert "\n\n\n" not in model_card.markdown(each)
+        assert "\n\n\n" not in model_card.render_markdown(each)
 
 
-def test_card_is_the_same_every_time(facts: Facts, html: str) -> None:
-    assert model_card.html(facts) == html
-    assert model_card.markdown(facts) == model_card.markdown(facts)
+def test_card_is_the_same_every_time(facts: CardFacts, html: str) -> None:
+    assert model_card.render_html(facts) == html
+    assert model_card.render_markdown(facts) == model_card.render_markdown(facts)
 
 
 @pytest.mark.parametrize(
@@ -590,7 +594,7 @@ def test_card_is_the_same_every_time(facts: Facts, html: str) -> None:
     ],
 )
 def test_commands_that_make_the_model_again_are_exact(
-    facts: Facts, source: str, search: Any, commit: str | None, commands: list[str]
+    facts: CardFacts, source: str, search: Any, commit: str | None, commands: list[str]
 ) -> None:
     provenance = facts.contract.provenance.model_copy(update={"data_source": source, "git_commit": commit})
     again = replace(
@@ -599,23 +603,25 @@ def test_commands_that_make_the_model_again_are_exact(
         contract=facts.contract.model_copy(update={"provenance": provenance}),
         training=facts.training.model_copy(update={"search": search}),
     )
-    assert "\n".join(commands) in model_card.markdown(again)
+    assert "\n".join(commands) in model_card.render_markdown(again)
 
 
-def test_a_model_of_code_that_no_commit_has_is_not_said_to_be_made_again_bit_by_bit(facts: Facts) -> None:
+def test_a_model_of_code_that_no_commit_has_is_not_said_to_be_made_again_bit_by_bit(facts: CardFacts) -> None:
     provenance = facts.contract.provenance.model_copy(update={"git_commit": "c0ffee-dirty"})
     dirty = replace(facts, contract=facts.contract.model_copy(update={"provenance": provenance}))
-    for page in (model_card.html(dirty), model_card.markdown(dirty)):
+    for page in (model_card.render_html(dirty), model_card.render_markdown(dirty)):
         assert "git checkout c0ffee\n" in page
         assert "had changes that no commit has, so these commands may give another model." in page
         assert "bit by bit" not in page
 
 
-def test_commands_leave_the_path_of_a_spec_of_ones_own_open(facts: Facts) -> None:
-    assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in model_card.markdown(facts)
+def test_commands_leave_the_path_of_a_spec_of_ones_own_open(facts: CardFacts) -> None:
+    assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in model_card.render_markdown(
+        facts
+    )
 
 
-def test_threshold_stands_on_the_curves_where_the_confusion_matrix_puts_it(facts: Facts) -> None:
+def test_threshold_stands_on_the_curves_where_the_confusion_matrix_puts_it(facts: CardFacts) -> None:
     roc, *_ = charts.performance(facts.contract.target, facts.curves, facts.evaluation)
     assert roc.title == "ROC curve"
     assert "threshold 0.6" in roc.drawing
@@ -623,14 +629,14 @@ def test_threshold_stands_on_the_curves_where_the_confusion_matrix_puts_it(facts
 
 @pytest.mark.parametrize("matrix", [((50, 0), (50, 0)), ((0, 0), (20, 30))], ids=["none taken", "one label"])
 def test_threshold_that_has_no_place_on_the_curves_is_not_drawn(
-    facts: Facts, matrix: tuple[tuple[int, int], ...]
+    facts: CardFacts, matrix: tuple[tuple[int, int], ...]
 ) -> None:
     evaluation = facts.evaluation.model_copy(update={"confusion_matrix": matrix})
     drawn = charts.performance(facts.contract.target, facts.curves, evaluation)
     assert [chart.title for chart in drawn if "threshold" in chart.drawing] == []
 
 
-def test_every_label_has_a_curve_and_the_legend_names_it(facts: Facts) -> None:
+def test_every_label_has_a_curve_and_the_legend_names_it(facts: CardFacts) -> None:
     labels = ("a", "b", "a label so long that it would fill the figure")
     curves = CURVES.model_copy(update={"roc": dict.fromkeys(labels, CURVE)})
     roc, *_ = charts.performance(THREE, curves, facts.evaluation.model_copy(update={"labels": labels}))
@@ -695,7 +701,7 @@ def test_a_dependence_says_of_how_many_rows_it_is_the_mean() -> None:
     )
 
 
-def test_the_dot_of_a_rate_of_0_stands_clear_of_its_name(facts: Facts) -> None:
+def test_the_dot_of_a_rate_of_0_stands_clear_of_its_name(facts: CardFacts) -> None:
     unsure = Interval(value=0, low=0, high=0.2)
     nothing = (
         facts.fairness.protected[0]

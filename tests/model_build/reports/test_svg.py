@@ -6,11 +6,11 @@ from matplotlib.figure import Figure
 
 from model_build.reports.eda.distributions import PALETTE
 from model_build.reports.html import TEMPLATES
-from model_build.reports.svg import ACCENT, SECOND, VARIABLES, css, figure, svg
+from model_build.reports.svg import ACCENT, SECOND, VARIABLES, css, plot, svg
 
 
 def bars(title: str = "Bars") -> Figure:
-    drawn, (axes,) = figure(4, 3)
+    drawn, (axes,) = plot(4, 3)
     axes.bar(["a", "b"], [1, 2], color=ACCENT)
     axes.set_title(title)
     return drawn
@@ -92,7 +92,7 @@ def test_every_identifier_is_used_and_every_reference_has_its_target() -> None:
 
 
 def test_axes_come_row_by_row() -> None:
-    drawn, axes = figure(6, 4, columns=2, rows=2)
+    drawn, axes = plot(6, 4, columns=2, rows=2)
     assert axes == drawn.axes
     corners = [each.get_position() for each in axes]
     assert corners[0].x0 == corners[2].x0 < corners[1].x0 == corners[3].x0

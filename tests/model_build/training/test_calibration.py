@@ -12,7 +12,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training
 from model_build.training import calibration, classifier
 from model_build.training.calibration import METHODS, Calibrated, Calibrator, Choice
-from model_build.training.cross_validation import deal
+from model_build.training.cross_validation import make_folds
 from tests.model_build.training.test_estimators import served
 
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes")
@@ -33,7 +33,9 @@ def overconfident(chances: Probabilities) -> Probabilities:
 
 
 def choose(wanted: str, target: Target, labels: Positions, probabilities: Probabilities) -> Choice:
-    return calibration.choose(wanted, target, labels, probabilities, deal(target, labels, 5, seed=0))
+    return calibration.choose_calibration(
+        wanted, target, labels, probabilities, make_folds(target, labels, 5, seed=0)
+    )
 
 
 @pytest.mark.parametrize(("target", "method"), [(TWO, "sigmoid"), (THREE, "temperature")])

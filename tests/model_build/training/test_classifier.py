@@ -6,7 +6,7 @@ from model_build.errors import DataError, SpecError
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training
-from model_build.training.classifier import Classifier, check, fit, resample
+from model_build.training.classifier import Classifier, check_training_features, fit, resample
 
 GAP = np.nan
 MATRIX: Matrix = np.array(
@@ -121,7 +121,7 @@ def test_copies_of_rows_that_train_do_not_stop_a_boosting_unless_asked_to(
 )
 def test_a_label_without_a_row_is_a_data_error(tiny_spec: ModelSpec, labels: list[int], absent: str) -> None:
     with pytest.raises(DataError) as caught:
-        check(tiny_spec, MATRIX, np.array(labels))
+        check_training_features(tiny_spec, MATRIX, np.array(labels))
     assert str(caught.value) == f"There is no row to train on with paid {absent}."
 
 
@@ -129,9 +129,11 @@ def test_a_feature_without_a_value_is_a_data_error(tiny_spec: ModelSpec) -> None
     matrix = MATRIX.copy()
     matrix[:, 1] = GAP
     with pytest.raises(DataError) as caught:
-        check(tiny_spec, matrix, LABELS)
+        check_training_features(tiny_spec, matrix, LABELS)
     assert str(caught.value) == "There is no row to train on with a value of rate."
-    check(tiny_spec.model_copy(update={"training": Training(drop=("rate",))}), matrix, LABELS)
+    check_training_features(
+        tiny_spec.model_copy(update={"training": Training(drop=("rate",))}), matrix, LABELS
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,17 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
-from model_build.artifacts import Interval, Spread
+from model_build.artifacts import FoldScores, Interval
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
-from model_build.training.cross_validation import Rows, compare, deal, out_of_fold, spread, standard_error
+from model_build.training.cross_validation import (
+    TrainingRows,
+    compare_folds,
+    make_folds,
+    out_of_fold,
+    standard_error,
+    summarize_folds,
+)
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")
 FEW = {"max_iter": 3, "min_samples_leaf": 2}
@@ -13,7 +20,7 @@ LABELS = np.array([0] * 12 + [1] * 6)
 
 
 def test_every_row_validates_once_with_the_same_share_of_labels() -> None:
-    folds = deal(TARGET, LABELS, 3, seed=1)
+    folds = make_folds(TARGET, LABELS, 3, seed=1)
     assert sorted(np.concatenate([fold.validate for fold in folds]).tolist()) == list(range(18))
     for fold in folds:
         assert np.bincount(LABELS[fold.validate]).tolist() == [4, 2]
@@ -21,18 +28,18 @@ def test_every_row_validates_once_with_the_same_share_of_labels() -> None:
 
 
 def test_the_seed_deals_the_rows() -> None:
-    one, same, other = (deal(TARGET, LABELS, 3, seed)[0].validate.tolist() for seed in (1, 1, 2))
+    one, same, other = (make_folds(TARGET, LABELS, 3, seed)[0].validate.tolist() for seed in (1, 1, 2))
     assert one == same != other
 
 
 def test_a_label_with_few_rows_makes_fewer_folds() -> None:
-    folds = deal(TARGET, np.array([0] * 9 + [1] * 3), 5, seed=0)
+    folds = make_folds(TARGET, np.array([0] * 9 + [1] * 3), 5, seed=0)
     assert [len(fold.validate) for fold in folds] == [4, 4, 4]
 
 
 def test_a_label_with_one_row_is_a_data_error() -> None:
     with pytest.raises(DataError) as caught:
-        deal(TARGET, np.array([0] * 9 + [1]), 5, seed=0)
+        make_folds(TARGET, np.array([0] * 9 + [1]), 5, seed=0)
     assert str(caught.value) == (
         "There is only one row to train on with paid yes; cross-validation needs two of every label."
     )
@@ -41,23 +48,23 @@ def test_a_label_with_one_row_is_a_data_error() -> None:
 def test_a_row_is_answered_by_the_model_that_did_not_see_it(tiny_spec: ModelSpec) -> None:
     matrix = np.random.default_rng(0).random((60, 4)).astype(np.float32)
     labels = np.array([0, 1] * 30)
-    folds = deal(tiny_spec.target, labels, 2, seed=0)
-    found = out_of_fold(tiny_spec, FEW, Rows(matrix, labels, folds))
+    folds = make_folds(tiny_spec.target, labels, 2, seed=0)
+    found = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, labels, folds))
     flipped = labels.copy()
     flipped[folds[0].validate] = 1 - flipped[folds[0].validate]
-    again = out_of_fold(tiny_spec, FEW, Rows(matrix, flipped, folds))
+    again = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, flipped, folds))
     assert found[folds[0].validate].tolist() == again[folds[0].validate].tolist()
     assert found[folds[1].validate].tolist() != again[folds[1].validate].tolist()
 
 
 def test_a_spread_has_the_mean_the_deviation_and_every_fold() -> None:
-    assert spread([1.0, 2.0, 3.0]) == Spread(mean=2, deviation=1, folds=(1, 2, 3))
+    assert summarize_folds([1.0, 2.0, 3.0]) == FoldScores(mean=2, deviation=1, folds=(1, 2, 3))
     assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / 3**0.5)
 
 
 def test_the_interval_of_a_difference_is_corrected_for_folds_that_share_rows() -> None:
     """By hand: differences 0.1, 0.2, 0.3; deviation 0.1; error 0.1 √(1/3 + 1/2); Student's t 4.302653."""
-    found = compare("roc_auc", [0.6, 0.8, 1.0], [0.5, 0.6, 0.7])
+    found = compare_folds("roc_auc", [0.6, 0.8, 1.0], [0.5, 0.6, 0.7])
     assert found.difference.value == pytest.approx(0.2)
     assert found.difference.high - 0.2 == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
     assert 0.2 - found.difference.low == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
@@ -65,5 +72,5 @@ def test_the_interval_of_a_difference_is_corrected_for_folds_that_share_rows() -
 
 
 def test_equal_figures_do_not_differ() -> None:
-    found = compare("log_loss", [0.5, 0.6], [0.5, 0.6])
+    found = compare_folds("log_loss", [0.5, 0.6], [0.5, 0.6])
     assert found.difference == Interval(value=0, low=0, high=0)

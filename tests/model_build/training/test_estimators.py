@@ -20,7 +20,7 @@ from model_build.spec.estimator import ESTIMATORS, check_parameters
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Clip
 from model_build.training import classifier
-from model_build.training.estimators import Clipper, make, size
+from model_build.training.estimators import Clipper, build_estimator, model_size
 from tests.conftest import rows_of
 
 SPEC = """
@@ -239,7 +239,7 @@ def test_a_column_without_values_is_not_clipped() -> None:
 
 
 def test_parameters_reach_the_estimator_and_others_keep_their_defaults() -> None:
-    pipeline = make("random_forest", {"n_estimators": 7, "random_state": 3}, [], {})
+    pipeline = build_estimator("random_forest", {"n_estimators": 7, "random_state": 3}, [], {})
     given = ESTIMATORS["random_forest"](n_estimators=7, random_state=3)
     assert pipeline[-1].get_params() == given.get_params()
 
@@ -257,7 +257,7 @@ def test_the_size_is_that_of_all_trees_or_coefficients(
     name: str, parameters: dict[str, object], expected: int
 ) -> None:
     estimator = ESTIMATORS[name](**parameters).fit([[0, 1], [1, 1], [2, 1], [3, 1]], [0, 0, 1, 1])
-    assert size(estimator) == expected
+    assert model_size(estimator) == expected
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -5,8 +5,8 @@ from sklearn import metrics
 
 from app.core.contract import Target
 from model_build.artifacts import Threshold
-from model_build.training.cross_validation import deal
-from model_build.training.threshold import choose
+from model_build.training.cross_validation import make_folds
+from model_build.training.threshold import choose_threshold
 
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.5)
 RNG = np.random.default_rng(0)
@@ -14,11 +14,11 @@ LABELS = (RNG.random(1000) < 0.3).astype(int)
 CHANCE = np.clip(0.2 + 0.1 * LABELS + RNG.normal(0, 0.04, 1000), 0, 1)
 """Best told apart near 0.25."""
 PROBABILITIES = np.stack([1 - CHANCE, CHANCE], axis=1)
-FOLDS = deal(TWO, LABELS, 5, seed=0)
+FOLDS = make_folds(TWO, LABELS, 5, seed=0)
 
 
 def chosen(objective: str, target: Target = TWO) -> Threshold:
-    found = choose(target, objective, LABELS, PROBABILITIES, FOLDS)
+    found = choose_threshold(target, objective, LABELS, PROBABILITIES, FOLDS)
     assert found is not None
     return found
 
@@ -55,14 +55,14 @@ def test_a_share_that_meets_a_threshold_takes_the_positive_label_as_the_service_
     labels = (chance > 0.5).astype(int)
     probabilities = np.stack([1 - chance, chance], axis=1)
     target = TWO.model_copy(update={"threshold": 0.7})
-    found = choose(target, "accuracy", labels, probabilities, deal(target, labels, 2, seed=0))
+    found = choose_threshold(target, "accuracy", labels, probabilities, make_folds(target, labels, 2, seed=0))
     assert found is not None
     assert found.scores["0.7"] == (target.decide(probabilities) == labels).mean() == 1.0
 
 
 def test_the_positive_label_may_be_the_first() -> None:
     target = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.5)
-    found = choose(target, "f1", 1 - LABELS, PROBABILITIES[:, ::-1], FOLDS)
+    found = choose_threshold(target, "f1", 1 - LABELS, PROBABILITIES[:, ::-1], FOLDS)
     assert found is not None
     assert found.value == chosen("f1").value
 
@@ -81,8 +81,8 @@ def test_a_better_threshold_is_not_taken_within_a_standard_error() -> None:
     labels = (chance > 0.5).astype(int)
     chance[1] = 0.45
     probabilities = np.stack([1 - chance, chance], axis=1)
-    folds = deal(TWO, labels, 3, seed=0)
-    found = choose(TWO, "accuracy", labels, probabilities, folds)
+    folds = make_folds(TWO, labels, 3, seed=0)
+    found = choose_threshold(TWO, "accuracy", labels, probabilities, folds)
     assert found is not None
     assert max(found.scores.values()) > found.scores["0.5"]
     assert found.value == 0.5
@@ -94,4 +94,4 @@ def test_a_fixed_threshold_is_that_of_the_target() -> None:
 
 def test_more_than_two_labels_have_no_threshold() -> None:
     three = Target(name="paid", labels=("no", "some", "all"))
-    assert choose(three, "fixed", LABELS, PROBABILITIES, FOLDS) is None
+    assert choose_threshold(three, "fixed", LABELS, PROBABILITIES, FOLDS) is None

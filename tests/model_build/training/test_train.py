@@ -20,8 +20,8 @@ from model_build.spec.sections import METRICS, Search, Training
 from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
-from model_build.training.cross_validation import deal
-from model_build.training.train import Trained, notes, train
+from model_build.training.cross_validation import make_folds
+from model_build.training.train import Trained, notes, train_model
 
 LOGISTIC = Estimator(name="logistic_regression")
 
@@ -44,13 +44,15 @@ def trained(
 ) -> Trained:
     spec = spec.model_copy(update={"estimator": LOGISTIC} | changes)
     job = Job(spec, directory, directory, Progress(Console(quiet=True)), search=search)
-    return train(job, *(given or rows()))
+    return train_model(job, *(given or rows()))
 
 
 def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     report = trained(tiny_spec, tmp_path, training=Training(folds=3, drop=("grade",))).report
     assert timedelta() <= datetime.now(UTC) - report.trained_at < timedelta(hours=1)
-    assert report.model_dump(exclude={"recipe", "trained_at", "cross_validation", "calibration"}) == {
+    assert report.model_dump(
+        exclude={"training_checksum", "trained_at", "cross_validation", "calibration"}
+    ) == {
         "rows": 300,
         "estimator": "logistic_regression",
         "parameters": {},
@@ -65,7 +67,10 @@ def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path
         "size": 4,
     }
     assert report.calibration.method == "none"
-    assert report.recipe not in {tiny_spec.recipe, trained(tiny_spec, tmp_path).report.recipe}
+    assert report.training_checksum not in {
+        tiny_spec.training_checksum,
+        trained(tiny_spec, tmp_path).report.training_checksum,
+    }
 
 
 def test_every_metric_is_cross_validated(tiny_spec: ModelSpec, tmp_path: Path) -> None:
@@ -76,7 +81,7 @@ def test_every_metric_is_cross_validated(tiny_spec: ModelSpec, tmp_path: Path) -
     assert all(len(spread.folds) == 5 for spread in report.cross_validation.values())
     by_fold = [
         metrics.roc_auc_score(labels[fold.validate], matrix[fold.validate, 1])
-        for fold in deal(tiny_spec.target, labels, 5, seed=1)
+        for fold in make_folds(tiny_spec.target, labels, 5, seed=1)
     ]
     assert report.cross_validation["roc_auc"].folds == pytest.approx(by_fold)
 
@@ -195,7 +200,7 @@ def test_the_threshold_is_chosen_for_calibrated_probabilities(tiny_spec: ModelSp
     target = tiny_spec.target.model_copy(update={"threshold": chosen.value})
     by_fold = [
         (target.decide(found.probabilities[fold.validate]) == given[1][fold.validate]).mean()
-        for fold in deal(tiny_spec.target, given[1], 5, seed=1)
+        for fold in make_folds(tiny_spec.target, given[1], 5, seed=1)
     ]
     assert chosen.scores[f"{chosen.value:g}"] == pytest.approx(np.mean(by_fold))
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_build.artifacts import Finding
+from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec, load
 from model_build.spec.sections import Reference
 from model_build.validation import schema
-from model_build.validation.drift import shifts
+from model_build.validation.drift import find_drift
 from tests.conftest import TINY
 
 ROWS = 1000
@@ -29,8 +29,8 @@ def frame(rows: int = ROWS, seed: int = 0, **columns: Any) -> pd.DataFrame:
 
 def found(
     spec: ModelSpec, now: pd.DataFrame, before: pd.DataFrame, how: Reference | None = None
-) -> list[Finding]:
-    return shifts(spec, how or Reference(), now, schema.typed(spec, now), before)
+) -> list[Violation]:
+    return find_drift(spec, how or Reference(), now, schema.typed_columns(spec, now), before)
 
 
 def shares(*counts: tuple[object, int]) -> list[object]:
@@ -91,15 +91,15 @@ def test_a_shift_is_named_with_its_figures(
 ) -> None:
     (finding,) = found(tiny_spec, frame(**{column: now}), frame(**{column: before}))
     assert finding.sentence == sentence
-    assert (finding.check, finding.column, finding.then) == (check, column, "warn")
+    assert (finding.check, finding.column, finding.severity) == (check, column, "warn")
     assert finding.statistic is not None
     assert finding.p_value is not None
     assert finding.p_value < 1e-4
 
 
 def test_a_shift_fails_if_the_spec_says_so(tiny_spec: ModelSpec) -> None:
-    (finding,) = found(tiny_spec, frame(years=2.0), frame(years=3.0), Reference(then="fail"))
-    assert finding.then == "fail"
+    (finding,) = found(tiny_spec, frame(years=2.0), frame(years=3.0), Reference(severity="fail"))
+    assert finding.severity == "fail"
 
 
 def test_statistic_and_p_value_are_those_of_the_tests(tiny_spec: ModelSpec) -> None:
@@ -220,10 +220,10 @@ def test_cells_that_do_not_fit_are_neither_compared_nor_missing(tiny_spec: Model
 def test_a_column_of_the_reference_that_does_not_fit_at_all_is_named(
     tiny_spec: ModelSpec, column: str, cells: Any, check: str, sentence: str
 ) -> None:
-    (finding,) = found(tiny_spec, frame(), frame(**{column: cells}), Reference(then="fail"))
+    (finding,) = found(tiny_spec, frame(), frame(**{column: cells}), Reference(severity="fail"))
     assert finding.model_dump(exclude_none=True) == {
         "check": check,
-        "then": "fail",
+        "severity": "fail",
         "column": column,
         "sentence": sentence,
         "examples": (),

@@ -31,7 +31,7 @@ def frame(**columns: object) -> pd.DataFrame:
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [each.sentence for each in leakage.leaks(spec, schema.typed(spec, rows))]
+    return [each.sentence for each in leakage.find_leakage(spec, schema.typed_columns(spec, rows))]
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
 def test_a_feature_that_gives_the_target_away_is_found(
     tiny_spec: ModelSpec, column: str, values: object
 ) -> None:
-    (finding,) = leakage.leaks(tiny_spec, schema.typed(tiny_spec, frame(**{column: values})))
+    (finding,) = leakage.find_leakage(tiny_spec, schema.typed_columns(tiny_spec, frame(**{column: values})))
     assert finding.model_dump(exclude_none=True) == {
         "check": "leakage",
-        "then": "fail",
+        "severity": "fail",
         "column": column,
         "sentence": (
             f"{column}: alone it ranks paid with a ROC AUC of 1.000; at most 0.95 is allowed: "
@@ -69,8 +69,8 @@ def test_the_spec_says_how_much_is_too_much(tiny_spec: ModelSpec) -> None:
     noisy = frame(secured=PAID ^ (RNG.random(ROWS) < 0.1))
     assert sentences(tiny_spec, noisy) == []
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.8, leakage="warn")})
-    (finding,) = leakage.leaks(strict, schema.typed(strict, noisy))
-    assert (finding.column, finding.then) == ("secured", "warn")
+    (finding,) = leakage.find_leakage(strict, schema.typed_columns(strict, noisy))
+    assert (finding.column, finding.severity) == ("secured", "warn")
     assert "; at most 0.8 is allowed: " in finding.sentence
 
 
@@ -148,10 +148,14 @@ def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_hav
         OBESITY_SPEC.format(file=OBESITY, features=features, labels=labels)
     )
     obesity = model_spec.load(str(tmp_path / "obesity.yaml"))
-    rows, _ = dataset.clean(dataset.fetch(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY)
-    assert leakage.leaks(obesity, schema.typed(obesity, rows)) == []
+    rows, _ = dataset.clean(
+        dataset.fetch_rows(obesity, "real", path.parent, pytest.fail)[0], obesity, OBESITY
+    )
+    assert leakage.find_leakage(obesity, schema.typed_columns(obesity, rows)) == []
     strict = obesity.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.9)})
-    assert [each.column for each in leakage.leaks(strict, schema.typed(strict, rows))] == ["Weight"]
+    assert [each.column for each in leakage.find_leakage(strict, schema.typed_columns(strict, rows))] == [
+        "Weight"
+    ]
 
 
 def test_cells_that_do_not_fit_are_taken_as_missing(tiny_spec: ModelSpec) -> None:
@@ -162,6 +166,11 @@ def test_cells_that_do_not_fit_are_taken_as_missing(tiny_spec: ModelSpec) -> Non
 
 def test_the_same_rows_give_the_same_figure(tiny_spec: ModelSpec) -> None:
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0)})
-    typed = schema.typed(strict, frame())
-    assert leakage.leaks(strict, typed) == leakage.leaks(strict, typed)
-    assert [each.column for each in leakage.leaks(strict, typed)] == ["years", "rate", "grade", "secured"]
+    typed = schema.typed_columns(strict, frame())
+    assert leakage.find_leakage(strict, typed) == leakage.find_leakage(strict, typed)
+    assert [each.column for each in leakage.find_leakage(strict, typed)] == [
+        "years",
+        "rate",
+        "grade",
+        "secured",
+    ]

@@ -22,7 +22,9 @@ def frame(column: str = "years", values: tuple[Value, ...] = (5.0, 6.0)) -> pd.D
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [each.sentence for each in schema.findings(spec, rows, schema.cells(spec, rows))]
+    return [
+        each.sentence for each in schema.describe_violations(spec, rows, schema.find_violations(spec, rows))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,16 +72,16 @@ def test_what_does_not_fit_is_named_with_its_rows_and_what_is_allowed(
     ],
 )
 def test_what_fits_is_no_finding(tiny_spec: ModelSpec, column: str, values: tuple[Value, ...]) -> None:
-    assert schema.cells(tiny_spec, frame(column, values)).empty
+    assert schema.find_violations(tiny_spec, frame(column, values)).empty
     assert sentences(tiny_spec, frame(column, values)) == []
 
 
 def test_a_finding_has_the_figures_of_its_sentence(tiny_spec: ModelSpec) -> None:
     rows = frame(values=tuple(31.0 + number % 7 for number in range(2000)))
-    (finding,) = schema.findings(tiny_spec, rows, schema.cells(tiny_spec, rows))
+    (finding,) = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
     assert finding.model_dump(exclude_none=True) == {
         "check": "ranges",
-        "then": "fail",
+        "severity": "fail",
         "column": "years",
         "rows": 2000,
         "examples": (1, 2, 3, 4, 5),
@@ -102,7 +104,7 @@ def test_many_categories_are_not_all_named(tiny_spec: ModelSpec) -> None:
 def test_findings_come_in_the_order_of_the_spec_and_of_the_checks(tiny_spec: ModelSpec) -> None:
     rows = pd.concat([frame(name, ("x", None)) for name in ("paid", "secured", "grade", "rate", "years")])
     rows.index = range(1, 11)
-    found = schema.findings(tiny_spec, rows, schema.cells(tiny_spec, rows))
+    found = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
     assert [(each.column, each.check) for each in found] == [
         ("years", "types"),
         ("years", "missing"),
@@ -126,13 +128,13 @@ def test_rows_that_a_warning_is_about_are_left_out_and_the_others_are_taken(tiny
         ]
     )
     rows.index = range(11, 21)
-    cells = schema.cells(tiny_spec, rows)
+    cells = schema.find_violations(tiny_spec, rows)
     warnings = DataChecks(types="warn", categories="warn", ranges="warn", missing="warn", labels="warn")
-    out = schema.left_out(warnings, cells)
+    out = schema.excluded_rows(warnings, cells)
     assert out == (11, 13, 15, 17, 19)
-    assert len(dataset.dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
-    assert schema.left_out(DataChecks(ranges="warn"), cells) == (11,)
-    assert schema.left_out(DataChecks(), cells) == ()
+    assert len(dataset.build_dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
+    assert schema.excluded_rows(DataChecks(ranges="warn"), cells) == (11,)
+    assert schema.excluded_rows(DataChecks(), cells) == ()
 
 
 def test_typed_columns_hold_only_what_fits_its_type(tiny_spec: ModelSpec) -> None:
@@ -146,7 +148,7 @@ def test_typed_columns_hold_only_what_fits_its_type(tiny_spec: ModelSpec) -> Non
         },
         dtype=object,
     )
-    typed = schema.typed(tiny_spec, rows)
+    typed = schema.typed_columns(tiny_spec, rows)
     assert typed.astype(object).where(typed.notna(), None).to_dict("list") == {
         "years": [5.0, None, 31.0],
         "rate": [None, 2.5, None],

@@ -7,7 +7,7 @@ import pytest
 from model_build.data import dataset
 from model_build.reports.eda import alerts, profile
 from model_build.reports.eda.alerts import listed
-from model_build.reports.eda.associations import associations, information
+from model_build.reports.eda.associations import compute_associations, information
 from model_build.spec.model_spec import ModelSpec
 
 HEADER = "years, rate, grade, secured, paid"
@@ -15,9 +15,9 @@ HEADER = "years, rate, grade, secured, paid"
 
 def told(spec: ModelSpec, directory: Path, *rows: str, header: str = HEADER) -> list[str]:
     (directory / "loans.csv").write_text("\n".join([header, *rows]))
-    table = profile.read(spec, *dataset.fetch(spec, "real", directory, pytest.fail))
+    table = profile.profile_columns(spec, *dataset.fetch_rows(spec, "real", directory, pytest.fail))
     shares = {column.name: information(column, table.target) for column in table.features}
-    return list(alerts.findings(table, associations(table.columns), shares))
+    return list(alerts.find_alerts(table, compute_associations(table.columns), shares))
 
 
 @pytest.mark.parametrize(

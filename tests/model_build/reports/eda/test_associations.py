@@ -8,22 +8,22 @@ import pytest
 from scipy.stats import pearsonr
 
 from model_build.reports.eda.associations import (
-    associations,
+    compute_associations,
     correlation_ratio,
     cramers_v,
     information,
-    measure,
+    measure_names,
 )
-from model_build.reports.eda.profile import Column
+from model_build.reports.eda.profile import ColumnProfile
 
 
 def levels(*names: str | None) -> pd.Series:
     return pd.Series(pd.Categorical(names))
 
 
-def column(name: str, values: pd.Series) -> Column:
+def column(name: str, values: pd.Series) -> ColumnProfile:
     kind = "number" if values.dtype == float else "category"
-    return Column(name, name, None, kind, "", values, values)
+    return ColumnProfile(name, name, None, kind, "", values, values)
 
 
 def numbers(*values: float) -> pd.Series:
@@ -74,7 +74,7 @@ def test_missing_values_are_left_out_of_a_pair() -> None:
     [numbers(1, 1, 1), numbers(0.1, 0.1, 0.1), numbers(1, math.nan, math.nan), numbers(*[math.nan] * 3)],
 )
 def test_a_column_of_one_value_goes_with_nothing(values: pd.Series) -> None:
-    square = associations(
+    square = compute_associations(
         (column("a", levels("x", "y", "x")), column("b", values), column("c", numbers(1, 2, 3)))
     )
     assert square["b"].drop("b").isna().all()
@@ -86,10 +86,10 @@ def test_each_pair_has_the_measure_of_its_types() -> None:
         column("b", numbers(4, 3, 2, 0)),
         column("c", levels(*"xxyy")),
     )
-    square = associations((one, other, third))
+    square = compute_associations((one, other, third))
     assert square.loc["a", "b"] == pytest.approx(-1)
     assert square.loc["c", "a"] == square.loc["a", "c"] == pytest.approx(math.sqrt(1 - 1 / 5 * 3 / 2))
-    assert [measure(one, other), measure(one, third), measure(third, third)] == [
+    assert [measure_names(one, other), measure_names(one, third), measure_names(third, third)] == [
         "Spearman's rank correlation",
         "correlation ratio (ε)",
         "Cramér's V",

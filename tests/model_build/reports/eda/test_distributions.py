@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from app.core.contract import Target
-from model_build.reports.eda.distributions import PALETTE, Labels, heat_map
+from model_build.reports.eda.distributions import PALETTE, RowLabels, heat_map
 
 
-def labelled(*names: str) -> Labels:
-    return Labels.of(Target(name="grade", labels=names), pd.Series(names))
+def labelled(*names: str) -> RowLabels:
+    return RowLabels.of(Target(name="grade", labels=names), pd.Series(names))
 
 
 @pytest.mark.parametrize("count", [3, 7, 10])

@@ -6,13 +6,13 @@ import pytest
 
 from model_build.data import dataset
 from model_build.reports.eda import profile
-from model_build.reports.eda.profile import Table
+from model_build.reports.eda.profile import DataProfile
 from model_build.spec.model_spec import ModelSpec
 
 
-def table(spec: ModelSpec, directory: Path, *rows: str) -> Table:
+def table(spec: ModelSpec, directory: Path, *rows: str) -> DataProfile:
     (directory / "loans.csv").write_text("\n".join(["years, rate, grade, secured, paid", *rows]))
-    return profile.read(spec, *dataset.fetch(spec, "real", directory, pytest.fail))
+    return profile.profile_columns(spec, *dataset.fetch_rows(spec, "real", directory, pytest.fail))
 
 
 def test_numbers_are_banded_by_rank_and_ties_stay_together(tiny_spec: ModelSpec, tmp_path: Path) -> None:

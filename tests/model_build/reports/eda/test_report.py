@@ -10,7 +10,7 @@ import pytest
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
-from model_build.reports.eda.report import report as render
+from model_build.reports.eda.report import render_report as render
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import NOTHING
@@ -76,7 +76,7 @@ def report(directory: Path, text: str, spec_text: str = TINY) -> str:
     (directory / "tiny.yaml").write_text(spec_text)
     (directory / "loans.csv").write_text(text)
     model = model_spec.load(str(directory / "tiny.yaml"))
-    frame, origin = dataset.fetch(model, "real", directory, pytest.fail)
+    frame, origin = dataset.fetch_rows(model, "real", directory, pytest.fail)
     dataset.write(frame, directory / "raw.csv")
     return render(model, dataset.read(directory / "raw.csv"), origin)
 
@@ -203,14 +203,14 @@ def test_of_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
 
 
 def test_synthetic_rows_are_called_so(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
-    frame, _ = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    frame, _ = dataset.fetch_rows(tiny_spec, "real", tiny_data, pytest.fail)
     origin = Origin(source="synthetic", uri="synthetic:loans?rows=400&seed=0", sha256=None)
     assert "These rows are synthetic." in render(tiny_spec, frame, origin)
     assert "These rows are synthetic." not in html
 
 
 def test_an_absent_column_is_named(tiny_spec: ModelSpec, tiny_data: Path) -> None:
-    frame, origin = dataset.fetch(tiny_spec, "real", tiny_data, pytest.fail)
+    frame, origin = dataset.fetch_rows(tiny_spec, "real", tiny_data, pytest.fail)
     with pytest.raises(DataError) as caught:
         render(tiny_spec, frame.drop(columns="rate"), origin)
     assert str(caught.value) == "loans.csv has no column rate; it has duration_years, grade, secured, paid"
@@ -228,7 +228,7 @@ def test_what_stands_out_of_the_real_census_data_is_told() -> None:
     if not (directory / "adult.data").is_file():
         pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
     census = model_spec.load("census")
-    html = render(census, *dataset.fetch(census, "real", directory, pytest.fail))
+    html = render(census, *dataset.fetch_rows(census, "real", directory, pytest.fail))
     told = Page(html).text["overview"]
     for sentence in (
         "24 duplicates of an earlier row (0.07%).",
