@@ -25,7 +25,7 @@ from model_build.spec.source import Source
 ROWS = b"39, State-gov, 77516, Bachelors, 13\n" * 5000
 SHA256 = hashlib.sha256(ROWS).hexdigest()
 OTHER_SHA256 = hashlib.sha256(b"other rows").hexdigest()
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 class Handler(BaseHTTPRequestHandler):
