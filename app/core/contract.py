@@ -14,7 +14,7 @@ from app.core.errors import StartupError
 from app.core.features import Feature, Frozen, check_names
 
 SCHEMA_VERSION: Literal[1] = 1
-TWO_LABELS = 2  # labels
+TWO_LABELS = 2
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.html"
@@ -47,6 +47,15 @@ class Target(Frozen):
             raise ValueError(f"positive must be one of the labels: {', '.join(self.labels)}")
         return self
 
+    @property
+    def is_binary(self) -> bool:
+        return self.positive is not None
+
+    @property
+    def positive_index(self) -> int:
+        """Position of the label that a single score is about: the positive one, or the last of more than two."""
+        return self.labels.index(self.labels[-1] if self.positive is None else self.positive)
+
     def decide(self, probabilities: Probabilities) -> Positions:
         """Return the position of each row's label, from probabilities [N, labels].
 
@@ -54,9 +63,9 @@ class Target(Frozen):
         compared as float32, in which they are served: in float64, noise would part what is equal.
         """
         probabilities = probabilities.astype(np.float32, copy=False)
-        if self.positive is None:
+        if not self.is_binary:
             return np.asarray(probabilities.argmax(axis=1))
-        positive = self.labels.index(self.positive)
+        positive = self.positive_index
         chosen = probabilities[:, positive] >= self.threshold
         return (chosen if positive else ~chosen).astype(np.intp)
 

@@ -58,6 +58,15 @@ class BaseFeature(Frozen):
         """Every key under which a row may hold this feature, its own name first."""
         return (self.name, *self.aliases)
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The values in the order of their codes, without missing; a number has none."""
+        return ()
+
+    @property
+    def is_categorical(self) -> bool:
+        return bool(self.levels)
+
     def from_text(self, text: str) -> Value:
         """Return the value in a cell of a text file; text that is none stays, for validation to refuse."""
         text = text.strip()
@@ -134,6 +143,10 @@ class CategoryFeature(BaseFeature):
             raise ValueError(f"example must be one of the categories: {', '.join(self.categories)}")
         return self
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return self.categories
+
     @cached_property
     def codes(self) -> dict[Value, float]:
         codes: dict[Value, float] = {category: float(code) for code, category in enumerate(self.categories)}
@@ -145,6 +158,10 @@ class BooleanFeature(BaseFeature):
 
     type: Literal["boolean"]
     example: bool
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return ("false", "true")
 
     @cached_property
     def codes(self) -> dict[Value, float]:
@@ -191,7 +208,7 @@ class Encoder:
 
 def _coder(feature: Feature) -> Callable[[Any], float]:
     """Return the function from a feature's value to its code; a number is its own."""
-    if isinstance(feature, CategoryFeature | BooleanFeature):
+    if feature.is_categorical:
         return feature.codes.__getitem__
     codes = feature.codes
     return (lambda value: codes.get(value, value)) if codes else float

@@ -25,8 +25,8 @@ def compute_metrics(target: Target, truth: Positions, probabilities: Probabiliti
         "accuracy": _share(np.trace(confusion), len(truth)),
         "log_loss": float(-np.log(np.clip(of_truth, np.finfo(np.float32).eps, 1)).mean()),
     }
-    if target.positive is not None:
-        figures |= _of_positive(target.labels.index(target.positive), confusion, truth, probabilities)
+    if target.is_binary:
+        figures |= _of_positive(target.positive_index, confusion, truth, probabilities)
     return figures
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.contract import Positions
-from app.core.features import BooleanFeature, CategoryFeature, Feature
+from app.core.features import Feature
 
 MISSING = "missing"
 
@@ -24,7 +24,7 @@ class Levels:
 
 def divide_into_levels(feature: Feature, column: Numbers, bands: int) -> Levels:
     """Divide rows by the encoded values [N] of a feature, a number into quantile bands."""
-    if isinstance(feature, CategoryFeature | BooleanFeature):
+    if feature.is_categorical:
         return Levels(level_names(feature), column.astype(np.intp))
     values, sizes = np.unique(column[~np.isnan(column)], return_counts=True)
     ends = _ends(values, sizes, bands)
@@ -32,10 +32,9 @@ def divide_into_levels(feature: Feature, column: Numbers, bands: int) -> Levels:
     return Levels((*names, MISSING), np.searchsorted(ends, column))  # NaN comes after every end
 
 
-def level_names(feature: CategoryFeature | BooleanFeature) -> tuple[str, ...]:
+def level_names(feature: Feature) -> tuple[str, ...]:
     """Return the levels in the order of their codes."""
-    names = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
-    return names if feature.missing is None else (*names, MISSING)
+    return feature.levels if feature.missing is None else (*feature.levels, MISSING)
 
 
 def shortest_decimal(number: np.float32) -> float:

@@ -69,12 +69,12 @@ def calibration_error(target: Target, truth: Positions, probabilities: Probabili
 
 
 def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:
-    binary = target.positive is not None
+    binary = target.is_binary
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth,
         predicted,
         labels=range(len(target.labels)),
-        pos_label=target.labels.index(target.positive) if binary else 1,
+        pos_label=target.positive_index if binary else 1,
         average="binary" if binary else "macro",
         zero_division=0.0,
     )
@@ -88,8 +88,8 @@ def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[s
 
 
 def _of_scores(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
-    if target.positive is not None:
-        positive = target.labels.index(target.positive)
+    if target.is_binary:
+        positive = target.positive_index
         is_positive, score = truth == positive, probabilities[:, positive]
         return {
             "roc_auc": metrics.roc_auc_score(is_positive, score),

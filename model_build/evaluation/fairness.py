@@ -84,10 +84,10 @@ def compute_fairness(
     Raises:
         DataError: no row is in a reference group.
     """
-    if target.positive is None:
+    if not target.is_binary:
         return Fairness(protected=())
     plan = spec.evaluation
-    positive = target.labels.index(target.positive)
+    positive = target.positive_index
     outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
     groups = {
         feature.name: divide_into_levels(feature, column, plan.slices.bands)

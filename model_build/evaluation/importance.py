@@ -8,7 +8,7 @@ from scipy.stats import t
 from sklearn.inspection import permutation_importance
 
 from app.core.contract import Positions
-from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.features import Feature, Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.evaluation.binning import Numbers, format_float32, level_names, shortest_decimal
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
@@ -67,11 +67,11 @@ def _mean(drops: npt.NDArray[np.float64], confidence: float) -> Interval:
 def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, grid: Numbers) -> Dependence:
     """Return the mean score of the sample were its column all of one value, for each value of the grid."""
     target, feature = spec.target, spec.features[position]
-    label = len(target.labels) - 1 if target.positive is None else target.labels.index(target.positive)
+    label = target.positive_index
     rows = np.tile(sample, (len(grid), 1))
     rows[:, position] = np.repeat(grid, len(sample))
     scores = fitted.predict_proba(rows)[:, label].reshape(len(grid), -1).mean(axis=1)
-    names = level_names(feature) if isinstance(feature, CategoryFeature | BooleanFeature) else None
+    names = level_names(feature) if feature.is_categorical else None
     return Dependence(
         feature=feature.name,
         values=names or tuple(map(format_float32, grid)),
@@ -82,7 +82,7 @@ def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, gri
 
 def _grid(feature: Feature, column: Numbers) -> Numbers:
     """Return every code, or values of a number spread over those that occur."""
-    if isinstance(feature, CategoryFeature | BooleanFeature):
+    if feature.is_categorical:
         return np.arange(len(level_names(feature)), dtype=np.float32)
     distinct = np.unique(column[~np.isnan(column)])
     return np.unique(np.quantile(distinct, np.linspace(0, 1, GRID), method="nearest"))

@@ -47,9 +47,9 @@ class ScoredRows:
     @cached_property
     def labels(self) -> list[int]:
         """The labels that the metrics are about: the positive one, or all of more than two."""
-        if self.target.positive is None:
+        if not self.target.is_binary:
             return list(range(len(self.target.labels)))
-        return [self.target.labels.index(self.target.positive)]
+        return [self.target.positive_index]
 
     @cached_property
     def is_label(self) -> Mask:
@@ -64,7 +64,7 @@ class ScoredRows:
     def support(self) -> dict[str, int]:
         """Return how many rows each of SHARES is a share of; with more than two labels, of all."""
         everyone = dict.fromkeys(SHARES, len(self.truth))
-        if self.target.positive is None:
+        if not self.target.is_binary:
             return everyone
         predicted, actual = (int(each[:, self.labels].sum()) for each in (self.is_predicted, self.is_label))
         return everyone | {"precision": predicted, "recall": actual, "f1": actual}
@@ -136,7 +136,7 @@ class _Weighted:
         In the mean, a figure that is undefined counts as 0.
         """
         scored = self.scored
-        if scored.target.positive is not None:
+        if scored.target.is_binary:
             return np.asarray(figures[scored.labels[0]])
         occurs = self.actual + self.predicted > 0
         return share(np.nan_to_num(figures).sum(axis=0), occurs.sum(axis=0))

@@ -69,7 +69,7 @@ def _parts(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Par
 def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
     scored, rows = part.scored, len(part.rows)
     values = weighted_metrics(scored, np.ones((rows, 1)), SLICE_METRICS)[:, 0]
-    binary = scored.target.positive is not None
+    binary = scored.target.is_binary
     return Slice(
         features=part.features,
         levels=part.levels,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.contract import Target
-from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.features import Feature, Matrix
 
 BINS = 10
 SCORE_EDGES = np.linspace(0, 1, 21)
@@ -30,10 +30,9 @@ def compute_drift_baseline(
 
 
 def _histogram(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, Any]:
-    if isinstance(feature, CategoryFeature | BooleanFeature):
-        names = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
-        *counts, missing = np.bincount(column.astype(int), minlength=len(names) + 1).tolist()
-        return {"counts": dict(zip(names, counts, strict=True)), "missing": missing}
+    if feature.is_categorical:
+        *counts, missing = np.bincount(column.astype(int), minlength=len(feature.levels) + 1).tolist()
+        return {"counts": dict(zip(feature.levels, counts, strict=True)), "missing": missing}
     present = column[~np.isnan(column)]
     # Edges are values that occur: one between them, off by a rounding error, would move a value's whole bin.
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1), method="nearest"))

@@ -57,7 +57,7 @@ class Sample:
     def judged(self) -> int:
         """The position of the positive label; of more than two labels, of the last."""
         target = self.model.contract.target
-        return len(target.labels) - 1 if target.positive is None else target.labels.index(target.positive)
+        return target.positive_index
 
     def sweep(self, name: str, values: Sequence[Value]) -> Matrix:
         """Return probabilities [N, values, labels]: each row with each of the values of a feature."""

@@ -75,10 +75,10 @@ class Point:
 
 
 def _operating_point(target: Target, evaluation: Evaluation) -> Point | None:
-    if target.positive is None:
+    if not target.is_binary:
         return None
     counts = np.array(evaluation.confusion_matrix)
-    positive = target.labels.index(target.positive)
+    positive = target.positive_index
     hits, alarms = counts[positive, positive], counts[1 - positive, positive]
     rows = counts.sum(axis=1)
     if not (hits + alarms) or not rows.all():

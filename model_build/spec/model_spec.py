@@ -144,7 +144,7 @@ class ModelSpec(Frozen):
             raise ValueError(
                 f"training: {left} features are left after drop, {training.select or 1} are needed"
             )
-        if self.target.positive is None and training.threshold != "fixed":
+        if not self.target.is_binary and training.threshold != "fixed":
             raise ValueError("training.threshold: a threshold is for two labels only")
         if training.search:
             check_parameters(self.estimator.name, training.search.space)
@@ -157,10 +157,9 @@ class ModelSpec(Frozen):
             self._check_features("evaluation.slices.intersections", together)
         self._check_features("evaluation.fairness", plan.fairness, CategoryFeature, BooleanFeature)
         for feature in self.features:
-            if isinstance(feature, CategoryFeature | BooleanFeature) and feature.name in plan.fairness:
-                groups = feature.categories if isinstance(feature, CategoryFeature) else ("false", "true")
-                one_of(f"group of {feature.name}", plan.fairness[feature.name], groups)
-        if plan.fairness and self.target.positive is None:
+            if feature.name in plan.fairness:
+                one_of(f"group of {feature.name}", plan.fairness[feature.name], feature.levels)
+        if plan.fairness and not self.target.is_binary:
             raise ValueError("evaluation.fairness: only a target with a positive label has it")
         sliced = [*([name] for name in plan.slices.features or names), *plan.slices.intersections]
         for gate in self.gates.slices:

@@ -176,7 +176,7 @@ def choose_calibration(
 def _candidates(wanted: str, target: Target) -> Sequence[str]:
     match wanted:
         case "auto":
-            return ("sigmoid", "isotonic") if len(target.labels) == TWO_LABELS else ("temperature",)
+            return ("sigmoid", "isotonic") if target.is_binary else ("temperature",)
         case "none":
             return ()
     return (wanted,)

@@ -10,7 +10,7 @@ from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.features import Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training, one_of
@@ -56,7 +56,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         if self.training.select is None:
             return kept
         filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(matrix[:, kept])
-        coded = [isinstance(self.features[i], CategoryFeature | BooleanFeature) for i in kept]
+        coded = [self.features[i].is_categorical for i in kept]
         information = partial(mutual_info_classif, discrete_features=coded, random_state=self.seed)
         best = SelectKBest(information, k=self.training.select).fit(filled, labels)
         return [kept[position] for position in best.get_support(indices=True)]

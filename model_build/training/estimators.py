@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix
+from app.core.features import Feature, Matrix
 from model_build.spec.estimator import ESTIMATORS
 from model_build.spec.sections import Clip
 
@@ -78,7 +78,7 @@ def _fill() -> SimpleImputer:
 
 def _one_hot_and_scale(features: Sequence[Feature], clip: Mapping[str, Clip]) -> ColumnTransformer:
     """One column for each code of a category; numbers without gaps, of mean 0 and variance 1."""
-    coded = [i for i, each in enumerate(features) if isinstance(each, CategoryFeature | BooleanFeature)]
+    coded = [i for i, each in enumerate(features) if each.is_categorical]
     numbers = [i for i in range(len(features)) if i not in coded]
     codes = [sorted(set(features[i].codes.values())) for i in coded]
     one_hot = OneHotEncoder(categories=codes, sparse_output=False)

@@ -22,11 +22,11 @@ def choose_threshold(
 
     The target's own stays unless the best is better by more than one standard error, paired by fold.
     """
-    if target.positive is None:
+    if not target.is_binary:
         return None
     if objective == "fixed":
         return Threshold(value=target.threshold, objective=objective, reason="as the spec has it", scores={})
-    positive = target.labels.index(target.positive)
+    positive = target.positive_index
     is_positive, chance = labels == positive, probabilities[:, positive]
     thresholds = np.append(GRID, target.threshold)
     scores = np.array(
