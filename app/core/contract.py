@@ -53,7 +53,7 @@ class Target(Frozen):
 
     @property
     def positive_index(self) -> int:
-        """Position of the label that a single score is about: the positive one, or the last of more than two."""
+        """Position of the label that a single score is about: the positive, or the last of more than two."""
         return self.labels.index(self.labels[-1] if self.positive is None else self.positive)
 
     def decide(self, probabilities: Probabilities) -> Positions:
