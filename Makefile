@@ -33,7 +33,7 @@ image: ## Build the container image census-model-api, with its labels
 	infra/build_image.sh census-model-api
 
 test: $(VENV)/.test ## Run the tests that need no other tool
-	python -m pytest
+	python -m pytest -n auto
 
 test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test what MLflow, DVC and the notebook do with a bake
 	python -m pytest tests/integrations
