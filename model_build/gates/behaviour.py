@@ -182,12 +182,13 @@ def _golden(check: Golden, model: Model) -> GateResult:
     probabilities = model.probabilities(model.encode([check.validated(model.contract.features)]))
     label = target.labels[target.decide(probabilities)[0]]
     probability = float(probabilities[0, target.labels.index(check.label)])
-    kept = label == check.label and probability >= check.minimum
+    kept = label == check.label and probability >= check.minimum_probability
     sentence = (
         f"{check.title}: the answer is {label}, with {probability:.4f} for {check.label}; "
-        f"the check wants {check.label} with at least {check.minimum:g}"
+        f"the check wants {check.label} with at least {check.minimum_probability:g}"
     )
-    missed = f": {check.minimum - probability:.3g} too low" if probability < check.minimum else ""
+    shortfall = check.minimum_probability - probability
+    missed = f": {shortfall:.3g} too low" if shortfall > 0 else ""
     return _verdict(check.title, kept, sentence + missed)
 
 

@@ -24,13 +24,14 @@ def check_gates(
 def check_cost_gates(gates: Gates, size: int, microseconds: float) -> list[GateResult]:
     """Hold the size of model.onnx, in bytes, and the time of one row to their gates."""
     verdicts = []
-    if gates.bytes is not None:
-        sentence = f"model.onnx has {size:,} bytes, the gate wants at most {gates.bytes:,}"
-        missed = f": {size - gates.bytes:,} too many" if size > gates.bytes else ""
+    if gates.maximum_bytes is not None:
+        sentence = f"model.onnx has {size:,} bytes, the gate wants at most {gates.maximum_bytes:,}"
+        missed = f": {size - gates.maximum_bytes:,} too many" if size > gates.maximum_bytes else ""
         verdicts.append(GateResult(kind="size", name="bytes", passed=not missed, sentence=sentence + missed))
-    if gates.microseconds is not None:
-        sentence = f"one row takes {microseconds:,g} µs, the gate wants at most {gates.microseconds:,g}"
-        over = microseconds - gates.microseconds
+    if gates.maximum_microseconds is not None:
+        limit = gates.maximum_microseconds
+        sentence = f"one row takes {microseconds:,g} µs, the gate wants at most {limit:,g}"
+        over = microseconds - limit
         missed = f": {over:,g} µs too long" if over > 0 else ""
         verdicts.append(
             GateResult(kind="latency", name="microseconds", passed=not missed, sentence=sentence + missed)
@@ -59,11 +60,11 @@ def _slices(gate: SliceGate, slices: Slices) -> GateResult:
     found = {
         _name(each): each.metrics[gate.metric]
         for each in slices.slices
-        if each.support.get(gate.metric, each.rows) >= gate.rows
+        if each.support.get(gate.metric, each.rows) >= gate.minimum_rows
         and gate.metric in each.metrics
         and (gate.features is None or set(each.features) <= set(gate.features))
     }
-    kept, sentence = _all_of(gate, gate.rows, found)
+    kept, sentence = _all_of(gate, gate.minimum_rows, found)
     name = f"{gate.metric} of slices"
     return GateResult(
         kind="slice", name=name, passed=kept, judged=bool(found), sentence=f"{name}: {sentence}"
@@ -84,14 +85,14 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> GateResult:
         for group in protected.groups
         if protected.feature == gate.feature
         and gate.metric in group.disparities
-        and group.support[rate] >= gate.rows
+        and group.support[rate] >= gate.minimum_rows
     }
     name = f"{gate.metric} of {gate.feature}"
     title = name
     if gate.metric.endswith("_difference"):
         found = {level: _magnitude(interval) for level, interval in found.items()}
         title += ", by magnitude"
-    kept, sentence = _all_of(gate, gate.rows, found)
+    kept, sentence = _all_of(gate, gate.minimum_rows, found)
     return GateResult(
         kind="fairness", name=name, passed=kept, judged=bool(found), sentence=f"{title}: {sentence}"
     )

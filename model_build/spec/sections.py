@@ -56,9 +56,9 @@ class Reference(Frozen):
     severity: Severity = "warn"
     alpha: float = Field(default=0.01, gt=0, lt=1)
     """Chance of a false alarm, over all features together (Bonferroni)."""
-    smallest_shift: Share = 0.1
+    minimum_shift: Share = 0.1
     """Kolmogorov-Smirnov's D, or Cramér's V, below which a shift is let be, however certain it is."""
-    smallest_missing_shift: Share = 0.05
+    minimum_missing_shift: Share = 0.05
     """Difference of the shares of missing values below which it is let be."""
 
 
@@ -227,7 +227,7 @@ class SliceGate(Bounds):
     """A bound that the whole interval must keep in every slice with enough rows."""
 
     metric: str
-    rows: int = Field(default=200, ge=1)
+    minimum_rows: int = Field(default=200, ge=1)
     """Least number of those that the figure is a share of: of a precision the rows predicted positive."""
     features: tuple[str, ...] | None = None
     """Slices by these only, their intersections included; all slices, if none are named."""
@@ -243,7 +243,7 @@ class FairnessGate(Bounds):
 
     metric: str
     feature: str
-    rows: int = Field(default=200, ge=1)
+    minimum_rows: int = Field(default=200, ge=1)
     """Least number of those that the rate is a share of: of a false negative rate the positives."""
 
     @field_validator("metric")
@@ -269,9 +269,9 @@ class Gates(Frozen):
     metrics: tuple[MetricGate, ...] = ()
     slices: tuple[SliceGate, ...] = ()
     fairness: tuple[FairnessGate, ...] = ()
-    bytes: int | None = Field(default=None, ge=1)
+    maximum_bytes: int | None = Field(default=None, ge=1)
     """Largest size of model.onnx."""
-    microseconds: float | None = Field(default=None, gt=0)
+    maximum_microseconds: float | None = Field(default=None, gt=0)
     """Longest median time of one row through the served model; machines differ, so leave room."""
     deployed: DeployedGate = DeployedGate()
 
@@ -312,7 +312,7 @@ class Golden(Frozen):
     title: str = Field(min_length=1)
     row: dict[str, Value]
     label: str
-    minimum: Share = 0.0
+    minimum_probability: Share = 0.0
     """Least probability of that label."""
 
     def validated(self, features: Sequence[Feature]) -> Row:

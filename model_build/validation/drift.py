@@ -84,7 +84,7 @@ def _distributions(how: Reference, now: pd.DataFrame, before: pd.DataFrame) -> I
         if not len(values) or not len(others):
             continue
         test = _categories if _is_category(values) else _numbers
-        yield from test(name, values, others, how.smallest_shift)
+        yield from test(name, values, others, how.minimum_shift)
 
 
 def _numbers(name: str, now: pd.Series, before: pd.Series, smallest: float) -> Iterator[_Shift]:
@@ -156,7 +156,7 @@ def _missing_rates(how: Reference, frame: pd.DataFrame, reference: pd.DataFrame)
             figures=_against(now.mean(), before.mean(), "missing"),
             effect="a difference",
             size=float(abs(now.mean() - before.mean())),
-            smallest=how.smallest_missing_shift,
+            smallest=how.minimum_missing_shift,
             statistic=float(found.statistic),
             p_value=float(found.pvalue),
         )

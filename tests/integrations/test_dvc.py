@@ -114,7 +114,7 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         estimator={"parameters": {"max_iter": 10}},
         training={"folds": 2, "calibration": "none"},
         evaluation={"resamples": 100, "importance_repeats": 1, "partial_dependence": 0},
-        gates={"metrics": [], "slices": [], "fairness": [], "microseconds": None},
+        gates={"metrics": [], "slices": [], "fairness": [], "maximum_microseconds": None},
         model_checks={"invariant": [], "directions": [], "golden": []},
     )
     checkout.run("git", "init", "--quiet", "--initial-branch=main")

@@ -16,7 +16,7 @@ from tests.conftest import TINY
 from tests.integrations.conftest import Bakery, aliases, contents, runs
 
 GOLDEN = (
-    "model_checks: {golden: [{title: A long loan, label: 'no', minimum: 1.0, "
+    "model_checks: {golden: [{title: A long loan, label: 'no', minimum_probability: 1.0, "
     "row: {years: 30, rate: 20, grade: C, secured: false}}]}\n"
 )
 

@@ -285,7 +285,7 @@ def test_report_and_gate_have_the_same_three_digits_of_the_time(
 ) -> None:
     monkeypatch.setattr(pipeline, "measure_latency", lambda _: found)
     path = tmp_path / "fast.yaml"
-    path.write_text(TINY + "gates: {microseconds: 50}\n")
+    path.write_text(TINY + "gates: {maximum_microseconds: 50}\n")
     fast = model_spec.load(str(path))
     with nullcontext() if kept else pytest.raises(GateError):
         bake(fast, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
@@ -299,7 +299,7 @@ def test_a_gate_that_judged_nothing_is_noted_and_not_counted_as_kept(
     tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "silent.yaml"
-    path.write_text(TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, rows: 1000}]}\n")
+    path.write_text(TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, minimum_rows: 1000}]}\n")
     silent = model_spec.load(str(path))
     bake(silent, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     *_, nothing, kept = capsys.readouterr().out.partition("✓ card")[0].splitlines()

@@ -412,7 +412,7 @@ GOOD: dict[str, Any] = {"years": 8, "rate": "n/a", "grade": None, "secured": Tru
 def test_a_golden_row_needs_its_label_and_probability(
     label: str, minimum: float, kept: bool, sentence: str
 ) -> None:
-    golden = Golden(title="A short loan", row=GOOD, label=label, minimum=minimum)
+    golden = Golden(title="A short loan", row=GOOD, label=label, minimum_probability=minimum)
     assert told(verdicts(rising, golden=(golden,))) == [("A short loan", kept, f"A short loan: {sentence}")]
 
 

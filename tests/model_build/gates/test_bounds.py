@@ -167,32 +167,32 @@ def test_every_gate_has_its_verdict_whether_kept_or_broken() -> None:
     ("gate", "kept", "sentence"),
     [
         (
-            SliceGate(metric="accuracy", minimum=0.65, rows=300),
+            SliceGate(metric="accuracy", minimum=0.65, minimum_rows=300),
             True,
             "the gate wants each lower bound at least 0.65; 0 of 2 figures of at least 300 rows break it, "
             "the closest is age 17 to 30 with 0.7500 (0.7000 to 0.8000)",
         ),
         (
-            SliceGate(metric="accuracy", minimum=0.65, rows=50),
+            SliceGate(metric="accuracy", minimum=0.65, minimum_rows=50),
             False,
             "the gate wants each lower bound at least 0.65; 2 of 4 figures of at least 50 rows break it: "
             "sex Female and race Black with 0.6000 (0.5000 to 0.7000), 0.15 too low; "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
-            SliceGate(metric="accuracy", minimum=0.65, rows=50, features=("sex",)),
+            SliceGate(metric="accuracy", minimum=0.65, minimum_rows=50, features=("sex",)),
             False,
             "the gate wants each lower bound at least 0.65; 1 of 2 figures of at least 50 rows break it: "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
-            SliceGate(metric="roc_auc", minimum=0.8, rows=50),
+            SliceGate(metric="roc_auc", minimum=0.8, minimum_rows=50),
             True,
             "the gate wants each lower bound at least 0.8; 0 of 1 figures of at least 50 rows break it, "
             "the closest is sex Male with 0.9000 (0.8500 to 0.9500)",
         ),
         (
-            SliceGate(metric="accuracy", minimum=0.65, rows=1000),
+            SliceGate(metric="accuracy", minimum=0.65, minimum_rows=1000),
             True,
             "no figure is of at least 1,000 rows, so the gate judged nothing",
         ),
@@ -211,7 +211,7 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
             )
         }
     )
-    gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5, rows=100),))
+    gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5, minimum_rows=100),))
     [verdict] = check_gates(gates, "real", EVALUATION, slices, NOBODY)
     first, *_, tenth, more = verdict.sentence.split("; ")[1:]
     assert (
@@ -237,7 +237,7 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
     parts = tuple(
         cut(rows, ("age", age), **{metric: low}) for rows, age in ((300, "17"), (400, "18"), (600, "19"))
     )
-    gates = Gates(slices=(SliceGate(metric=metric, minimum=0.5, rows=200),))
+    gates = Gates(slices=(SliceGate(metric=metric, minimum=0.5, minimum_rows=200),))
     [verdict] = check_gates(gates, "real", EVALUATION, NOTHING.model_copy(update={"slices": parts}), NOBODY)
     assert f"{len(levels)} of {len(levels)} figures of at least 200 rows break it" in verdict.sentence
     assert re.findall(r"age (\d+)", verdict.sentence) == levels
@@ -250,14 +250,18 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
     ("gate", "kept", "sentence"),
     [
         (
-            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.3, rows=125),
+            FairnessGate(
+                metric="false_negative_rate_difference", feature="race", maximum=0.3, minimum_rows=125
+            ),
             True,
             ", by magnitude: "
             "the gate wants each upper bound at most 0.3; 0 of 2 figures of at least 125 rows break it, "
             "the closest is Black against White with 0.2000 (0.1000 to 0.3000)",
         ),
         (
-            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.05, rows=125),
+            FairnessGate(
+                metric="false_negative_rate_difference", feature="race", maximum=0.05, minimum_rows=125
+            ),
             False,
             ", by magnitude: "
             "the gate wants each upper bound at most 0.05; 2 of 2 figures of at least 125 rows break it: "
@@ -265,7 +269,9 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
             "Asian against White with 0.0100 (0.0000 to 0.0700), 0.02 too high",
         ),
         (
-            FairnessGate(metric="false_negative_rate_difference", feature="race", maximum=0.05, rows=10),
+            FairnessGate(
+                metric="false_negative_rate_difference", feature="race", maximum=0.05, minimum_rows=10
+            ),
             False,
             ", by magnitude: "
             "the gate wants each upper bound at most 0.05; 3 of 3 figures of at least 10 rows break it: "
@@ -300,7 +306,7 @@ def test_every_group_with_enough_rows_must_keep_the_gate(
     [("demographic_parity_ratio", ["Black", "Asian"]), ("false_negative_rate_difference", ["Black"])],
 )
 def test_the_rows_of_a_group_are_those_that_the_rate_is_a_share_of(metric: str, judged: list[str]) -> None:
-    gate = FairnessGate(metric=metric, feature="race", minimum=2, rows=150)
+    gate = FairnessGate(metric=metric, feature="race", minimum=2, minimum_rows=150)
     [(_, _, sentence)] = told(Gates(fairness=(gate,)))
     assert re.findall(r"(\w+) against White", sentence) == judged
 
@@ -308,8 +314,8 @@ def test_the_rows_of_a_group_are_those_that_the_rate_is_a_share_of(metric: str, 
 def test_gates_that_have_nothing_to_judge_say_so() -> None:
     gates = Gates(
         slices=(
-            SliceGate(metric="accuracy", minimum=0.1, rows=1000),
-            SliceGate(metric="accuracy", minimum=0.1, rows=900),
+            SliceGate(metric="accuracy", minimum=0.1, minimum_rows=1000),
+            SliceGate(metric="accuracy", minimum=0.1, minimum_rows=900),
         ),
         fairness=(
             FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.1),
@@ -324,12 +330,12 @@ def test_gates_that_have_nothing_to_judge_say_so() -> None:
 
 
 def test_size_and_latency_are_held_to_their_gates() -> None:
-    verdicts = check_cost_gates(Gates(bytes=1000, microseconds=50), 1000, 49.6)
+    verdicts = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 1000, 49.6)
     assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
         ("size", True, "model.onnx has 1,000 bytes, the gate wants at most 1,000"),
         ("latency", True, "one row takes 49.6 µs, the gate wants at most 50"),
     ]
-    verdicts = check_cost_gates(Gates(bytes=1000, microseconds=50), 12_345, 62.5)
+    verdicts = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 12_345, 62.5)
     assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
         ("size", False, "model.onnx has 12,345 bytes, the gate wants at most 1,000: 11,345 too many"),
         ("latency", False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
@@ -337,7 +343,7 @@ def test_size_and_latency_are_held_to_their_gates() -> None:
 
 
 def test_a_long_time_has_its_digits_in_groups() -> None:
-    [verdict] = check_cost_gates(Gates(microseconds=1000), 1000, 2340)
+    [verdict] = check_cost_gates(Gates(maximum_microseconds=1000), 1000, 2340)
     assert verdict.sentence == "one row takes 2,340 µs, the gate wants at most 1,000: 1,340 µs too long"
 
 

@@ -169,7 +169,7 @@ def test_fairness_needs_a_positive_label(tmp_path: Path) -> None:
             "{fairness: [{metric: demographic_parity_ratio, feature: grade, minimum: 0.8}]}",
             "there is no feature in evaluation.fairness 'grade'; allowed are ",
         ),
-        ("{bytes: 0}", "gates.bytes: must be at least 1."),
+        ("{maximum_bytes: 0}", "gates.maximum_bytes: must be at least 1."),
         ("{deployed: {metric: luck}}", "gates.deployed.metric: must be 'roc_auc', 'log_loss' or 'accuracy'."),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_small_shift_is_let_be_however_certain(tiny_spec: ModelSpec) -> None:
     now, before = shares((1.0, 9000), (2.0, 1000)), shares((1.0, 8500), (2.0, 1500))
     one, other = (frame(10_000, years=years) for years in (now, before))
     assert found(tiny_spec, one, other) == []
-    (finding,) = found(tiny_spec, one, other, Reference(smallest_shift=0.05))
+    (finding,) = found(tiny_spec, one, other, Reference(minimum_shift=0.05))
     assert finding.column == "years"
 
 
