@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import bodies, lineup, machine, measure, pipelines
+from benchmarks import bodies, lineup, machine, measure, sklearn_pipeline
 from benchmarks.cores import Cores
 from benchmarks.errors import BenchmarkError, RefusedError, SkippedError
 from benchmarks.lineup import LIMIT, OURS, Setup
@@ -36,7 +36,7 @@ def prepared(model_dir: Path, cores: Cores) -> Iterator[Setup]:
     with TemporaryDirectory(prefix="benchmark-") as work:
         setup = Setup(model_dir.resolve(), Path(work))
         setup.prepare(SUITE, bodies.census_rows([each.name for each in setup.contract.features]))
-        pipelines.write(setup.contract, setup.model_dir, setup.pipeline)
+        sklearn_pipeline.write_pipeline(setup.contract, setup.model_dir, setup.pipeline)
         _keep_answers(setup, cores)
         yield setup
 
