@@ -1,40 +1,62 @@
 """create_app: the parts of the service, put together."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from html import escape
+from collections.abc import Sequence
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.core.errors import HANDLERS
+from app.core.contract import Contract
 from app.core.model import Model
+from app.middleware.body_limit import BodyLimit
+from app.middleware.measure import Measure
+from app.middleware.methods import Methods
+from app.middleware.problems import Problems, reraise
 from app.monitoring.metrics import Metrics
-from app.prediction.predictor import PATH, Predict, Predictor
-from app.routes import card, health, openapi, predict_file
+from app.monitoring.readiness import Readiness
+from app.prediction.predictor import Predictor
+from app.routes import card, docs, health, home, metrics, openapi, predict, predict_file
 from app.settings import Settings
+
+CANONICAL_PATHS = {f"{path}/": path for path in (predict.PATH, predict_file.PATH)}
 
 
 class Service(FastAPI):
-    """FastAPI, with a way past it for the one route whose every microsecond counts."""
+    """FastAPI within one pipeline of middleware; the one route that must be fast does without FastAPI."""
 
-    metrics: Metrics
-    predict: Predict
-    readiness: health.Readiness
+    pipeline: ASGIApp
+    predict: predict.Predict
+
+    def __init__(self, contract: Contract) -> None:
+        self.metrics = Metrics(contract)
+        self.readiness = Readiness()
+        super().__init__(
+            title=contract.title,
+            description=contract.description,
+            version=__version__,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=self.readiness.lifespan,
+            exception_handlers={HTTPException: reraise, Exception: reraise},
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            scope["path"] = CANONICAL_PATHS.get(scope["path"], scope["path"])
+            await self.pipeline(scope, receive, send)
+        else:
             await super().__call__(scope, receive, send)
-        elif scope["path"] == PATH and scope["method"] == "POST":
+
+    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what has passed the pipeline: predictions directly, all else by FastAPI."""
+        if scope["path"] == predict.PATH and scope["method"] == "POST":
             await self.predict(scope, receive, send)
         else:
-            await self.metrics.measure(super().__call__, scope, receive, send)
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> Service:
@@ -45,50 +67,39 @@ def create_app(settings: Settings | None = None) -> Service:
     """
     settings = settings or Settings.read()
     model = Model.load(settings.model_dir)
-    readiness = health.Readiness()
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        readiness.started = True
-        yield
-
-    app = Service(
-        title=model.contract.title,
-        description=model.contract.description,
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-        exception_handlers=HANDLERS,
+    app = Service(model.contract)
+    app.pipeline = wrap(
+        app.dispatch,
+        [  # outermost first
+            Middleware(Measure, metrics=app.metrics),
+            Middleware(Problems, metrics=app.metrics),
+            Middleware(Methods),
+            Middleware(BodyLimit, limit=settings.max_body_bytes),
+        ],
     )
-    app.readiness = readiness
-    app.metrics = Metrics(model.contract)
-    predictor = Predictor(model, app.metrics, settings.max_rows)
-    app.predict = Predict(predictor, app.metrics, settings)
-    app.include_router(health.router(model.contract, readiness, app.metrics))
-    app.include_router(card.router(settings.model_dir, model.contract))
-    app.router.routes.append(Route(PATH, app.predict, methods=["POST"]))  # for the 405 of other methods
-    app.router.routes.append(
-        Route(predict_file.PATH, predict_file.Upload(predictor, settings), methods=["POST"])
-    )
-    _add_docs(app)
-    document = openapi.document(app, model.contract, settings.max_rows)
-    app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    add_routes(app, model, settings)
     return app
 
 
-def _add_docs(app: FastAPI) -> None:
-    """Serve Swagger UI from files that are installed with us: a browser needs no other host."""
-    page = get_swagger_ui_html(
-        title=escape(app.title),
-        openapi_url="openapi.json",
-        swagger_js_url="static/swagger/swagger-ui-bundle.js",
-        swagger_css_url="static/swagger/swagger-ui.css",
-        swagger_favicon_url="static/swagger/favicon-32x32.png",
-    )
-    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
+def wrap(app: ASGIApp, middleware: Sequence[Middleware]) -> ASGIApp:
+    """Return `app` within its middleware, which stands outermost first."""
+    for cls, args, kwargs in reversed(middleware):
+        app = cls(app, *args, **kwargs)
+    return app
 
-    @app.get("/docs", include_in_schema=False)
-    async def get_docs(_request: Request) -> Response:
-        return page
+
+def add_routes(app: Service, model: Model, settings: Settings) -> None:
+    contract = model.contract
+    predictor = Predictor(model, app.metrics, settings.max_rows)
+    app.predict = predict.Predict(predictor)
+    app.include_router(home.router(contract))
+    app.include_router(health.router(contract, app.readiness))
+    app.include_router(metrics.router(app.metrics))
+    app.include_router(card.router(settings.model_dir, contract))
+    app.router.routes += [
+        Route(predict.PATH, app.predict, methods=["POST"]),  # for the 405 of other methods
+        Route(predict_file.PATH, predict_file.PredictFile(predictor), methods=["POST"]),
+    ]
+    docs.add_docs(app)
+    document = openapi.document(app, contract, settings.max_rows)
+    app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -72,7 +72,7 @@ class Master(Arbiter):
         """Start a worker that counts its metrics in a row that no living one uses."""
         taken = {worker.slot for worker in self.WORKERS.values()}
         slot = next(slot for slot in count() if slot not in taken)
-        self.app.service.metrics.use(slot)
+        self.app.service.metrics.use_slot(slot)
         pid: int = super().spawn_worker()
         self.WORKERS[pid].slot = slot
         return pid

@@ -59,7 +59,7 @@ def test_every_metric_is_documented_with_its_labels(tiny_model: Path) -> None:
     metrics = create_app(Settings(model_dir=tiny_model)).metrics
     metrics.request_finished("/predict", 200, 0.1)
     metrics.count_row_errors([{"loc": ["years"], "type": "missing"}])
-    families = list(text_string_to_metric_families(metrics.text().decode()))
+    families = list(text_string_to_metric_families(metrics.render().decode()))
     labels = {
         family.name + "_total" * (family.type == "counter"): {
             label for sample in family.samples for label in sample.labels if label != "le"

@@ -1,13 +1,10 @@
 """The family of errors, and the one JSON shape in which clients see them (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,37 +85,3 @@ class Problem(ServiceError):  # noqa: N818 - the noun of RFC 9457
     def response(self) -> Response:
         body = json.dumps(self.document(), ensure_ascii=False).encode()
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
-
-
-async def on_problem(_request: Request, error: Problem) -> Response:
-    """Answer a Problem that a route raised."""
-    return error.response()
-
-
-async def on_http_exception(_request: Request, error: HTTPException) -> Response:
-    """Put the framework's own refusals (unknown path, wrong method) into the one shape."""
-    phrase = HTTPStatus(error.status_code).phrase
-    detail = f"{phrase}."
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = "There is nothing at this path. See /docs for what there is."
-    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"This path answers {allowed} only."
-    name = phrase.lower().replace(" ", "-")
-    return Problem(error.status_code, name, detail, headers=error.headers).response()
-
-
-def unexpected() -> Problem:
-    """Return what a client may know of a mistake of ours: nothing. The log has the traceback."""
-    return Problem(500, "internal-server-error", "The service failed. It is not the request's fault.")
-
-
-async def on_unexpected(_request: Request, _error: Exception) -> Response:
-    return unexpected().response()
-
-
-HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
-    Problem: on_problem,
-    HTTPException: on_http_exception,
-    Exception: on_unexpected,
-}

@@ -5,25 +5,21 @@ add the rows up. That costs about a microsecond a request, where the client libr
 processes cost twelve. The text format is the library's.
 """
 
-import mmap
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, product
-from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
 from app.core.contract import Contract
+from app.monitoring.shared_memory import SharedCells
 
-MOST_WORKERS = 256
 CLIENT_LEFT = 499
 BUCKETS = (
     0.0001,
@@ -41,7 +37,7 @@ BUCKETS = (
     1.0,
     2.5,
 )  # seconds
-STATUSES = (200, 304, 400, 404, 405, 413, 415, 422, 500, 503, "other")
+STATUSES = (200, 204, 304, 400, 404, 405, 413, 415, 422, 500, 503, "other")
 ROUTES = (
     "/",
     "/predict",
@@ -73,28 +69,8 @@ KINDS = (
 )
 
 
-class SharedCells:
-    """Numbers in memory that forked processes share: a row of cells for every worker."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._memory = mmap.mmap(-1, MOST_WORKERS * size * 8)
-        self.use(0)
-
-    def use(self, slot: int) -> None:
-        """Count in that row from now on: 0 to MOST_WORKERS - 1, no two living workers in the same."""
-        row = memoryview(self._memory)[slot * self._size * 8 : (slot + 1) * self._size * 8]
-        self.own = row.cast("d")
-
-    def totals(self) -> list[float]:
-        """Return each cell's sum over all rows."""
-        rows: npt.NDArray[np.float64] = np.frombuffer(self._memory).reshape(MOST_WORKERS, self._size)
-        totals: list[float] = rows.sum(axis=0).tolist()
-        return totals
-
-
 class Metrics(Collector):
-    """Counts what happens; `text` is what /metrics answers.
+    """Counts what happens; `render` returns what /metrics answers.
 
     Every series is known from the start, so that clients can't make more.
     """
@@ -115,38 +91,22 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def use(self, slot: int) -> None:
+    def use_slot(self, slot: int) -> None:
         """Count in that worker's row; what its last owner had in flight is gone with it."""
-        self._cells.use(slot)
+        self._cells.use_slot(slot)
         self._cells.own[self._in_flight] = 0
 
     def request_started(self) -> None:
         self._cells.own[self._in_flight] += 1
 
-    def request_finished(self, route: str, status: int, seconds: float) -> None:
+    def request_finished(self, path: str, status: int, seconds: float) -> None:
         """Count a request that began, and was answered with `status`."""
+        route = path if path in self._buckets else "other"
         own = self._cells.own
         own[self._in_flight] -= 1
         own[self._requests.get((route, status)) or self._requests[route, "other"]] += 1
         own[self._buckets[route][bisect_left(BUCKETS, seconds)]] += 1
         own[self._seconds[route]] += seconds
-
-    async def measure(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on to `app`, and count it."""
-        started = perf_counter()
-        status = CLIENT_LEFT  # unless it is answered
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        self.request_started()
-        try:
-            await app(scope, receive, note_status)
-        finally:
-            route = scope["path"] if scope["path"] in ROUTES else "other"
-            self.request_finished(route, status, perf_counter() - started)
 
     def count_predictions(self, positions: Sequence[int]) -> None:
         """Count rows by the positions of their labels."""
@@ -162,7 +122,7 @@ class Metrics(Collector):
             name = self._feature_of.get(error["loc"][-1] if error["loc"] else "", "")
             own[self._invalid.get((name, error["type"])) or self._invalid[name, "other"]] += 1
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:

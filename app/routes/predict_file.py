@@ -3,31 +3,27 @@
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Problem
-from app.prediction.predictor import Predictor, refuse_compressed, too_large
-from app.settings import Settings
+from app.prediction.predictor import Predictor
+from app.routes.predict import refuse_compressed
 
 PATH = "/predict/file"
-FIELD = "file"
+FIELDS = ("file", "csv_file")
 
 
-class Upload:
+class PredictFile:
     """The ASGI endpoint."""
 
-    def __init__(self, predictor: Predictor, settings: Settings) -> None:
+    def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
-        self._max_body_bytes = settings.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            content = await read_file(Request(scope, limited(receive, self._max_body_bytes)))
-        except ClientDisconnect:
-            return
-        answer = await self._predictor.in_turn(self._predictor.answer_file(content))
+        content = await read_file(Request(scope, receive))
+        answer = await self._predictor.run_in_turn(self._predictor.answer_file(content))
         await Response(answer, media_type="application/json")(scope, receive, send)
 
 
@@ -41,27 +37,13 @@ async def read_file(request: Request) -> bytes:
             "The Content-Type must be multipart/form-data.",
             headers={"Accept-Post": "multipart/form-data"},
         )
-    detail = f"The body must be a multipart form with a CSV file in the field {FIELD!r}, and nothing else."
+    fields = " or ".join(map(repr, FIELDS))
+    detail = f"The body must be a multipart form with a CSV file in the field {fields}, and nothing else."
     try:
         async with request.form(max_files=1, max_fields=0) as form:
-            file = form.get(FIELD)
-            if not isinstance(file, UploadFile):
+            name, file = next(iter(form.items()), ("", None))
+            if name not in FIELDS or not isinstance(file, UploadFile):
                 raise Problem(400, "invalid-form", detail)
             return await file.read()
     except (HTTPException, MultiPartException, ValueError) as error:  # ValueError: of an odd charset
         raise Problem(400, "invalid-form", detail) from error
-
-
-def limited(receive: Receive, limit: int) -> Receive:
-    """Return `receive`, which raises Problem 413 once there were more than `limit` bytes."""
-    size = 0
-
-    async def receive_limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise too_large(limit)
-        return message
-
-    return receive_limited

@@ -262,7 +262,7 @@ def test_new_worker_counts_where_no_living_one_does(monkeypatch: pytest.MonkeyPa
     master = Master.__new__(Master)
     master.WORKERS = {}
     used: list[int] = []
-    master.app = SimpleNamespace(service=SimpleNamespace(metrics=SimpleNamespace(use=used.append)))
+    master.app = SimpleNamespace(service=SimpleNamespace(metrics=SimpleNamespace(use_slot=used.append)))
     pids = count(1)
 
     def fork(_master: Master) -> int:

@@ -87,11 +87,11 @@ def test_service_does_not_start_with_a_card_that_was_changed(model: Path) -> Non
         create_app(Settings(model_dir=model))
 
 
-async def test_card_answers_get_only_and_is_counted(tiny_model: Path) -> None:
+async def test_card_answers_no_post_and_is_counted(tiny_model: Path) -> None:
     async with client_of(tiny_model) as client:
         await client.get("/card")
         refused = await client.post("/card")
         metrics = (await client.get("/metrics")).text
-    assert (refused.status_code, refused.json()["detail"]) == (405, "This path answers GET only.")
+    assert (refused.status_code, refused.json()["detail"]) == (405, "This path answers GET and HEAD only.")
     assert 'http_requests_total{route="/card",status="200"} 1.0' in metrics
     assert 'http_requests_total{route="/card",status="405"} 1.0' in metrics

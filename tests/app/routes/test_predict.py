@@ -10,18 +10,19 @@ from unittest.mock import ANY
 import httpx
 import numpy as np
 import pytest
-from starlette.types import Message
 
 from app.core.chunks import rows_per_chunk
 from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.main import Service, create_app
 from app.monitoring.metrics import Metrics
-from app.prediction.predictor import LARGE_BODY, MANY_ROWS, Predictor, is_large, wanted
+from app.prediction.predictor import LARGE_BODY, MANY_ROWS, Predictor, is_large
+from app.routes.predict import negotiate_response
 from app.settings import Settings
+from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
+from tests.support.problems import INTERNAL, problem
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
-Error = tuple[list[str | int], str, str]  # loc, msg, type
 JSON = {"Content-Type": "application/json"}
 AS_CSV = {"Content-Type": "text/csv"}
 ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
@@ -59,17 +60,6 @@ def expected(model: Model, rows: list[dict[str, Any]]) -> dict[str, Any]:
             for no, yes in probabilities
         ],
     }
-
-
-def problem(status: int, name: str, detail: str, *errors: Error) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "type": f"urn:problem:{name}",
-        "title": name.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-    }
-    listed = {"errors": [{"loc": loc, "msg": msg, "type": kind} for loc, msg, kind in errors]}
-    return document | listed if errors else document
 
 
 def invalid(where: str, message: str, loc: list[str | int], kind: str) -> dict[str, Any]:
@@ -219,16 +209,16 @@ async def test_bad_body_is_a_problem_that_says_what_is_allowed(
 ACCEPTED = {"accept-post": "application/json, text/csv"}
 NOT_PLAIN = {"accept-encoding": "identity"}
 MUST_BE_TEXT = "The Content-Type must be application/json or text/csv, in UTF-8."
+IS_A_FORM = f"{MUST_BE_TEXT} curl -d sends a form unless it is told: add -H 'Content-Type: application/json'."
 MUST_BE_PLAIN = "Compressed bodies are not accepted; send the body without Content-Encoding."
 
 
 @pytest.mark.parametrize(
     ("headers", "detail", "advice"),
     [
-        ({}, MUST_BE_TEXT, ACCEPTED),
-        ({"Content-Type": ""}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "text/plain"}, MUST_BE_TEXT, ACCEPTED),
-        ({"Content-Type": "application/x-www-form-urlencoded"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, IS_A_FORM, ACCEPTED),
+        ({"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}, IS_A_FORM, ACCEPTED),
         ({"Content-Type": "application/jsonl"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "application/json; charset=latin-1"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "application/json; charset=utf-16"}, MUST_BE_TEXT, ACCEPTED),
@@ -255,6 +245,8 @@ async def test_body_not_declared_as_plain_text_of_a_known_kind_is_415_and_says_w
 @pytest.mark.parametrize(
     "headers",
     [
+        {},
+        {"Content-Type": ""},
         {"Content-Type": "application/json; charset=utf-8"},
         {"Content-Type": "application/json;charset=UTF-8"},
         {"Content-Type": 'Application/JSON; charset="utf-8"'},
@@ -262,11 +254,19 @@ async def test_body_not_declared_as_plain_text_of_a_known_kind_is_415_and_says_w
         JSON | {"Content-Encoding": "identity"},
     ],
 )
-async def test_json_declared_in_other_words_is_accepted(
+async def test_body_that_is_json_in_other_words_or_undeclared_is_accepted(
     client: httpx.AsyncClient, model: Model, headers: dict[str, str]
 ) -> None:
     response = await client.post("/predict", content=json.dumps(ROW).encode(), headers=headers)
     assert (response.status_code, response.json()) == (200, expected(model, [ROW]))
+
+
+async def test_path_with_a_slash_at_its_end_answers_as_without(
+    client: httpx.AsyncClient, model: Model
+) -> None:
+    response = await client.post("/predict/", json=ROW)
+    assert (response.status_code, response.json()) == (200, expected(model, [ROW]))
+    assert (await client.get("/predict/")).status_code == 405
 
 
 def as_csv(*lines: str, header: str = "years,rate,grade,secured") -> bytes:
@@ -492,7 +492,7 @@ async def test_wrong_media_type_is_refused_before_the_body_is_read(client: httpx
     assert (response.status_code, body.pulled) == (415, 0)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 async def test_other_method_is_405_and_says_which_is_allowed(client: httpx.AsyncClient, method: str) -> None:
     response = await client.request(method, "/predict")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
@@ -512,30 +512,9 @@ async def test_other_path_is_404_and_says_where_to_look(client: httpx.AsyncClien
 
 @pytest.mark.parametrize("before", [[], [b'{"inputs": ['], [b"", json.dumps(ROW).encode()]])
 async def test_client_that_leaves_while_sending_gets_no_answer(tiny_model: Path, before: list[bytes]) -> None:
-    messages: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in before]
-    messages.append({"type": "http.disconnect"})
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/predict",
-        "raw_path": b"/predict",
-        "root_path": "",
-        "scheme": "http",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
-    }
-    await create_app(Settings(model_dir=tiny_model))(scope, receive, send)
-    assert (sent, messages) == ([], [])
+    scope = http_scope("/predict", headers=[(b"content-type", b"application/json")])
+    service = create_app(Settings(model_dir=tiny_model))
+    assert await run_asgi(service, scope, [*body_messages(before, more=True), LEAVE]) == []
 
 
 def fail(*_: object) -> None:
@@ -543,7 +522,7 @@ def fail(*_: object) -> None:
 
 
 @pytest.mark.parametrize("size", [0, LARGE_BODY + 1], ids=["small body", "large body"])
-async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_traceback(
+async def test_unexpected_error_is_500_without_a_word_and_logged_once_with_the_traceback(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
     service = create_app(Settings(model_dir=tiny_model))
@@ -555,11 +534,9 @@ async def test_our_own_mistake_is_500_without_a_word_and_logged_once_with_the_tr
         "content-type": "application/problem+json",
         "content-length": str(len(response.content)),
     }
-    assert response.json() == problem(
-        500, "internal-server-error", "The service failed. It is not the request's fault."
-    )
+    assert response.json() == INTERNAL
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert (record.name, record.getMessage()) == ("app.prediction.predictor", "unhandled error at /predict")
+    assert (record.name, record.getMessage()) == ("app.middleware.problems", "unhandled error at /predict")
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == SECRET
 
@@ -595,7 +572,7 @@ def test_a_body_is_large_by_its_bytes_or_its_rows(body: bytes, media_type: bytes
     ],
 )
 def test_csv_is_answered_to_who_prefers_it(accept: bytes, answered: bytes) -> None:
-    assert wanted({b"accept": accept}) == answered
+    assert negotiate_response({b"accept": accept}) == answered
 
 
 async def test_small_requests_are_answered_between_the_parts_of_a_large_one(

@@ -9,10 +9,11 @@ import httpx
 import numpy as np
 import pytest
 from sklearn import metrics
-from starlette.types import Message
 
 from app.main import create_app
 from app.settings import Settings
+from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
+from tests.support.problems import problem
 
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 HEADER = b"years,rate,grade,secured\n"
@@ -21,19 +22,10 @@ FORM = {"Content-Type": "multipart/form-data; boundary=frontier"}
 GRADE = "one of A, B, C; or, when missing, null or ?"
 
 
-def problem(status: int, name: str, detail: str, **more: Any) -> dict[str, Any]:
-    return {
-        "type": f"urn:problem:{name}",
-        "title": name.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-    } | more
-
-
 NO_FORM = problem(
     400,
     "invalid-form",
-    "The body must be a multipart form with a CSV file in the field 'file', and nothing else.",
+    "The body must be a multipart form with a CSV file in the field 'file' or 'csv_file', and nothing else.",
 )
 
 
@@ -150,9 +142,12 @@ async def test_figure_that_the_file_does_not_define_is_null(uploads: httpx.Async
         b'form-data; name="file"; filename="x"; filename*=UTF-8\'\'%e2%82%ac.csv',
         b"form-data; name=file; filename=people.csv",
         b'FORM-DATA; filename="x.exe"; name="file"',
+        b'form-data; name="csv_file"; filename="people.csv"',
     ],
 )
-async def test_name_of_the_file_does_not_matter(uploads: httpx.AsyncClient, disposition: bytes) -> None:
+async def test_name_of_the_file_does_not_matter_and_the_field_has_two_names(
+    uploads: httpx.AsyncClient, disposition: bytes
+) -> None:
     response = await uploads.post(
         "/predict/file", content=form(part(HEADER + LINE, disposition)), headers=FORM
     )
@@ -169,6 +164,7 @@ async def test_name_of_the_file_does_not_matter(uploads: httpx.AsyncClient, disp
         (form(part(HEADER + LINE, b'form-data; filename="people.csv"')), FORM),
         (form(part(HEADER + LINE, b"")), FORM),
         (form(part(HEADER + LINE), part(HEADER + LINE)), FORM),
+        (form(part(HEADER + LINE), part(HEADER + LINE, b'form-data; name="csv_file"; filename="a"')), FORM),
         (form(part(HEADER + LINE), part(b"5", b'form-data; name="more"')), FORM),
         (form(), FORM),
         (b"", FORM),
@@ -191,6 +187,7 @@ async def test_name_of_the_file_does_not_matter(uploads: httpx.AsyncClient, disp
         "file without a field",
         "no disposition",
         "two files",
+        "a file in each field",
         "file and field",
         "no part",
         "empty",
@@ -324,6 +321,11 @@ async def chunks(content: bytes, size: int) -> AsyncIterator[bytes]:
         yield content[start : start + size]
 
 
+async def test_path_with_a_slash_at_its_end_answers_as_without(uploads: httpx.AsyncClient) -> None:
+    response = await uploads.post("/predict/file/", files={"file": HEADER + LINE})
+    assert (response.status_code, len(response.json()["predictions"])) == (200, 1)
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 async def test_form_in_pieces_is_put_together(uploads: httpx.AsyncClient, size: int) -> None:
     content = form(part(HEADER + LINE))
@@ -372,30 +374,9 @@ async def test_other_method_is_405_and_says_which_is_allowed(client: httpx.Async
 
 @pytest.mark.parametrize("before", [[], [b"--front"], [part(HEADER)[:-2]]])
 async def test_client_that_leaves_while_sending_gets_no_answer(tiny_model: Path, before: list[bytes]) -> None:
-    messages: list[Message] = [{"type": "http.request", "body": each, "more_body": True} for each in before]
-    messages.append({"type": "http.disconnect"})
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/predict/file",
-        "raw_path": b"/predict/file",
-        "root_path": "",
-        "scheme": "http",
-        "query_string": b"",
-        "headers": [(b"content-type", FORM["Content-Type"].encode())],
-    }
-    await create_app(Settings(model_dir=tiny_model))(scope, receive, send)
-    assert (sent, messages) == ([], [])
+    scope = http_scope("/predict/file", headers=[(b"content-type", FORM["Content-Type"].encode())])
+    service = create_app(Settings(model_dir=tiny_model))
+    assert await run_asgi(service, scope, [*body_messages(before, more=True), LEAVE]) == []
 
 
 async def test_a_compressed_form_is_415(uploads: httpx.AsyncClient) -> None:

@@ -1,0 +1,47 @@
+"""Refuses a body that is too large, before it fills the memory."""
+
+from collections.abc import Awaitable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import Problem
+
+
+class BodyLimit:
+    """Whoever reads a body gets Problem 413 as soon as it is, or says it will be, over `limit` bytes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app(scope, limited(scope, receive, self._limit), send)
+
+
+def limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    size: int | None = None
+
+    async def receive_and_count() -> Message:
+        nonlocal size
+        if size is None:
+            refuse_declared(scope, limit)
+            size = 0
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise too_large(limit)
+        return message
+
+    return receive_and_count
+
+
+def refuse_declared(scope: Scope, limit: int) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise too_large(limit)
+
+
+def too_large(limit: int) -> Problem:
+    """The rest of the body is not read, so the connection can't be used again."""
+    detail = f"The body may have at most {limit} bytes."
+    return Problem(413, "body-too-large", detail, headers={"Connection": "close"})

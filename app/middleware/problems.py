@@ -1,0 +1,78 @@
+"""Answers every error as a problem document (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import Problem
+from app.monitoring.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Problems:
+    """Turns what is raised within into an answer; counts what is wrong with rows."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered = False
+
+        async def send_and_note_start(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note_start)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            problem = describe(error)
+            if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem):
+                log.exception("unhandled error at %s", scope["path"])
+            if answered:  # half an answer can't be taken back: the server closes the connection
+                raise
+            self._metrics.count_row_errors(problem.errors)
+            await problem.response()(scope, receive, send)
+
+
+def describe(error: Exception) -> Problem:
+    """Return what a client may know of an error; of a fault of ours that is nothing."""
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            return describe_refusal(error)
+    return Problem(500, "internal-server-error", "The service failed. It is not the request's fault.")
+
+
+def describe_refusal(error: HTTPException) -> Problem:
+    """Put a refusal of the framework (unknown path, wrong method) into the one shape."""
+    phrase = HTTPStatus(error.status_code).phrase
+    detail, headers = f"{phrase}.", dict(error.headers or {})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is nothing at this path. See /docs for what there is."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = allowed_methods(error)
+        headers["Allow"] = ", ".join(methods)
+        detail = f"This path answers {' and '.join(methods)} only."
+    name = phrase.lower().replace(" ", "-")
+    return Problem(error.status_code, name, detail, headers=headers)
+
+
+def allowed_methods(error: HTTPException) -> list[str]:
+    """Return the methods of the path that a 405 is about; whatever answers GET answers HEAD too."""
+    methods = (error.headers or {}).get("Allow", "GET").split(", ")  # static files name none
+    return sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+
+
+async def reraise(_request: Request, error: Any) -> NoReturn:
+    """Let an error out of the framework, which would answer in a shape of its own."""
+    raise error

@@ -1,0 +1,32 @@
+"""Whether the replica wants traffic."""
+
+import mmap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Readiness:
+    """Whether the replica wants traffic. The master says so to every worker, also to one it starts later."""
+
+    def __init__(self) -> None:
+        self._draining = mmap.mmap(-1, 1)  # memory that forked processes share
+        self.started = False
+
+    @property
+    def draining(self) -> bool:
+        return self._draining[0] != 0
+
+    def drain(self) -> None:
+        self._draining[0] = 1
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+        """Note that the server has started the service, in ASGI's own way."""
+        self.started = True
+        yield
+
+    def obstacle(self) -> str | None:
+        """Return why this process does not want traffic, None if it does."""
+        if self.draining:
+            return "The replica is draining."
+        return None if self.started else "The replica is starting."
