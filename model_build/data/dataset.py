@@ -19,7 +19,7 @@ from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import sources
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
-from model_build.spec.model_spec import ModelSpec, column_name
+from model_build.spec.model_spec import ModelSpec, normalize_column_name
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
 from model_build.text import EXAMPLES, pluralize
@@ -99,8 +99,8 @@ def _first_that_answers(places: Sequence[Source], directory: Path) -> tuple[Sour
 def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return a CSV file as text, under the names of the spec; a header line is recognised by its names."""
     first, *others = lines = _lines(path)
-    header = [column_name(cell) for cell in first]
-    if column_name(spec.target.name) in header:
+    header = [normalize_column_name(cell) for cell in first]
+    if normalize_column_name(spec.target.name) in header:
         return _numbered(others, header)
     if not spec.data.columns:
         raise DataError(
@@ -112,7 +112,7 @@ def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
             f"{path} has no header line with {spec.target.name!r}, "
             f"and {pluralize(len(first), 'column')} where data.columns names {len(spec.data.columns)}"
         )
-    return _numbered(lines, [column_name(name) for name in spec.data.columns])
+    return _numbered(lines, [normalize_column_name(name) for name in spec.data.columns])
 
 
 def _numbered(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:
@@ -183,7 +183,7 @@ def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:
     found: dict[str, str] = {}
     problems: list[str] = []
     for name, names in wanted.items():
-        columns = [each for each in raw.columns if each in {column_name(alias) for alias in names}]
+        columns = [each for each in raw.columns if each in {normalize_column_name(alias) for alias in names}]
         if len(columns) == 1:
             found[name] = columns[0]
         else:

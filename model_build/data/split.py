@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from app.core.contract import Positions, Target
 from model_build.errors import DataError
-from model_build.spec.model_spec import Split
+from model_build.spec.sections import Split
 from model_build.text import pluralize
 
 

@@ -1,4 +1,4 @@
-"""The estimator of a spec: scikit-learn's own, by name, with its own parameters."""
+"""The estimator of a spec: a scikit-learn class by name, with its parameters."""
 
 import inspect
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import Frozen
-from model_build.spec.sections import one_of
+from model_build.spec.sections import require_known
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "decision_tree": DecisionTreeClassifier,
@@ -23,14 +23,14 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {
 
 
 class Estimator(Frozen):
-    """A scikit-learn estimator by name; parameters that are not given keep its defaults."""
+    """A scikit-learn estimator by name. Parameters without a value have scikit-learn's defaults."""
 
     name: str
     parameters: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _exists_and_takes_the_parameters(self) -> Self:
-        check_parameters(one_of("estimator", self.name, ESTIMATORS), self.parameters)
+    def _estimator_has_the_parameters(self) -> Self:
+        check_parameters(require_known("estimator", self.name, ESTIMATORS), self.parameters)
         weights = self.parameters.get("class_weight")
         if isinstance(weights, Mapping) and not all(map(_is_weight, weights.values())):
             raise ValueError("class_weight: a weight must be a number above 0")
@@ -39,10 +39,10 @@ class Estimator(Frozen):
 
 def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
     """Raise ValueError for a parameter that the estimator does not have."""
-    known = inspect.signature(ESTIMATORS[name]).parameters
+    allowed = inspect.signature(ESTIMATORS[name]).parameters
     for parameter in parameters:
-        if parameter not in known:
-            raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(known)}")
+        if parameter not in allowed:
+            raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(allowed)}")
 
 
 def _is_weight(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The sections of a model spec about what happens before serving, from data checks to the model card."""
+"""The sections of a model spec, from the data to the model card."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from app.core.contract import DataSource
 from app.core.errors import Problem
 from app.core.features import Feature, Frozen, Row, Value
 from app.core.validation import RowValidator
-from model_build.spec.source import Source
+from model_build.spec.source import GENERATOR_NAMES, Source
 
 Severity = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -35,35 +35,74 @@ DISPARITIES = {
     "false_positive_rate": "false_positive_rate",
     "false_negative_rate": "false_negative_rate",
 }
-"""What may set a group apart, and whose difference and ratio it is."""
+"""Measures of fairness, each with the rate whose difference and ratio between groups it is."""
+LARGEST_SEED = 2**32 - 1  # of NumPy and scikit-learn
 FAIRNESS_METRICS = tuple(f"{name}_{kind}" for name in DISPARITIES for kind in ("difference", "ratio"))
 
 
-def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Return `name`; raise ValueError, with all that is known, if it isn't."""
+def require_known(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return `name`; raise ValueError with the known names if it is not one of them."""
     if name not in known:
-        raise ValueError(f"there is no {what} {name!r}; allowed are {', '.join(sorted(known))}")
+        raise ValueError(f"there is no {kind} {name!r}; allowed are {', '.join(sorted(known))}")
     return name
+
+
+# ---- data
+
+
+class Synthetic(Frozen):
+    """The embedded generator, whose rows stand in for real data."""
+
+    generator: str
+    rows: int = Field(ge=100)
+    seed: int = Field(ge=0)
+
+    @field_validator("generator")
+    @classmethod
+    def _generator_exists(cls, name: str) -> str:
+        return require_known("generator", name, GENERATOR_NAMES)
+
+
+class Data(Frozen):
+    """Where the rows come from and how they are cleaned."""
+
+    sources: tuple[Source, ...] = Field(min_length=1)
+    """Tried in this order."""
+    columns: tuple[str, ...] = ()
+    """Column names of a file without a header line."""
+    drop_duplicates: bool = True
+    synthetic: Synthetic | None = None
+    licence: str
+
+
+class Split(Frozen):
+    """Which rows are set aside for the test."""
+
+    test: float = Field(gt=0, lt=1)
+    """Share of the rows."""
+    stratify: bool = True
+    """Whether train and test rows have the same shares of the labels."""
+    seed: int = Field(ge=0, le=LARGEST_SEED)
 
 
 # ---- data checks
 
 
 class Reference(Frozen):
-    """The rows that the data are compared with: a file, or the embedded generator when no source is given."""
+    """The rows to compare the data with: a file, or without a source the rows of the embedded generator."""
 
     source: Source | None = None
     severity: Severity = "warn"
     alpha: float = Field(default=0.01, gt=0, lt=1)
-    """Chance of a false alarm, over all features together (Bonferroni)."""
+    """Chance of a false alarm over all features together (Bonferroni)."""
     minimum_shift: Share = 0.1
-    """Kolmogorov-Smirnov's D, or Cramér's V, below which a shift is let be, however certain it is."""
+    """Smaller shifts are ignored, however significant: Kolmogorov-Smirnov's D or Cramér's V."""
     minimum_missing_shift: Share = 0.05
-    """Difference of the shares of missing values below which it is let be."""
+    """Smaller differences between the shares of missing values are ignored."""
 
 
 class DataChecks(Frozen):
-    """What a violation leads to: no model (fail), or a warning; rows that do not fit are then left out."""
+    """Severity of each violation: `fail` stops the bake; `warn` reports it, and invalid rows are left out."""
 
     types: Severity = "fail"
     categories: Severity = "fail"
@@ -71,15 +110,15 @@ class DataChecks(Frozen):
     missing: Severity = "fail"
     labels: Severity = "fail"
     columns: Severity = "warn"
-    """A column that the spec does not know; one that is absent always fails."""
+    """A column that the spec does not know. A column that is absent always fails."""
     duplicates: Severity = "warn"
     maximum_duplicates: Share = 0.01
-    """Share of the rows that were read."""
+    """Share of the rows in the file."""
     cardinality: Severity = "warn"
-    """A feature with one value only, or a category or label that no row has."""
+    """A feature with only one value, or a category or label without a row."""
     leakage: Severity = "fail"
     maximum_leakage: Share = 0.95
-    """ROC AUC with which one feature alone may rank the target."""
+    """Largest ROC AUC with which one feature alone may rank the target."""
     reference: Reference | None = None
 
 
@@ -110,11 +149,11 @@ Values = Annotated[
 
 
 class Search(Frozen):
-    """Where to look for better parameters of the estimator, when asked to (--search)."""
+    """Where `--search` looks for better parameters of the estimator."""
 
     method: Literal["optuna", "grid"] = "optuna"
     trials: int = Field(default=40, ge=2)
-    """Sets of parameters to try, the spec's own and the estimator's defaults among them; a grid tries all."""
+    """Sets of parameters to try, including the spec's own and the estimator's defaults; a grid tries all."""
     metric: Literal["roc_auc", "log_loss", "average_precision", "accuracy"] = "roc_auc"
     space: dict[str, Values] = Field(min_length=1)
 
@@ -127,7 +166,7 @@ class Search(Frozen):
 
 
 class Clip(Frozen):
-    """The quantiles beyond which a number is pulled in; found on the rows that train."""
+    """Quantiles of the training rows; numbers beyond them are moved to them."""
 
     low: Share = 0.0
     high: Share = 1.0
@@ -140,20 +179,20 @@ class Clip(Frozen):
 
 
 class Training(Frozen):
-    """What is done to the rows that train, within every fold as at the end."""
+    """How the model is trained, in every fold and on all training rows."""
 
     folds: int = Field(default=5, ge=2)
     drop: tuple[str, ...] = ()
-    """Features that a request holds but the model does not read."""
+    """Features that every request has but the model does not read."""
     select: int | None = Field(default=None, ge=1)
     """How many features to keep, by mutual information with the target."""
     clip: dict[str, Clip] = Field(default_factory=dict)
     resample: Literal["over", "under"] | None = None
-    """Make all labels equally frequent; weights do so by the estimator's class_weight."""
+    """Repeat (over) or drop (under) training rows until all labels are equally frequent."""
     calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"
-    """auto: calibrated if that lowers the log loss on the folds by more than a standard error."""
+    """auto: the best method, if it lowers the log loss on the folds by more than a standard error."""
     threshold: Literal["fixed", "accuracy", "balanced_accuracy", "f1"] = "fixed"
-    """fixed: the target's; otherwise the one that does best on the folds."""
+    """fixed: the target's threshold. Otherwise the threshold that is best for this metric on the folds."""
     search: Search | None = None
 
 
@@ -162,36 +201,36 @@ class Training(Frozen):
 
 class SlicesSection(Frozen):
     features: tuple[str, ...] | None = None
-    """All, if none are named."""
+    """Default: all."""
     bands: int = Field(default=4, ge=2, le=20)
-    """Quantile bands of a number."""
+    """Quantile bands into which a number is divided."""
     minimum_rows: int = Field(default=50, ge=1)
-    """Smaller slices are left out."""
+    """Smaller slices are not reported."""
     intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
 
     @field_validator("intersections")
     @classmethod
     def _intersections_differ(cls, intersections: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-        seen: set[frozenset[str]] = set()
-        for each in intersections:
-            if len(set(each)) < len(each):
-                raise ValueError(f"an intersection needs different features, not {', '.join(each)}")
-            if frozenset(each) in seen:
-                raise ValueError(f"the intersection of {', '.join(each)} is there twice")
-            seen.add(frozenset(each))
+        earlier: set[frozenset[str]] = set()
+        for features in intersections:
+            if len(set(features)) < len(features):
+                raise ValueError(f"an intersection needs different features, not {', '.join(features)}")
+            if frozenset(features) in earlier:
+                raise ValueError(f"the intersection of {', '.join(features)} is listed twice")
+            earlier.add(frozenset(features))
         return intersections
 
 
 class EvaluationSection(Frozen):
     resamples: int = Field(default=1000, ge=100, le=10_000)
-    """Of the bootstrap."""
+    """Bootstrap samples from which the intervals come."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     slices: SlicesSection = SlicesSection()
     fairness: dict[str, str] = Field(default_factory=dict)
-    """Protected features, each with the group that the others are compared with."""
+    """Protected features, each with its reference group, to which the other groups are compared."""
     importance_repeats: int = Field(default=5, ge=1)
     partial_dependence: int = Field(default=4, ge=0)
-    """For so many of the most important features."""
+    """For how many of the most important features."""
 
 
 # ---- gates
@@ -201,7 +240,7 @@ class Bounds(Frozen):
     minimum: float | None = None
     maximum: float | None = None
     data_source: DataSource | None = None
-    """The source of the data for which the gate stands; any, if none is named."""
+    """Only models of this source of data are judged. Default: all models."""
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
@@ -213,54 +252,57 @@ class Bounds(Frozen):
 
 
 class MetricGate(Bounds):
-    """A bound that the whole interval of a metric of the test split must keep."""
+    """A bound on a metric of the test split; the whole interval must lie within it."""
 
     metric: str
 
     @field_validator("metric")
     @classmethod
     def _metric_exists(cls, name: str) -> str:
-        return one_of("metric", name, METRICS)
+        return require_known("metric", name, METRICS)
 
 
 class SliceGate(Bounds):
-    """A bound that the whole interval must keep in every slice with enough rows."""
+    """A bound on a metric of every slice with enough rows; the whole interval must lie within it."""
 
     metric: str
     minimum_rows: int = Field(default=200, ge=1)
-    """Least number of those that the figure is a share of: of a precision the rows predicted positive."""
+    """Counts the rows that the metric is a share of: for precision, the rows predicted positive."""
     features: tuple[str, ...] | None = None
-    """Slices by these only, their intersections included; all slices, if none are named."""
+    """Only slices by these features and their intersections are judged. Default: all slices."""
 
     @field_validator("metric")
     @classmethod
     def _metric_exists(cls, name: str) -> str:
-        return one_of("metric of slices", name, SLICE_METRICS)
+        return require_known("slice metric", name, SLICE_METRICS)
 
 
 class FairnessGate(Bounds):
-    """A bound that the whole interval must keep in every group with enough rows; differences by magnitude."""
+    """A bound on every group with enough rows; the whole interval must lie within it.
+
+    The sign of a difference does not count.
+    """
 
     metric: str
     feature: str
     minimum_rows: int = Field(default=200, ge=1)
-    """Least number of those that the rate is a share of: of a false negative rate the positives."""
+    """Counts the rows that the rate is a share of: for a false negative rate, the positives."""
 
     @field_validator("metric")
     @classmethod
     def _metric_exists(cls, name: str) -> str:
-        return one_of("metric of fairness", name, FAIRNESS_METRICS)
+        return require_known("fairness metric", name, FAIRNESS_METRICS)
 
 
 class DeployedGate(Frozen):
-    """Not worse than the model that is deployed, on the same test rows.
+    """The new model must not be worse than the deployed model on the same test rows.
 
-    Not worse means that the interval of the difference, new - deployed, begins at -tolerance or above: it is
-    not enough that the new model may be better. Of the log loss, where less is better, the sign is turned.
+    The low end of the interval of the difference, new - deployed, must be at least -tolerance. The log loss,
+    where less is better, has its sign turned.
     """
 
     model: str | None = None
-    """A baked model's directory, s3://bucket/prefix, or the URL of a service; --deployed overrides it."""
+    """Directory of a baked model, s3://bucket/prefix, or URL of a service; `--deployed` overrides it."""
     metric: Literal["roc_auc", "log_loss", "accuracy"] = "roc_auc"
     tolerance: float = Field(default=0.005, ge=0)
 
@@ -272,7 +314,7 @@ class Gates(Frozen):
     maximum_bytes: int | None = Field(default=None, ge=1)
     """Largest size of model.onnx."""
     maximum_microseconds: float | None = Field(default=None, gt=0)
-    """Longest median time of one row through the served model; machines differ, so leave room."""
+    """Longest median time that the served model takes for one row; machines differ, so leave room."""
     deployed: DeployedGate = DeployedGate()
 
 
@@ -280,22 +322,22 @@ class Gates(Frozen):
 
 
 class Invariance(Frozen):
-    """Changing the feature to any other value may not move the score by more than this."""
+    """Any other value of the feature moves the score by at most the tolerance."""
 
     feature: str
     tolerance: Share = 0.0
 
 
 class Direction(Frozen):
-    """More of the feature never moves the score against the direction by more than the tolerance.
+    """A larger value of the feature moves the score against the direction by at most the tolerance.
 
-    The score is the probability of the positive label; of more than two labels, of the last.
+    The score is the probability of the positive label, or of the last of more than two labels.
     """
 
     feature: str
     score: Literal["rises", "falls"]
     values: tuple[float, ...] | None = Field(default=None, min_length=2)
-    """Those to go through; the range's ends and quantiles of the test rows' values, if none are named."""
+    """Values to compare. Default: both ends of the range, and quantiles of the test rows."""
     tolerance: Share = 0.0
 
     @field_validator("values")
@@ -307,21 +349,21 @@ class Direction(Frozen):
 
 
 class Golden(Frozen):
-    """A row whose answer is known."""
+    """A row with a known answer."""
 
     title: str = Field(min_length=1)
     row: dict[str, Value]
     label: str
     minimum_probability: Share = 0.0
-    """Least probability of that label."""
+    """Of that label."""
 
     def validated(self, features: Sequence[Feature]) -> Row:
-        """Return the row as the service takes it; raise ValueError with its reason if it refuses it."""
+        """Return the row as the service reads it; raise ValueError if the service would refuse the row."""
         try:
             return RowValidator(features).parse(json.dumps(self.row).encode())[0]
         except Problem as problem:
-            wrong = problem.detail.removesuffix(".")
-            raise ValueError(f"model_checks.golden: {self.title}: {wrong}") from problem
+            reason = problem.detail.removesuffix(".")
+            raise ValueError(f"model_checks.golden: {self.title}: {reason}") from problem
 
 
 class ModelChecks(Frozen):
@@ -334,7 +376,7 @@ class ModelChecks(Frozen):
 
 
 class Card(Frozen):
-    """What only people know of a model; paragraphs of plain text."""
+    """What only people know about a model, as paragraphs of plain text."""
 
     owners: tuple[str, ...] = ()
     intended_use: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Where the rows of a spec may come from: a file of the data directory, an HTTPS server or an S3 bucket."""
+"""A source of rows: a file in the data directory, an HTTPS server or an S3 bucket."""
 
 from pathlib import PurePosixPath
 from typing import Literal, Self
@@ -10,17 +10,17 @@ from app.core.contract import Sha256
 
 SCHEMES = ("https", "http", "s3")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SHORT = 12  # digits of a checksum, in the name of a file
+CHECKSUM_DIGITS = 12  # in the name of a file
 
-GENERATORS = ("census",)
-"""Generators of synthetic rows, by name."""
+GENERATOR_NAMES = ("census",)
+"""Names of the generators of synthetic rows."""
 
 SourceMode = Literal["auto", "real", "synthetic"]
-"""Which data a bake takes: auto is real if a source answers, else synthetic."""
+"""Which data a bake uses: auto is real if a source answers, and otherwise synthetic."""
 
 
 class Source(BaseModel):
-    """One place that holds the rows; a remote one is trusted only through its checksum."""
+    """A file with rows. A remote file is trusted only if its checksum is right."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,14 +30,14 @@ class Source(BaseModel):
     @field_validator("uri")
     @classmethod
     def _holds_no_password(cls, uri: str) -> str:
-        """Refuse it without showing it: the URI is published with the model."""
+        """Refuse a password without showing it, because the URI is published with the model."""
         if "@" in urlsplit(uri).netloc:
             raise ValueError("must hold no user name and no password")
         return uri
 
     @field_validator("uri")
     @classmethod
-    def _uses_a_known_transport(cls, uri: str) -> str:
+    def _uses_a_known_scheme(cls, uri: str) -> str:
         url = urlsplit(uri)
         if url.scheme not in ("", *SCHEMES):
             raise ValueError(f"{uri!r} must be a file name, s3://bucket/key or https://host/path")
@@ -49,7 +49,7 @@ class Source(BaseModel):
 
     @field_validator("uri")
     @classmethod
-    def _names_a_file_of_the_data_directory(cls, uri: str) -> str:
+    def _file_is_in_the_data_directory(cls, uri: str) -> str:
         path = _path_of(uri)
         if path.is_absolute() and not urlsplit(uri).scheme:
             raise ValueError(f"{uri!r} must be relative to the data directory")
@@ -62,7 +62,7 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _can_be_verified(self) -> Self:
         if self.is_remote and self.sha256 is None:
-            raise ValueError(f"{self.uri!r} needs a sha256; only a local file may go without")
+            raise ValueError(f"{self.uri!r} needs a sha256; only a local file may have none")
         return self
 
     @property
@@ -71,14 +71,14 @@ class Source(BaseModel):
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """Where the file may be kept, relative to the data directory.
+        """The paths that the file may have, relative to the data directory.
 
-        A download has a second name, for when another file has the first.
+        A download has a second name, which it gets if another file has the first.
         """
         if self.sha256 is None or not self.is_remote:
             return (self.uri,)
         name = _path_of(self.uri).name
-        return name, f"{self.sha256[:SHORT]}-{name}"
+        return name, f"{self.sha256[:CHECKSUM_DIGITS]}-{name}"
 
 
 def _path_of(uri: str) -> PurePosixPath:

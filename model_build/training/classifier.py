@@ -13,7 +13,7 @@ from app.core.contract import Positions, Probabilities
 from app.core.features import Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Training, one_of
+from model_build.spec.sections import Training, require_known
 from model_build.training.estimators import build_estimator
 
 
@@ -104,7 +104,7 @@ def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, A
     labels = spec.target.labels
     return {
         "class_weight": {
-            labels.index(one_of("label", name, labels)): weight for name, weight in weights.items()
+            labels.index(require_known("label", name, labels)): weight for name, weight in weights.items()
         }
     }
 

@@ -4,7 +4,7 @@ import pytest
 from app.core.contract import Target
 from model_build.data.split import split_rows
 from model_build.errors import DataError
-from model_build.spec.model_spec import Split
+from model_build.spec.sections import Split
 
 TARGET = Target(name="paid", labels=("no", "late", "yes"))
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])
