@@ -1,0 +1,84 @@
+"""docs/api.md has every route, problem and type of error; its examples are answered as it shows."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.monitoring.metrics import KINDS, ROUTES
+from app.routes.openapi import METRICS
+from app.settings import Settings
+from tests.docs.examples import answer, expected, parse, requests
+from tests.docs.markdown import ROOT, blocks, read, spans, table
+
+PAGE, README = read("docs/api.md"), read("README.md")
+EXAMPLES = requests(README) + requests(PAGE)
+OF_THE_FRAMEWORK = {("not-found", 404), ("method-not-allowed", 405)}
+"""Problems whose names are made of the phrase of their status."""
+
+
+@pytest.mark.parametrize(("command", "shown"), EXAMPLES)
+def test_an_example_is_answered_as_the_page_shows(command: str, shown: str | None, address: str) -> None:
+    answered = answer(command, address)
+    if shown is not None:
+        assert parse(answered) == expected(parse(shown))
+
+
+def test_the_pages_have_examples_with_answers() -> None:
+    assert [shown is not None for _, shown in EXAMPLES] == [True, True, True, False, True, False]
+
+
+def test_the_error_in_the_readme_is_that_of_its_example_with_a_wrong_age(address: str) -> None:
+    command, _ = requests(README)[0]
+    shown = [block.text for block in blocks(README) if block.language == "json"][1]
+    assert json.loads(answer(command.replace('"age": 39', '"age": 139'), address)) == json.loads(shown)
+
+
+@pytest.mark.parametrize("page", [README, PAGE], ids=["README.md", "docs/api.md"])
+def test_every_route_is_documented(page: str, tiny_model: Path) -> None:
+    operations = create_app(Settings(model_dir=tiny_model)).openapi()["paths"].items()
+    routes = {f"{method.upper()} {path}" for path, methods in operations for method in methods}
+    routes |= {f"GET {path}" for path in ("/", "/card", "/docs", "/openapi.json")}
+    documented = [name for row in table(page, "route") for cell in row for name in spans(cell)]
+    assert {name for name in documented if " /" in name} == routes
+
+
+def test_every_route_has_its_series_of_metrics(tiny_model: Path) -> None:
+    paths = set(create_app(Settings(model_dir=tiny_model)).openapi()["paths"])
+    assert paths | {"/", "/card", "/docs", "/openapi.json", "other"} == set(ROUTES)
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    documented = {(name.strip("`"), int(status)) for name, status, _ in table(PAGE, "type")}
+    assert documented == {(f"urn:problem:{name}", status) for name, status in problems() | OF_THE_FRAMEWORK}
+
+
+def problems() -> set[tuple[str, int]]:
+    """Return name and status of every problem that the service raises."""
+    calls = [
+        node
+        for path in (ROOT / "app").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem"
+    ]
+    arguments = [[part.value for part in call.args[:2] if isinstance(part, ast.Constant)] for call in calls]
+    return {(str(constants[1]), int(str(constants[0]))) for constants in arguments if len(constants) == 2}
+
+
+def test_every_type_of_error_is_documented() -> None:
+    documented = {name for cell, _ in table(PAGE, "type of error") for name in spans(cell)}
+    assert documented == set(KINDS) - {"other"} | {"too_many_fields"}
+
+
+def test_every_metric_of_a_file_is_documented() -> None:
+    documented = {name for cell, _ in table(PAGE, "metric") for name in spans(cell)}
+    assert documented == set(METRICS["properties"])
+
+
+def test_the_limits_are_those_of_the_settings() -> None:
+    fields = Settings.model_fields
+    limits = PAGE.split("## Limits", 1)[1]
+    assert f"`MAX_BODY_BYTES` bytes ({fields['max_body_bytes'].default // 2**20} MiB)" in limits
+    assert f"`MAX_ROWS` rows ({fields['max_rows'].default:,})" in limits
