@@ -1,15 +1,15 @@
-"""The service: reads a baked model and answers requests; knows nothing of training.
+"""The service: reads a baked model and answers requests. It does not know how the model was trained.
 
-Each room imports only rooms above it.
+A room imports only rooms above it.
 
     logs         JSON lines on standard error
-    healthcheck  the container's own question whether it is alive
+    healthcheck  the command with which the container checks that it is alive
     core         what training and serving share
-    settings     the environment as one object
+    settings     the environment variables as one object
     monitoring   what the service counts
-    prediction   from rows to answers, without HTTP
-    middleware   what every request passes, a file each
-    routes       what a request may ask, a file each
+    prediction   from request bodies to response bodies, without HTTP
+    middleware   what every request passes through, one per file
+    routes       the paths that the service answers, one per file
     main         how the parts are put together
     server       how they are run
 """

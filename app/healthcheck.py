@@ -1,6 +1,6 @@
 """python -m app.healthcheck: exit code 0 when the service in this container answers /health with 200.
 
-The image has no curl. Nothing but the standard library is imported, to be cheap every ten seconds.
+The image has no curl. This runs every ten seconds, so it imports the standard library only.
 """
 
 import http.client

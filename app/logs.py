@@ -26,7 +26,7 @@ def config(level: str) -> dict[str, Any]:
             name: {"level": level.upper(), "handlers": ["stderr"], "propagate": False}
             for name in ("gunicorn.error", "uvicorn.error")
         }
-        | {"python_multipart": {"level": "ERROR"}},  # it warns of every broken form that a client sends
+        | {"python_multipart": {"level": "ERROR"}},  # it logs a warning for every broken form
     }
 
 

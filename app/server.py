@@ -1,4 +1,4 @@
-"""gunicorn with uvicorn workers, set up from Settings: what run.sh starts."""
+"""gunicorn with uvicorn workers, set up from Settings. run.sh starts it."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ class Worker(UvicornWorker):
     }
 
     def _install_sigquit_handler(self) -> None:
-        """Stop at once at SIGQUIT, as the master expects; uvicorn itself does so at a second SIGINT."""
+        """Stop at once on SIGQUIT, as the master expects; uvicorn does so on a second SIGINT."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, _interrupt_twice)
 
 
@@ -49,44 +49,44 @@ def _interrupt_twice() -> None:
 
 
 class Master(Arbiter):
-    """The master process, which lingers after SIGTERM until the load balancer has noticed.
+    """The master process, which drains after SIGTERM so that the load balancer can notice.
 
-    While it lingers, /ready and /health answer 503, and all else is answered as ever. Then the workers
-    stop accepting, finish what is in flight and exit.
+    While it drains, /ready and /health answer 503, and every other path answers as before. Then the workers
+    stop accepting connections, finish the requests in flight and exit.
     """
 
     def handle_term(self) -> None:
-        """Start to linger, or stop if that is done, or if this is a second SIGTERM."""
+        """Start to drain; stop if the drain has ended, or if this is a second SIGTERM."""
         readiness = self.app.service.readiness
         seconds = self.app.settings.drain_seconds
         if readiness.draining or not seconds:
             readiness.drain()
-            signal.signal(signal.SIGTERM, self._hurry)
-            super().handle_term()  # which ends the master's loop by an exception
+            signal.signal(signal.SIGTERM, self._stop_at_once)
+            super().handle_term()  # raises an exception that ends the master's loop
         self.log.info("Draining for %s s", seconds)
         readiness.drain()
-        signal.signal(signal.SIGALRM, self._linger_ended)
+        signal.signal(signal.SIGALRM, self._end_drain)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def spawn_worker(self) -> int:
-        """Start a worker that counts its metrics in a row that no living one uses."""
-        taken = {worker.slot for worker in self.WORKERS.values()}
-        slot = next(slot for slot in count() if slot not in taken)
+        """Start a worker that counts its metrics in a slot that no living worker uses."""
+        used_slots = {worker.slot for worker in self.WORKERS.values()}
+        slot = next(slot for slot in count() if slot not in used_slots)
         self.app.service.metrics.use_slot(slot)
         pid: int = super().spawn_worker()
         self.WORKERS[pid].slot = slot
         return pid
 
-    def _linger_ended(self, *_: object) -> None:
+    def _end_drain(self, *_: object) -> None:
         self.SIG_QUEUE.put_nowait(signal.SIGTERM)
 
-    def _hurry(self, *_: object) -> None:
-        """Do not wait for what is in flight: what gunicorn does when SIGINT finds it stopping."""
+    def _stop_at_once(self, *_: object) -> None:
+        """Abandon the requests in flight: gunicorn does so on SIGINT while it stops."""
         self.SIG_QUEUE.put_nowait(signal.SIGINT)
 
 
 class Server(BaseApplication):
-    """The service as gunicorn runs it: loaded once, before the workers are forked, so that they share it."""
+    """The service as gunicorn runs it: loaded once, before the fork, so that the workers share its memory."""
 
     def __init__(self, settings: Settings, service: Service) -> None:
         self.settings = settings
@@ -122,8 +122,8 @@ def main() -> None:
         service = create_app(settings)
     except StartupError as error:
         sys.exit(str(error))
-    # What start-up made is there to stay: no garbage collection walks over it again, for 50 ms amid a large
-    # body, and the workers go on sharing its memory.
+    # The objects made so far live as long as the process. Frozen, they cost no garbage collection (50 ms amid
+    # a large body), and the workers keep sharing their memory.
     gc.collect()
     gc.freeze()
     log.info("starting", extra={"settings": settings.model_dump(mode="json")})

@@ -1,4 +1,4 @@
-"""The environment as one frozen object."""
+"""The environment variables as one frozen object."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from app.core.errors import StartupError
 
 
 def _cores() -> int:
-    """Count the cores that this process may use; the CPU quota of a container is not seen."""
+    """Count the cores that this process may use, whatever the CPU quota of its container."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> "Settings":
-        """Read the environment; raise StartupError that names the first setting that is wrong."""
+        """Read the environment; raise StartupError, which names the first wrong setting."""
         try:
             return cls()
         except ValidationError as error:

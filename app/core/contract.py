@@ -1,4 +1,4 @@
-"""contract.json: what the service must know of its model, and the check that a baked model is whole."""
+"""contract.json: what the service must know about its model, and the check that a baked model is intact."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ Positions = npt.NDArray[np.intp]
 
 
 class Target(Frozen):
-    """What is predicted: one of the labels. Two labels have a positive one and its threshold."""
+    """What is predicted: one of the labels. If there are two, one is positive and has a threshold."""
 
     name: str = Field(min_length=1)
     labels: tuple[str, ...] = Field(min_length=TWO_LABELS)
@@ -53,14 +53,15 @@ class Target(Frozen):
 
     @property
     def positive_index(self) -> int:
-        """Position of the label that a single score is about: the positive, or the last of more than two."""
+        """Position of the label whose probability is the score: the positive one, or else the last."""
         return self.labels.index(self.labels[-1] if self.positive is None else self.positive)
 
     def decide(self, probabilities: Probabilities) -> Positions:
         """Return the position of each row's label, from probabilities [N, labels].
 
-        Of two labels the positive one is taken from its threshold on, of more the likeliest. The numbers are
-        compared as float32, in which they are served: in float64, noise would part what is equal.
+        With two labels, the positive one is chosen if its probability reaches the threshold; with more, the
+        most probable one. Probabilities are compared as float32, as they are served: float64 noise would
+        separate equal numbers.
         """
         probabilities = probabilities.astype(np.float32, copy=False)
         if not self.is_binary:
@@ -109,7 +110,7 @@ class Contract(Frozen):
 
     @property
     def example(self) -> dict[str, Any]:
-        """One row that the model answers, from the examples of the features."""
+        """A valid row, made of the features' examples."""
         return {feature.name: feature.example for feature in self.features}
 
 
@@ -156,10 +157,10 @@ def _verify(directory: Path, contract: Contract) -> None:
     for name, expected in contract.files.items():
         path = directory / name
         try:
-            found = sha256(path.read_bytes())
+            actual = sha256(path.read_bytes())
         except OSError as error:
             raise StartupError(
                 f"The baked model is incomplete: {path} can't be read ({error.strerror})."
             ) from error
-        if found != expected:
-            raise StartupError(f"The baked model was changed: {path} has sha256 {found}, not {expected}.")
+        if actual != expected:
+            raise StartupError(f"The baked model was changed: {path} has sha256 {actual}, not {expected}.")

@@ -16,17 +16,17 @@ class ServiceError(Exception):
 
 
 class StartupError(ServiceError):
-    """The service can't serve as it is set up; the sentence goes to the terminal, the exit code is 1."""
+    """The service can't start as it is set up. The message goes to the terminal; the exit code is 1."""
 
 
 class InvalidValue(BaseModel):
-    """One thing that is wrong with the rows of a request."""
+    """One error in the rows of a request."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"loc": ["inputs", 3, "age"]}]})
 
-    loc: list[str | int] = Field(description="Where it is: keys and zero-based row numbers from the top.")
+    loc: list[str | int] = Field(description="Where it is: keys and zero-based row numbers, from the top.")
     msg: str = Field(description="What is wrong and what is allowed.")
-    type: str = Field(description="A stable name for this kind of mistake.")
+    type: str = Field(description="A stable name for this kind of error.")
 
 
 class ProblemDocument(BaseModel):
@@ -37,7 +37,7 @@ class ProblemDocument(BaseModel):
     status: int = Field(description="The HTTP status code.")
     detail: str = Field(description="What is wrong with this request and what is allowed.")
     errors: list[InvalidValue] | None = Field(
-        default=None, description=f"Validation only: what is wrong, the first {LISTED_ERRORS} of it."
+        default=None, description=f"Validation only: the first {LISTED_ERRORS} errors."
     )
     errors_omitted: int | None = Field(
         default=None, description="Validation only: how many errors there are beyond those listed."
@@ -47,7 +47,7 @@ class ProblemDocument(BaseModel):
 class Problem(ServiceError):  # noqa: N818 - the noun of RFC 9457
     """A request that can't be answered, as the client sees it.
 
-    Nothing that the client sent may enter `detail` or `errors`, save the names of unknown fields.
+    `detail` and `errors` hold nothing that the client sent, except the names of unknown fields.
     """
 
     def __init__(

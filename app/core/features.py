@@ -1,6 +1,6 @@
 """What a feature is, and how its values become the float32 columns that the model reads.
 
-Training and serving encode through this one definition.
+Training and serving use this one definition.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Value = float | str | bool | None
 Row = Mapping[str, Value]
 Matrix = npt.NDArray[np.float32]
 
-TRUTHS: dict[str, Value] = {
+BOOLEANS: dict[str, Value] = {
     "true": True,
     "false": False,
     "yes": True,
@@ -26,20 +26,20 @@ TRUTHS: dict[str, Value] = {
     "0": False,
 }
 
-# Beyond this a float32 can't tell two neighbouring integers apart.
+# Beyond this, float32 has the same value for neighbouring integers.
 LARGEST_INTEGER = 2**24
-# Beyond this it is infinite.
+# Beyond this, a float32 is infinite.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
 class Frozen(BaseModel):
-    """Base of what is read from a file: unknown keys are mistakes, and nothing changes after loading."""
+    """Base of what is read from a file: unknown keys are errors, and nothing changes after loading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Missing(Frozen):
-    """A feature that declares this may be null, or one of the markers, in a row."""
+    """A feature that declares this may be null or one of the markers."""
 
     markers: tuple[str, ...] = ()
 
@@ -55,12 +55,12 @@ class BaseFeature(Frozen):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every key under which a row may hold this feature, its own name first."""
+        """Every key that a row may use for this feature; its own name is the first."""
         return (self.name, *self.aliases)
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The values in the order of their codes, without missing; a number has none."""
+        """The values in the order of their codes, without the missing ones; a number has no levels."""
         return ()
 
     @property
@@ -68,7 +68,7 @@ class BaseFeature(Frozen):
         return bool(self.levels)
 
     def from_text(self, text: str) -> Value:
-        """Return the value in a cell of a text file; text that is none stays, for validation to refuse."""
+        """Return the value of a cell in a text file, or text that is no value, for validation to refuse."""
         text = text.strip()
         if self.missing is not None and (not text or text in self.missing.markers):
             return None
@@ -78,12 +78,12 @@ class BaseFeature(Frozen):
         return text
 
     def _missing_codes(self, code: float) -> dict[Value, float]:
-        """The code of null and of each marker, for a feature that may be missing."""
+        """Return the code of null and of each marker, if the feature may be missing."""
         return {} if self.missing is None else dict.fromkeys((None, *self.missing.markers), code)
 
 
 class RangedFeature(BaseFeature):
-    """A number between two hard limits, both allowed; missing is NaN."""
+    """A number from `minimum` to `maximum`; missing is NaN."""
 
     minimum: float
     maximum: float
@@ -104,7 +104,7 @@ class RangedFeature(BaseFeature):
         return self._missing_codes(float("nan"))
 
     def _from_text(self, text: str) -> Value:
-        if "_" in text or not text.isascii():  # Python would read 1_000, and digits of any script
+        if "_" in text or not text.isascii():  # float() accepts 1_000, and digits of any script
             return text
         try:
             return float(text)
@@ -136,9 +136,11 @@ class CategoryFeature(BaseFeature):
     def _categories_are_distinct(self) -> Self:
         markers = self.missing.markers if self.missing else ()
         known = (*self.categories, *markers)
-        twice = sorted({value for value in known if known.count(value) > 1})
-        if twice:
-            raise ValueError(f"categories and missing markers must differ, {', '.join(twice)} stands twice")
+        duplicates = sorted({value for value in known if known.count(value) > 1})
+        if duplicates:
+            raise ValueError(
+                f"categories and missing markers must differ, {', '.join(duplicates)} stands twice"
+            )
         if self.example not in self.categories:
             raise ValueError(f"example must be one of the categories: {', '.join(self.categories)}")
         return self
@@ -168,7 +170,7 @@ class BooleanFeature(BaseFeature):
         return {False: 0.0, True: 1.0} | self._missing_codes(2.0)
 
     def _from_text(self, text: str) -> Value:
-        return TRUTHS.get(text.lower(), text)
+        return BOOLEANS.get(text.lower(), text)
 
 
 Feature = Annotated[
@@ -177,13 +179,13 @@ Feature = Annotated[
 
 
 def check_names(features: Sequence[Feature]) -> None:
-    """Raise ValueError when two features answer to the same name or alias, or one to `inputs`."""
-    seen = {"inputs": "the key that holds the rows of a request"}
+    """Raise ValueError when two features share a name or an alias, or a feature is called `inputs`."""
+    owners = {"inputs": "the key that holds the rows of a request"}
     for feature in features:
         for name in feature.names:
-            if name in seen:
-                raise ValueError(f"feature name or alias {name!r} is taken already by {seen[name]}")
-            seen[name] = f"feature {feature.name!r}"
+            if name in owners:
+                raise ValueError(f"feature name or alias {name!r} is taken already by {owners[name]}")
+            owners[name] = f"feature {feature.name!r}"
 
 
 class Encoder:
@@ -194,12 +196,12 @@ class Encoder:
         self._widths = frozenset([len(features)])
 
     def __call__(self, rows: Sequence[Row]) -> Matrix:
-        """Return float32 [N, features]; the values of every row stand in the order of the features.
+        """Return float32 [N, features]. Every row must hold its values in the order of the features.
 
-        Every step of the iteration is C: a comprehension takes half as long again.
+        Every step of the iteration is C; a comprehension takes half as long again.
         """
         width = len(self._code_of)
-        if not self._widths.issuperset(map(len, rows)):  # or the rows that follow would be shifted
+        if not self._widths.issuperset(map(len, rows)):  # otherwise the rows after it would be shifted
             raise ValueError(f"every row must have {width} values")
         values = chain.from_iterable([row.values() for row in rows])
         codes = map(call, cycle(self._code_of), values)
@@ -207,7 +209,7 @@ class Encoder:
 
 
 def _coder(feature: Feature) -> Callable[[Any], float]:
-    """Return the function from a feature's value to its code; a number is its own."""
+    """Return the function from a feature's value to its code; a number is its own code."""
     if feature.is_categorical:
         return feature.codes.__getitem__
     codes = feature.codes

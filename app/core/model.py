@@ -1,4 +1,4 @@
-"""The model in memory; the only file that knows ONNX Runtime."""
+"""The model in memory. No other file knows ONNX Runtime."""
 
 from pathlib import Path
 from typing import Self
@@ -17,13 +17,13 @@ LOG_ERRORS_ONLY = 3
 
 
 class Model:
-    """Answers a matrix with probabilities."""
+    """Computes the probabilities of encoded rows."""
 
     def __init__(self, contract: Contract, onnx: bytes) -> None:
         """Raise StartupError when the ONNX model does not fit the contract."""
         self.contract = contract
         self.encode = Encoder(contract.features)
-        self._session = _session(onnx)
+        self._session = _open_session(onnx)
         self._check_fit()
 
     @classmethod
@@ -38,16 +38,19 @@ class Model:
 
     def _check_fit(self) -> None:
         width = len(self.contract.features)
-        inputs = {each.name: (each.type, each.shape[1:]) for each in self._session.get_inputs()}
-        batch = [each.shape[0] for each in self._session.get_inputs() if isinstance(each.shape[0], int)]
-        if inputs != {INPUT: ("tensor(float)", [width])} or batch:
+        tensors = self._session.get_inputs()
+        inputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in tensors}
+        is_batch_size_fixed = any(isinstance(tensor.shape[0], int) for tensor in tensors)
+        if inputs != {INPUT: ("tensor(float)", [width])} or is_batch_size_fixed:
             raise StartupError(
-                f"{MODEL_FILE} takes {inputs}; the contract has {width} features in one {INPUT!r}."
+                f"{MODEL_FILE} has the inputs {inputs}; "
+                f"the contract needs one input {INPUT!r} of {width} features."
             )
-        outputs = {each.name for each in self._session.get_outputs()}
+        outputs = {tensor.name for tensor in self._session.get_outputs()}
         if not {LABELS, PROBABILITIES} <= outputs:
             raise StartupError(
-                f"{MODEL_FILE} gives {sorted(outputs)}; {LABELS!r} and {PROBABILITIES!r} are needed."
+                f"{MODEL_FILE} has the outputs {sorted(outputs)}; "
+                f"{LABELS!r} and {PROBABILITIES!r} are needed."
             )
         self._check_example()
 
@@ -60,7 +63,7 @@ class Model:
             )
 
 
-def _session(onnx: bytes) -> ort.InferenceSession:
+def _open_session(onnx: bytes) -> ort.InferenceSession:
     """Open the model for one thread: a worker has one core, and more threads would fight over it."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

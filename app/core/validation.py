@@ -19,19 +19,19 @@ from app.core.features import (
     Row,
 )
 
-LONGEST_ECHO = 64
+MAX_NAME_LENGTH = 64  # of an unknown field, in an error
 JSON_INVALID = "json_invalid"
-NOT_OF_A_PART = {JSON_INVALID, "too_long"}
-SMALL_BODY = 64 * 1024  # bytes; checked in no time, whatever it holds
+WHOLE_BODY_ERRORS = {JSON_INVALID, "too_long"}
+SMALL_BODY = 64 * 1024  # bytes; validating so few is fast, whatever they hold
 Loc = tuple[str | int, ...]
-RowError = tuple[Loc, str]  # where, and of which type
+RowError = tuple[Loc, str]  # where, and the type
 
 _BATCH = re.compile(rb'\s*\{\s*"inputs"')
 _UNPRINTABLE = re.compile(r"[^\w .:/-]")
 
 
 class RowValidator:
-    """Accepts rows as the features declare them; values come out in the order of the features."""
+    """Accepts rows as the features declare them, and returns their values in the order of the features."""
 
     def __init__(self, features: Sequence[Feature], max_rows: int | None = None) -> None:
         row = core_schema.typed_dict_schema(
@@ -43,14 +43,14 @@ class RowValidator:
         self._batch = SchemaValidator(
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
-        self._most_rows = math.inf if max_rows is None else max_rows
-        self._rows_of_a_part = rows_per_chunk(len(features))
-        self._part = SchemaValidator(
-            core_schema.list_schema(row, strict=True, max_length=self._rows_of_a_part)
+        self._max_rows = math.inf if max_rows is None else max_rows
+        self._rows_per_chunk = rows_per_chunk(len(features))
+        self._chunk = SchemaValidator(
+            core_schema.list_schema(row, strict=True, max_length=self._rows_per_chunk)
         )
         self._allowed = {name: describe_allowed(feature) for feature in features for name in feature.names}
         # pydantic-core takes many seconds over a million fields that it does not know.
-        self._most_colons = self._most_rows * sum(map(_colons, features)) + 1
+        self._max_colons = self._max_rows * sum(map(_count_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
@@ -64,7 +64,8 @@ class RowValidator:
     def parse(self, body: bytes) -> list[Row]:
         """Return the rows of `{"inputs": [row, …]}` or of one bare row.
 
-        Raise Problem 400 for what is not JSON, 422 for what does not fit the features.
+        Raises:
+            Problem: 400 for a body that is not JSON, 422 for rows that do not fit the features.
         """
         if len(body) > SMALL_BODY:
             self._refuse_flood(body)
@@ -74,96 +75,101 @@ class RowValidator:
                 return batch
             return [self._row.validate_json(body)]
         except ValidationError as error:
-            raise self._problem(error) from error
+            raise self._describe_failure(error) from error
 
     def parse_in_chunks(self, body: bytes) -> Work[list[Row]]:
-        """Do as `parse` does, in parts."""
+        """Do as `parse` does, in chunks."""
         self._refuse_flood(body)
         try:
-            parts = split_body(body, self._rows_of_a_part)
-            rows = yield from self._in_parts(self._part.validate_json, parts, ("inputs",))
+            chunks = split_body(body, self._rows_per_chunk)
+            rows = yield from self._validate_chunks(self._chunk.validate_json, chunks, ("inputs",))
         except NotSplittableError:
             return self.parse(body)
         return rows or self.parse(body)
 
     def _refuse_flood(self, body: bytes) -> None:
-        """Raise Problem for a body with more fields than the most rows have, before it is parsed."""
-        if body.count(b":") <= self._most_colons:
+        """Raise Problem for a body with more fields than `max_rows` rows have, before it is parsed."""
+        if body.count(b":") <= self._max_colons:
             return
-        if body.count(b"{") > self._most_rows + 1:
-            raise self._refusal([(("inputs",), "too_long")], 1)
-        raise self._refusal([((), "too_many_fields")], 1)
+        if body.count(b"{") > self._max_rows + 1:
+            raise self._invalid_rows([(("inputs",), "too_long")], 1)
+        raise self._invalid_rows([((), "too_many_fields")], 1)
 
     def check_in_chunks(
         self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None
     ) -> Work[list[Row]]:
         """Return rows that are Python values already; raise Problem as `parse` does.
 
-        `lines` says where in a file each row stands, which errors then name.
+        `lines` holds the line of each row in its file; then errors name the line, not the row.
         """
         if not rows:
-            raise self._refusal([((), "too_short")], 1, lines)
-        size = self._rows_of_a_part
-        parts = (rows[start : start + size] for start in range(0, len(rows), size))
-        return (yield from self._in_parts(self._part.validate_python, parts, (), lines))
+            raise self._invalid_rows([((), "too_short")], 1, lines)
+        size = self._rows_per_chunk
+        chunks = (rows[start : start + size] for start in range(0, len(rows), size))
+        return (yield from self._validate_chunks(self._chunk.validate_python, chunks, (), lines))
 
-    def _in_parts(
+    def _validate_chunks(
         self,
         validate: Callable[[Any], list[Row]],
-        parts: Iterable[Any],
-        place: Loc,
+        chunks: Iterable[Any],
+        prefix: Loc,
         lines: Sequence[int] | None = None,
     ) -> Work[list[Row]]:
-        """Validate lists of rows, in Python or as JSON; `place` is where in the document all rows stand."""
+        """Validate lists of rows, in Python or in JSON; `prefix` is where all the rows are in the body.
+
+        Raises:
+            NotSplittableError: only the whole body tells what is wrong, and where.
+            Problem: 422 for rows that do not fit the features.
+        """
         rows: list[Row] = []
-        found: list[RowError] = []
+        errors: list[RowError] = []
         count = first = 0
-        for part in parts:
-            if first >= self._most_rows:
+        for chunk in chunks:
+            if first >= self._max_rows:
                 raise NotSplittableError
             try:
-                good = validate(part)
-                rows += good
-                first += len(good)
-            except ValidationError as error:
-                count += error.error_count()
-                if len(found) < LISTED_ERRORS or error.error_count() == 1:  # one may be of the JSON itself
-                    mistakes = _mistakes(error)
-                    if mistakes[0][1] in NOT_OF_A_PART:
-                        raise NotSplittableError from error
-                    found += [((*place, first + int(loc[0]), *loc[1:]), kind) for loc, kind in mistakes]
-                first += len(from_json(part) if isinstance(part, bytes) else part)
+                valid = validate(chunk)
+                rows += valid
+                first += len(valid)
+            except ValidationError as failure:
+                count += failure.error_count()
+                # Beyond the listed errors, only a single one matters: it may say that the JSON is invalid.
+                if len(errors) < LISTED_ERRORS or failure.error_count() == 1:
+                    errors += _locate_in_body(_row_errors(failure), prefix, first)
+                first += len(from_json(chunk) if isinstance(chunk, bytes) else chunk)
             yield
-        if found:
-            raise self._refusal(found, count, lines)
-        if len(rows) > self._most_rows:
+        if errors:
+            raise self._invalid_rows(errors, count, lines)
+        if len(rows) > self._max_rows:
             raise NotSplittableError
         return rows
 
-    def _problem(self, error: ValidationError) -> Problem:
-        first = error.errors(include_url=False, include_input=False)[0]
+    def _describe_failure(self, failure: ValidationError) -> Problem:
+        first = failure.errors(include_url=False, include_input=False)[0]
         if first["type"] == JSON_INVALID:
             return Problem(400, "invalid-json", f"The body is not JSON: {first['ctx']['error']}.")
-        return self._refusal(_mistakes(error), error.error_count())
+        return self._invalid_rows(_row_errors(failure), failure.error_count())
 
-    def _refusal(self, found: Sequence[RowError], count: int, lines: Sequence[int] | None = None) -> Problem:
-        """Describe the first of the mistakes found, and say that there are `count`."""
-        errors = [self._entry(loc, kind, lines) for loc, kind in found[:LISTED_ERRORS]]
-        where = ("." if lines is None else " ").join(map(str, errors[0]["loc"])) or "body"
+    def _invalid_rows(
+        self, errors: Sequence[RowError], count: int, lines: Sequence[int] | None = None
+    ) -> Problem:
+        """Return the Problem that lists the first of `errors` and says that there are `count`."""
+        listed = [self._describe_error(loc, kind, lines) for loc, kind in errors[:LISTED_ERRORS]]
+        where = ("." if lines is None else " ").join(map(str, listed[0]["loc"])) or "body"
         at = f"{count} errors, the first at" if count > 1 else "At"
         return Problem(
             422,
             "invalid-rows",
-            f"{at} {where}: {errors[0]['msg']}",
-            errors=errors,
-            errors_omitted=count - len(errors),
+            f"{at} {where}: {listed[0]['msg']}",
+            errors=listed,
+            errors_omitted=count - len(listed),
         )
 
-    def _entry(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
-        shown = [_echo(each) for each in loc]
+    def _describe_error(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
+        printable = [_printable(key) for key in loc]
         if lines is not None and loc and isinstance(loc[0], int):
-            shown[:1] = ["line", lines[loc[0]]]
-        return {"loc": shown, "msg": self._message(loc, kind), "type": kind}
+            printable[:1] = ["line", lines[loc[0]]]
+        return {"loc": printable, "msg": self._message(loc, kind), "type": kind}
 
     def _message(self, loc: Loc, kind: str) -> str:
         allowed = self._allowed.get(str(loc[-1])) if loc else None
@@ -172,13 +178,20 @@ class RowValidator:
         return self._messages.get(kind, f"Must be {allowed}.")
 
 
-def _mistakes(error: ValidationError) -> list[RowError]:
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return [(each["loc"], each["type"]) for each in details]
+def _row_errors(failure: ValidationError) -> list[RowError]:
+    details = failure.errors(include_url=False, include_input=False, include_context=False)
+    return [(error["loc"], error["type"]) for error in details]
 
 
-def _colons(feature: Feature) -> int:
-    """Return how many colons the feature can have in the JSON of one row, its key's included."""
+def _locate_in_body(errors: Sequence[RowError], prefix: Loc, first: int) -> list[RowError]:
+    """Return the errors of a chunk, whose row 0 is row `first` of the body; raise NotSplittableError."""
+    if errors[0][1] in WHOLE_BODY_ERRORS:
+        raise NotSplittableError
+    return [((*prefix, first + int(loc[0]), *loc[1:]), kind) for loc, kind in errors]
+
+
+def _count_colons(feature: Feature) -> int:
+    """Return the most colons that the feature has in the JSON of one row, its key's included."""
     texts = [*feature.names, *(value for value in feature.codes if isinstance(value, str))]
     return 1 + 2 * max(text.count(":") for text in texts)
 
@@ -198,7 +211,7 @@ def _value(feature: Feature) -> core_schema.CoreSchema:
         case BooleanFeature():
             schema = core_schema.bool_schema(strict=True)
         case RangedFeature():
-            # An integer is a float without a fraction: JSON makes no difference between 39 and 39.0.
+            # An integer is a float without a fraction: JSON does not distinguish 39 from 39.0.
             schema = core_schema.float_schema(
                 strict=True,
                 allow_inf_nan=False,
@@ -231,9 +244,9 @@ def describe_allowed(feature: Feature) -> str:
     return f"{words}; or, when missing, {' or '.join(['null', *feature.missing.markers])}"
 
 
-def _echo(part: str | int) -> str | int:
-    """Return a row number, or a field's name cut to what is safe to print: it may be any text."""
-    return part if isinstance(part, int) else _UNPRINTABLE.sub("_", part[:LONGEST_ECHO])
+def _printable(key: str | int) -> str | int:
+    """Return a row number, or the name of a field, cut and cleaned: a client may send any text."""
+    return key if isinstance(key, int) else _UNPRINTABLE.sub("_", key[:MAX_NAME_LENGTH])
 
 
 def row_schema(features: Sequence[Feature]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What every request passes: pure ASGI, a file each, listed outermost first in `create_app`."""
+"""What every request passes through: pure ASGI, one per file, listed outermost first in `create_app`."""

@@ -1,8 +1,8 @@
 """Every metric, declared once and counted in memory that all workers share.
 
-Each worker counts in a row of its own, so that none waits for another and nothing is lost, and any worker can
-add the rows up. That costs about a microsecond a request, where the client library's files for several
-processes cost twelve. The text format is the library's.
+Each worker counts in its own slot, so that no worker waits and no count is lost. Any worker can add the
+slots. That costs about a microsecond a request; the files that the client library has for several processes
+cost twelve. The text format is the library's.
 """
 
 from bisect import bisect_left
@@ -70,16 +70,16 @@ KINDS = (
 
 
 class Metrics(Collector):
-    """Counts what happens; `render` returns what /metrics answers.
+    """Counts requests, predictions and errors; `render` returns the text of /metrics.
 
-    Every series is known from the start, so that clients can't make more.
+    Every series is declared at the start, so that clients can't create more.
     """
 
     def __init__(self, contract: Contract) -> None:
         names = [feature.name for feature in contract.features]
         self._contract = contract
         self._feature_of = {name: feature.name for feature in contract.features for name in feature.names}
-        numbers = count(1)  # so that a cell's number is never false
+        numbers = count(1)  # from 1, so that no number of a cell is false
         self._requests = {key: next(numbers) for key in product(ROUTES, STATUSES)}
         self._buckets = {route: [next(numbers) for _ in range(len(BUCKETS) + 1)] for route in ROUTES}
         self._seconds = {route: next(numbers) for route in ROUTES}
@@ -92,7 +92,7 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def use_slot(self, slot: int) -> None:
-        """Count in that worker's row; what its last owner had in flight is gone with it."""
+        """Count in that slot from now on. The requests in flight of its last worker ended with the worker."""
         self._cells.use_slot(slot)
         self._cells.own[self._in_flight] = 0
 
@@ -100,7 +100,7 @@ class Metrics(Collector):
         self._cells.own[self._in_flight] += 1
 
     def request_finished(self, path: str, status: int, seconds: float) -> None:
-        """Count a request that began, and was answered with `status`."""
+        """Count a request that was started, and answered with `status`."""
         route = path if path in self._buckets else "other"
         own = self._cells.own
         own[self._in_flight] -= 1
@@ -109,14 +109,14 @@ class Metrics(Collector):
         own[self._seconds[route]] += seconds
 
     def count_predictions(self, positions: Sequence[int]) -> None:
-        """Count rows by the positions of their labels."""
+        """Count the rows of a prediction by their label positions."""
         own = self._cells.own
         own[self._rows] += len(positions)
         for position, cell in enumerate(self._predictions):
             own[cell] += positions.count(position)
 
     def count_row_errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
-        """Count what was wrong with rows, by feature and kind of mistake; "" is not about one feature."""
+        """Count errors in rows by feature and kind; "" stands for an error that is not about one feature."""
         own = self._cells.own
         for error in errors:
             name = self._feature_of.get(error["loc"][-1] if error["loc"] else "", "")
@@ -167,7 +167,7 @@ class Metrics(Collector):
 
     def _count_invalid(self, totals: Sequence[float]) -> Metric:
         family = CounterMetricFamily(
-            "validation_errors", "Mistakes in rows, by feature and kind.", labels=["feature", "kind"]
+            "validation_errors", "Errors in rows, by feature and kind.", labels=["feature", "kind"]
         )
         for (feature, kind), cell in self._invalid.items():
             if totals[cell]:
@@ -182,10 +182,10 @@ class Metrics(Collector):
             "sha256": contract.model_sha256,
             "data_source": contract.provenance.data_source,
         }
-        for name, about, labels in (
+        for name, documentation, labels in (
             ("model_info", "The model that answers.", model),
             ("build_info", "The service.", {"version": __version__}),
         ):
-            family = GaugeMetricFamily(name, about, labels=list(labels))
+            family = GaugeMetricFamily(name, documentation, labels=list(labels))
             family.add_metric(list(labels.values()), 1)
             yield family

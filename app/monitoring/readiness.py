@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 
 class Readiness:
-    """Whether the replica wants traffic. The master says so to every worker, also to one it starts later."""
+    """Whether the replica wants traffic. The master tells every worker, also one that it starts later."""
 
     def __init__(self) -> None:
-        self._draining = mmap.mmap(-1, 1)  # memory that forked processes share
+        self._draining = mmap.mmap(-1, 1)  # forked processes share this memory
         self.started = False
 
     @property
@@ -21,12 +21,12 @@ class Readiness:
 
     @asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
-        """Note that the server has started the service, in ASGI's own way."""
+        """Mark the service as started when the server runs its ASGI lifespan."""
         self.started = True
         yield
 
     def obstacle(self) -> str | None:
-        """Return why this process does not want traffic, None if it does."""
+        """Return why this process does not want traffic; None if it does."""
         if self.draining:
             return "The replica is draining."
         return None if self.started else "The replica is starting."

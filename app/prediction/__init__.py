@@ -1,1 +1,1 @@
-"""From rows to answers, without HTTP."""
+"""From request bodies to response bodies, without HTTP."""

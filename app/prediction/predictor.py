@@ -1,4 +1,4 @@
-"""Request body → validated rows → matrix → probabilities → response body; knows nothing of HTTP."""
+"""Request body → validated rows → matrix → probabilities → response body, without HTTP."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MANY_ROWS = 500
 
 
 class Predictor:
-    """Turns a request body into a response body; every method raises Problem for a body that it refuses."""
+    """Turns a request body into a response body. Every method raises Problem for an invalid body."""
 
     def __init__(self, model: Model, metrics: Metrics, max_rows: int) -> None:
         contract = model.contract
@@ -35,7 +35,7 @@ class Predictor:
         self._read = {JSON: self._validator.parse, CSV: self._read_csv}
         self._read_in_chunks = {JSON: self._validator.parse_in_chunks, CSV: self._read_csv_in_chunks}
         self._write = {JSON: self._writer.json, CSV: self._writer.csv}
-        self._large_body = asyncio.Lock()  # held by the one large body that is being answered
+        self._large_body = asyncio.Lock()  # held by the large body that is being answered
 
     def answer(self, body: bytes, request_type: bytes = JSON, response_type: bytes = JSON) -> bytes:
         """Return the predictions for the rows in `body`."""
@@ -50,16 +50,16 @@ class Predictor:
 
     def answer_file(self, body: bytes) -> Work[bytes]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
-        table = yield from self._csv.read(body, with_truth=True)
-        rows = yield from self._validator.check_in_chunks(table.rows, table.lines)
+        csv = yield from self._csv.read(body, with_truth=True)
+        rows = yield from self._validator.check_in_chunks(csv.rows, csv.lines)
         positions, probabilities = yield from self._predict_in_chunks(rows)
-        if not table.truth:
+        if not csv.truth:
             return self._writer.json(positions, probabilities)
-        metrics = compute_metrics(self._model.contract.target, np.array(table.truth), probabilities)
+        metrics = compute_metrics(self._model.contract.target, np.array(csv.truth), probabilities)
         return self._writer.json(positions, probabilities, metrics)
 
     async def run_in_turn(self, work: Work[bytes]) -> bytes:
-        """Answer a large body between small ones, and after the large ones that came before."""
+        """Answer a large body between small ones, one large body at a time."""
         async with self._large_body:
             return await run_in_turns(work)
 
@@ -84,13 +84,13 @@ class Predictor:
         return run_at_once(self._read_csv_in_chunks(body))
 
     def _read_csv_in_chunks(self, body: bytes) -> Work[list[Row]]:
-        table = yield from self._csv.read(body, with_truth=False)
-        return (yield from self._validator.check_in_chunks(table.rows, table.lines))
+        csv = yield from self._csv.read(body, with_truth=False)
+        return (yield from self._validator.check_in_chunks(csv.rows, csv.lines))
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:
-    """Return whether a body is milliseconds of work, for which other requests should not wait."""
+    """Return whether a body takes milliseconds, so that other requests should not wait for it."""
     if len(body) > LARGE_BODY:
         return True
     row_mark = b"{" if media_type == JSON else b"\n"
-    return len(body) - len(body.replace(row_mark, b"")) > MANY_ROWS  # takes a sixth of the time of count()
+    return len(body) - len(body.replace(row_mark, b"")) > MANY_ROWS  # six times as fast as count()

@@ -10,12 +10,14 @@ from app.core.features import Matrix
 
 
 class ResponseWriter:
-    """Writes the response body as text: its shape is fixed by the contract, so only numbers are filled in."""
+    """Writes the response body. The contract fixes its shape, so only numbers are filled into a text."""
 
     def __init__(self, contract: Contract) -> None:
         labels = contract.target.labels
         self._labels = [json.dumps(label) for label in labels]
-        numbers = (label.replace("%", "%%") + ":%.9g" for label in self._labels)  # 9 digits tell any float32
+        numbers = (
+            label.replace("%", "%%") + ":%.9g" for label in self._labels
+        )  # 9 digits identify any float32
         self._row = "{" + ",".join(numbers) + "}"
         self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
         self._cells = [_cell(label) for label in labels]
@@ -25,7 +27,7 @@ class ResponseWriter:
     def json(
         self, positions: Sequence[int], probabilities: Matrix, metrics: dict[str, Any] | None = None
     ) -> bytes:
-        """Return the JSON for N rows."""
+        """Return the JSON for label positions [N] and probabilities [N, labels]."""
         labels = self._labels
         predictions = ",".join([labels[position] for position in positions])
         scores = ",".join([self._row] * len(positions)) % tuple(probabilities.ravel().tolist())
@@ -35,12 +37,12 @@ class ResponseWriter:
         return (self._head + answer).encode()
 
     def csv(self, positions: Sequence[int], probabilities: Matrix) -> bytes:
-        """Return a line for each row, with its label and the probability of every label."""
+        """Return a header, and a line for each row: its label, and the probability of every label."""
         rows = zip(positions, probabilities.tolist(), strict=True)
-        lines = [self._line % (self._cells[position], *each) for position, each in rows]
+        lines = [self._line % (self._cells[position], *shares) for position, shares in rows]
         return "\n".join([self._header, *lines, ""]).encode()
 
 
 def _cell(text: str) -> str:
-    """Quote text for CSV where it needs it."""
+    """Return the text as a cell of CSV, quoted if necessary."""
     return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in '",\r\n') else text

@@ -1,4 +1,4 @@
-"""/card: the model card that was baked with the model."""
+"""GET /card: the model card that was baked with the model."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ POLICY = (
 
 
 def router(directory: Path, contract: Contract) -> APIRouter:
-    """Return the route. A browser that has the card asks whether it is still this model's."""
+    """Return the route. A browser keeps the card, and asks whether it is still that of this model."""
     routes = APIRouter()
-    page = _read(directory, contract)
+    page = (directory / CARD_FILE).read_bytes() if CARD_FILE in contract.files else None
     tag = f'"{contract.files.get(CARD_FILE)}"'
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY, "ETag": tag}
 
@@ -26,18 +26,14 @@ def router(directory: Path, contract: Contract) -> APIRouter:
     async def get_card(request: Request) -> Response:
         if page is None:
             raise Problem(404, "no-card", "The model was baked without a card; bake it again to have one.")
-        if _has(request, tag):
+        if _is_cached(request, tag):
             return Response(status_code=304, headers=headers)
         return HTMLResponse(page, headers=headers)
 
     return routes
 
 
-def _read(directory: Path, contract: Contract) -> bytes | None:
-    return (directory / CARD_FILE).read_bytes() if CARD_FILE in contract.files else None
-
-
-def _has(request: Request, tag: str) -> bool:
-    """Return whether the client holds what bears that tag (RFC 9110, 13.1.2)."""
-    held = request.headers.get("If-None-Match", "").split(",")
-    return not {"*", tag}.isdisjoint(each.strip().removeprefix("W/") for each in held)
+def _is_cached(request: Request, tag: str) -> bool:
+    """Return whether the client has the page with that ETag (RFC 9110, 13.1.2)."""
+    tags = request.headers.get("If-None-Match", "").split(",")
+    return not {"*", tag}.isdisjoint(cached.strip().removeprefix("W/") for cached in tags)

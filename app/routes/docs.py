@@ -1,4 +1,4 @@
-"""GET /docs: Swagger UI, from files of ours, so that a browser needs no other host."""
+"""GET /docs: Swagger UI. The service has its files, so that a browser needs no other host."""
 
 from html import escape
 

@@ -15,7 +15,7 @@ from app.routes.openapi import problem_responses
 
 
 class ModelInfo(BaseModel):
-    """Which model answers, and what it was trained on."""
+    """The model, and the data that it was trained on."""
 
     name: str
     sha256: str = Field(description="Of model.onnx.")
@@ -24,7 +24,7 @@ class ModelInfo(BaseModel):
 
 
 class Health(BaseModel):
-    """The versions of what answers."""
+    """The state of the replica, and its versions."""
 
     status: Literal["ok", "draining"]
     name: str

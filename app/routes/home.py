@@ -1,4 +1,4 @@
-"""GET /: a page that names the model."""
+"""GET /: a page about the model."""
 
 from html import escape
 from importlib import resources
@@ -25,7 +25,7 @@ def router(contract: Contract) -> APIRouter:
 
 
 def render_page(contract: Contract) -> str:
-    """Return the page, which says on which data the model was trained."""
+    """Return the page, which names the data that the model was trained on."""
     template = Template(resources.files("app").joinpath("static/welcome.html").read_text())
     provenance = contract.provenance
     return template.substitute(

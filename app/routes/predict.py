@@ -1,4 +1,4 @@
-"""POST /predict, in plain ASGI: the framework's routing would cost as much as the model."""
+"""POST /predict, in plain ASGI: the routing of FastAPI would cost as much as the model."""
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -8,7 +8,7 @@ from app.prediction.predictor import CSV, JSON, Predictor, is_large
 
 PATH = "/predict"
 FORM = b"application/x-www-form-urlencoded"
-PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type; any other would need a reader
+PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type, and all that the readers know
 
 Headers = dict[bytes, bytes]
 
@@ -32,7 +32,7 @@ class Predict:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return the whole body; raise ClientDisconnect when the client leaves before its end."""
+    """Return the whole body; raise ClientDisconnect if the client leaves before its end."""
     message = await receive()
     chunks: list[bytes] = []
     while message["type"] == "http.request":
@@ -50,9 +50,10 @@ async def respond(send: Send, media_type: bytes, body: bytes) -> None:
 
 
 def negotiate_request(headers: Headers) -> bytes:
-    """Return the body's media type, JSON when none is declared.
+    """Return the media type of the body: JSON if the client declares none.
 
-    Raise Problem 415 unless the body is plain JSON or CSV, in UTF-8.
+    Raises:
+        Problem: 415 unless the body is JSON or CSV, in UTF-8 and not compressed.
     """
     refuse_compressed(headers)
     content_type = headers.get(b"content-type", b"")
@@ -84,7 +85,7 @@ def refuse_compressed(headers: Headers) -> None:
 
 
 def negotiate_response(headers: Headers) -> bytes:
-    """Return the media type of the answer: CSV if the client names it and does not prefer JSON."""
+    """Return the media type of the response: CSV if the client names it and prefers it to JSON."""
     accept = headers.get(b"accept", b"").lower()
     if CSV not in accept:
         return JSON

@@ -28,7 +28,7 @@ class PredictFile:
 
 
 async def read_file(request: Request) -> bytes:
-    """Return the file in the form; raise Problem 415 for another body, 400 for a form without the file."""
+    """Return the file in the form; raise Problem 415 for another body, 400 for another form."""
     refuse_compressed(dict(request.headers.raw))
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem(
@@ -45,5 +45,5 @@ async def read_file(request: Request) -> bytes:
             if name not in FIELDS or not isinstance(file, UploadFile):
                 raise Problem(400, "invalid-form", detail)
             return await file.read()
-    except (HTTPException, MultiPartException, ValueError) as error:  # ValueError: of an odd charset
+    except (HTTPException, MultiPartException, ValueError) as error:  # ValueError: an unusable charset
         raise Problem(400, "invalid-form", detail) from error

@@ -324,8 +324,8 @@ def change_contract(directory: Path, **changes: Any) -> None:
         (
             one_feature_fewer,
             {},
-            "model.onnx takes {'features': ('tensor(float)', [4])}; "
-            "the contract has 3 features in one 'features'.",
+            "model.onnx has the inputs {'features': ('tensor(float)', [4])}; "
+            "the contract needs one input 'features' of 3 features.",
         ),
         (
             no_model,

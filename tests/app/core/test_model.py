@@ -85,18 +85,18 @@ def test_model_that_fits_is_accepted(contract: Contract) -> None:
         (
             2,
             soft(3),
-            "model.onnx takes {'features': ('tensor(float)', [3])}; "
-            "the contract has 2 features in one 'features'.",
+            "model.onnx has the inputs {'features': ('tensor(float)', [3])}; "
+            "the contract needs one input 'features' of 2 features.",
         ),
         (
             2,
             copied(2, labels="label", probabilities="scores"),
-            "model.onnx gives ['label', 'scores']; 'labels' and 'probabilities' are needed.",
+            "model.onnx has the outputs ['label', 'scores']; 'labels' and 'probabilities' are needed.",
         ),
         (
             2,
             copied(2, labels="label"),
-            "model.onnx gives ['label', 'probabilities']; 'labels' and 'probabilities' are needed.",
+            "model.onnx has the outputs ['label', 'probabilities']; 'labels' and 'probabilities' are needed.",
         ),
         (
             2,
@@ -136,6 +136,6 @@ def test_load_refuses_a_model_of_another_contract(tiny_model: Path, tmp_path: Pa
     with pytest.raises(StartupError) as refused:
         Model.load(directory)
     assert str(refused.value) == (
-        "model.onnx takes {'features': ('tensor(float)', [2])}; "
-        "the contract has 4 features in one 'features'."
+        "model.onnx has the inputs {'features': ('tensor(float)', [2])}; "
+        "the contract needs one input 'features' of 4 features."
     )

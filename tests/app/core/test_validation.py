@@ -394,8 +394,8 @@ def test_million_unknown_fields_are_refused_before_they_are_parsed(
     monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
     validator = RowValidator(FEATURES, max_rows=10_000)
-    for each in ("_batch", "_row", "_part"):
-        monkeypatch.setattr(validator, each, Unreachable())
+    for schema in ("_batch", "_row", "_chunk"):
+        monkeypatch.setattr(validator, schema, Unreachable())
     fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
     body = start + fields + (b"}]}" if b"[" in start else b"}")
     assert len(body) > 9_000_000

@@ -14,7 +14,7 @@ from app import __version__
 from app.core.contract import Contract, load_contract
 from app.main import Service, create_app
 from app.monitoring.metrics import BUCKETS, CLIENT_LEFT, Metrics
-from app.monitoring.shared_memory import MOST_WORKERS
+from app.monitoring.shared_memory import MAX_WORKERS
 from app.settings import Settings
 from tests.support.asgi import http_scope
 
@@ -309,7 +309,7 @@ def test_kind_that_is_not_expected_is_other(metrics: Metrics) -> None:
 
 
 def test_slots_of_all_workers_add_up(metrics: Metrics) -> None:
-    for slot, positions in ((0, [1, 1, 0]), (1, [0]), (MOST_WORKERS - 1, [1])):
+    for slot, positions in ((0, [1, 1, 0]), (1, [0]), (MAX_WORKERS - 1, [1])):
         metrics.use_slot(slot)
         metrics.request_started()
         metrics.count_predictions(positions)
