@@ -1,4 +1,4 @@
-"""The rows of a spec: read from the first source that answers, cleaned, and taken as requests are."""
+"""The rows of a spec: read from the first source that answers, cleaned, and validated like requests."""
 
 import csv
 import math
@@ -22,14 +22,14 @@ from model_build.errors import DataError, SourceError
 from model_build.spec.model_spec import ModelSpec, normalize_column_name
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
-from model_build.text import EXAMPLES, pluralize
+from model_build.text import EXAMPLES, format_value, pluralize
 
-ROW = "#"
+ROW = "#"  # name of the column with the row numbers
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows that fit the spec, with their labels."""
+    """Rows that the service would accept, with their labels."""
 
     rows: Sequence[Row]
     labels: Positions
@@ -37,71 +37,71 @@ class Dataset:
 
 
 def fetch_rows(
-    spec: ModelSpec, wanted: SourceMode, directory: Path, warn: Callable[[str], None]
+    spec: ModelSpec, source_mode: SourceMode, directory: Path, warn: Callable[[str], None]
 ) -> tuple[pd.DataFrame, Origin]:
-    """Return the rows of `spec` as text: real ones, synthetic ones, or (auto) synthetic if there are no real.
+    """Return the rows of `spec` as text: real, synthetic, or (auto) synthetic if no source answers.
 
     Raises:
-        SourceError: no source answered, or there is no generator.
-        DataError: the data are there but are no table.
+        SourceError: no source answered, or the spec declares no generator.
+        DataError: the file is not a CSV file with the columns of the spec.
     """
-    if wanted == "synthetic":
-        return _synthetic(spec)
+    if source_mode == "synthetic":
+        return _generate(spec)
     try:
-        source, path = _first_that_answers(spec.data.sources, directory)
+        source, path = _fetch_first(spec.data.sources, directory)
     except SourceError as error:
-        if wanted == "real" or spec.data.synthetic is None:
+        if source_mode == "real" or spec.data.synthetic is None:
             raise
         warn(f"No real data: {error}\nTHE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it.")
-        return _synthetic(spec)
-    frame = _read_source(path, spec)
-    _columns(frame, spec, str(path))
+        return _generate(spec)
+    frame = _read_csv(path, spec)
+    _match_columns(frame, spec, str(path))
     return frame, Origin(source="real", uri=source.uri, sha256=file_sha256(path))
 
 
-def fetch_reference(spec: ModelSpec, how: Reference, directory: Path) -> pd.DataFrame:
-    """Return the clean rows that the data are compared with.
+def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.DataFrame:
+    """Return the clean rows of the reference.
 
     Raises:
-        SourceError: the reference could not be had.
-        DataError: it is no table, or has no rows.
+        SourceError: the source did not answer.
+        DataError: the file is not a CSV file with the columns of the spec, or has no rows.
     """
-    if how.source is None:
-        raw, origin = _synthetic(spec)
+    if config.source is None:
+        raw, origin = _generate(spec)
         return clean(raw, spec, origin.uri)[0]
-    path = sources.fetch_source(how.source, directory)
-    raw = _read_source(path, spec)
+    path = sources.fetch_source(config.source, directory)
+    raw = _read_csv(path, spec)
     if raw.empty:
         raise DataError(f"{path} has no rows.")
     return clean(raw, spec, str(path))[0]
 
 
-def _synthetic(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
-    how = spec.data.synthetic
-    if how is None:
+def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
+    config = spec.data.synthetic
+    if config is None:
         raise SourceError(f"{spec.name} declares no synthetic generator (data.synthetic).")
-    uri = f"synthetic:{how.generator}?rows={how.rows}&seed={how.seed}"
-    frame = GENERATORS[how.generator](how.rows, how.seed)
+    uri = f"synthetic:{config.generator}?rows={config.rows}&seed={config.seed}"
+    frame = GENERATORS[config.generator](config.rows, config.seed)
     frame.index += 1
     return frame, Origin(source="synthetic", uri=uri, sha256=None)
 
 
-def _first_that_answers(places: Sequence[Source], directory: Path) -> tuple[Source, Path]:
-    failures: list[str] = []
-    for source in places:
+def _fetch_first(candidates: Sequence[Source], directory: Path) -> tuple[Source, Path]:
+    errors: list[str] = []
+    for source in candidates:
         try:
             return source, sources.fetch_source(source, directory)
         except SourceError as error:
-            failures.append(str(error))
-    raise SourceError("; ".join(failures))
+            errors.append(str(error))
+    raise SourceError("; ".join(errors))
 
 
-def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
-    """Return a CSV file as text, under the names of the spec; a header line is recognised by its names."""
-    first, *others = lines = _lines(path)
+def _read_csv(path: Path, spec: ModelSpec) -> pd.DataFrame:
+    """Return a CSV file as text, with normalized column names; a first line with the target is the header."""
+    first, *others = lines = _read_lines(path)
     header = [normalize_column_name(cell) for cell in first]
     if normalize_column_name(spec.target.name) in header:
-        return _numbered(others, header)
+        return _number_rows(others, header)
     if not spec.data.columns:
         raise DataError(
             f"{path} has no column {spec.target.name} in its first line; it has {', '.join(first)}. "
@@ -109,20 +109,24 @@ def _read_source(path: Path, spec: ModelSpec) -> pd.DataFrame:
         )
     if len(spec.data.columns) != len(first):
         raise DataError(
-            f"{path} has no header line with {spec.target.name!r}, "
-            f"and {pluralize(len(first), 'column')} where data.columns names {len(spec.data.columns)}"
+            f"{path} has no header line with {spec.target.name!r}; it has {pluralize(len(first), 'column')}, "
+            f"and data.columns names {len(spec.data.columns)}"
         )
-    return _numbered(lines, [normalize_column_name(name) for name in spec.data.columns])
+    return _number_rows(lines, [normalize_column_name(name) for name in spec.data.columns])
 
 
-def _numbered(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return text whose index is the number of the row in the file, from 1 on."""
+def _number_rows(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return text, indexed by the number of the row in the file, from 1 on."""
     return pd.DataFrame(lines, index=range(1, len(lines) + 1), columns=columns, dtype=str)
 
 
-def _lines(path: Path) -> list[list[str]]:
-    """Return the cells of every line that is not blank; pandas would fill up a line that is cut short."""
-    lines = {number: line for number, line in _numbered_lines(path) if any(line)}
+def _read_lines(path: Path) -> list[list[str]]:
+    """Return the cells of every line that is not blank.
+
+    Raises:
+        DataError: a line has more or fewer cells than the first, which pandas would fill up.
+    """
+    lines = {number: line for number, line in _iterate_lines(path) if any(line)}
     if not lines:
         raise DataError(f"{path} is empty")
     width = len(next(iter(lines.values())))
@@ -133,8 +137,8 @@ def _lines(path: Path) -> list[list[str]]:
     return list(lines.values())
 
 
-def _numbered_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the cells of every line, with its number; a quoted cell may go on in the lines after it."""
+def _iterate_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of every line; a quoted cell may span several lines."""
     number = 1
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -149,57 +153,57 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
-    """Return the columns of the spec, with values as a request holds them, and what was done.
+    """Return the columns of the spec with values as in a request, and a record of the cleaning.
 
-    Text is stripped, markers and empty text become None, exact duplicates go if the spec says so. A value
-    that does not fit its feature stays as it is, for the checks to find. The index stays: the number of the
-    row in the file.
+    Text is stripped, missing markers and empty text become None, and exact duplicates are dropped if the spec
+    says so. A value that is not valid for its feature stays, for the checks to report. The index stays the
+    number of the row in the file.
     """
-    columns = _columns(raw, spec, origin)
+    columns = _match_columns(raw, spec, origin)
     frame = pd.DataFrame({name: raw[column].astype(str).str.strip() for name, column in columns.items()})
     for feature in spec.features:
-        frame[feature.name] = _values(feature, frame[feature.name])
-    repeated = frame.duplicated()
-    kept = frame[~repeated] if spec.data.drop_duplicates else frame
+        frame[feature.name] = _parse_column(feature, frame[feature.name])
+    duplicated = frame.duplicated()
+    kept = frame[~duplicated] if spec.data.drop_duplicates else frame
     return kept, Cleaning(
         rows_read=len(frame),
         rows=len(kept),
-        duplicates=int(repeated.sum()),
-        duplicate_rows=tuple(frame.index[repeated][:EXAMPLES]),
+        duplicates=int(duplicated.sum()),
+        duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
         unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
     )
 
 
-def _columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:
-    """Return under which column, its name or an alias, each feature and the target are found.
+def _match_columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:
+    """Return the column of each feature and of the target, under its name or an alias.
 
     Raises:
-        DataError: some of them are absent, or there twice.
+        DataError: a feature or the target has no column, or more than one.
     """
-    wanted = {feature.name: feature.names for feature in spec.features} | {
-        spec.target.name: (spec.target.name,)
-    }
-    found: dict[str, str] = {}
+    names_of = {feature.name: feature.names for feature in spec.features}
+    names_of[spec.target.name] = (spec.target.name,)
+    matched: dict[str, str] = {}
     problems: list[str] = []
-    for name, names in wanted.items():
-        columns = [each for each in raw.columns if each in {normalize_column_name(alias) for alias in names}]
+    for name, names in names_of.items():
+        spellings = {normalize_column_name(alias) for alias in names}
+        columns = [column for column in raw.columns if column in spellings]
         if len(columns) == 1:
-            found[name] = columns[0]
+            matched[name] = columns[0]
         else:
             problems.append(f"{'more than one' if columns else 'no'} column {' or '.join(names)}")
     if problems:
         raise DataError(f"{origin} has {', '.join(problems)}; it has {', '.join(raw.columns)}")
-    return found
+    return matched
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write rows as CSV, with their numbers in the file as the first column."""
+    """Write rows as CSV; the first column is the number of the row in the file."""
     frame.to_csv(path, index_label=ROW)
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return what `write` wrote, as text; a missing value is empty."""
+    """Return rows that `write` wrote, as text; a missing value is empty text."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
     return frame.set_index(frame.pop(ROW).astype(int))
 
@@ -208,27 +212,27 @@ def read_clean(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return clean rows that `write` wrote, with their values."""
     frame = read(path)
     for feature in spec.features:
-        frame[feature.name] = _values(feature, frame[feature.name])
+        frame[feature.name] = _parse_column(feature, frame[feature.name])
     return frame
 
 
-def _values(feature: Feature, column: "pd.Series[str]") -> "pd.Series[Any]":
-    """Return the values of a column of text; each text is read once, however many rows have it."""
-    values = {text: _value(feature, text) for text in column.unique()}
+def _parse_column(feature: Feature, column: "pd.Series[str]") -> "pd.Series[Any]":
+    """Return the values of a column of text; each distinct text is parsed once."""
+    values = {text: _parse_cell(feature, text) for text in column.unique()}
     return pd.Series([values[text] for text in column], column.index, dtype=object)
 
 
-def _value(feature: Feature, text: str) -> Value:
-    """Return the value of a cell; `nan` and `inf` stay text, because they are no numbers to a request."""
+def _parse_cell(feature: Feature, text: str) -> Value:
+    """Return the value of a cell; `nan` and `inf` stay text, because a request can't hold them as numbers."""
     value = feature.from_text(text) if text else None
     return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
-    """Return clean rows as the service would take them.
+    """Return clean rows as the service would read them.
 
     Raises:
-        DataError: a value that the service would refuse, or an unknown label.
+        DataError: the service would refuse a value, or a label is unknown.
     """
     if frame.empty:
         raise DataError("There are no rows.")
@@ -236,27 +240,28 @@ def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
     try:
         rows = run_at_once(RowValidator(spec.features).check_in_chunks(frame[names].to_dict("records")))
     except Problem as problem:
-        raise DataError(f"There is {_misfit(frame, problem)}") from problem
-    return Dataset(rows, _labels(spec, frame))
+        raise DataError(_describe_first_error(frame, problem)) from problem
+    return Dataset(rows, _label_positions(spec, frame))
 
 
-def _misfit(frame: pd.DataFrame, problem: Problem) -> str:
+def _describe_first_error(frame: pd.DataFrame, problem: Problem) -> str:
     first, *others = problem.errors
     position, name = first["loc"]
-    value = _shown(frame[name].iloc[position]) if name in frame else "a value"
+    value = f" is {_format_cell(frame[name].iloc[position])}; it" if name in frame else ""
     more = len(others) + problem.errors_omitted
-    sentence = f"{name} {value} in row {frame.index[position]:,}; it {first['msg'].replace('M', 'm', 1)}"
+    sentence = f"Row {frame.index[position]:,}: {name}{value} {first['msg'].replace('M', 'm', 1)}"
     return sentence + (f" ({more:,} more)" if more else "")
 
 
-def _shown(value: Value) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else repr(value)
+def _format_cell(value: Value) -> str:
+    return "missing" if value is None else format_value(value)
 
 
-def _labels(spec: ModelSpec, frame: pd.DataFrame) -> Positions:
-    labels = spec.target.labels
-    found = frame[spec.target.name]
-    unknown = sorted(set(found) - set(labels))
-    if unknown:
-        raise DataError(f"There is {spec.target.name} {unknown[0]!r}; allowed are {', '.join(labels)}.")
-    return np.array([labels.index(label) for label in found], dtype=np.intp)
+def _label_positions(spec: ModelSpec, frame: pd.DataFrame) -> Positions:
+    position_of = {label: position for position, label in enumerate(spec.target.labels)}
+    column = frame[spec.target.name]
+    for row, label in column.items():
+        if label not in position_of:
+            allowed = ", ".join(spec.target.labels)
+            raise DataError(f"Row {row:,}: {spec.target.name} is {label!r}; it must be one of {allowed}.")
+    return np.array([position_of[label] for label in column], dtype=np.intp)

@@ -1,7 +1,8 @@
-"""Where the rows of a spec come from: a file of the data directory, an HTTPS server or an S3 bucket.
+"""Verified files in the data directory, downloaded from an HTTPS server or an S3 bucket if they are absent.
 
-A download is written next to its final name and renamed only once its checksum is right, so a file
-under its final name is always whole, whatever kills the run.
+A download has a temporary name until its checksum is right, so a file under its final name is always whole,
+whatever kills the run. pooch would be shorter, but it does not sync a file to the disk, and leaves the file
+readable for its owner only.
 """
 
 import hashlib
@@ -26,27 +27,27 @@ Chunks = Generator[bytes, None, None]
 
 
 def fetch_source(source: Source, directory: Path) -> Path:
-    """Return the verified file of `source` in `directory`; it is downloaded only if it is not there.
+    """Return the verified file of `source` in `directory`; download it if it is not there.
 
-    A file with another checksum is left as it is. A download is then kept beside it.
+    A file of the same name with another checksum stays as it is, and the download gets a second name.
 
     Raises:
-        SourceError: the file cannot be had.
-        DataError: every name that it may have is taken by a file with another checksum.
+        SourceError: the file could not be read, downloaded or saved.
+        DataError: files with other checksums have all names that the file may have.
     """
-    places = [directory / name for name in source.file_names]
+    paths = [directory / name for name in source.file_names]
     try:
-        taken = {path: file_sha256(path) for path in places if path.is_file()}
-        for path, sha256 in taken.items():
+        checksums = {path: file_sha256(path) for path in paths if path.is_file()}
+        for path, sha256 in checksums.items():
             if source.sha256 in {None, sha256}:
                 return path
-        for path in places:
-            if path not in taken:
+        for path in paths:
+            if path not in checksums:
                 _save(_open(source, directory), path, source)
                 return path
-    except OSError as exc:
-        raise SourceError(f"{source.uri} could not be read or saved: {exc}") from exc
-    path, sha256 = taken.popitem()
+    except OSError as error:
+        raise SourceError(f"{source.uri} could not be read or saved: {error}") from error
+    path, sha256 = checksums.popitem()
     raise DataError(
         f"{path} has the SHA-256 {sha256}, but {source.uri} must have {source.sha256}; "
         "move the file away, or correct the checksum if the file is the right one"
@@ -61,20 +62,20 @@ def _open(source: Source, directory: Path) -> Chunks:
 
 
 def _save(chunks: Chunks, path: Path, source: Source) -> None:
-    """Write `chunks` to `path`, or nothing at all if they fail or have the wrong checksum."""
+    """Write `chunks` to `path`, or nothing if they fail or have the wrong checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    partial = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        actual = _write(chunks, part)
-        if actual != source.sha256:
-            raise SourceError(f"{source.uri} sent a file with the SHA-256 {actual}, not {source.sha256}")
-        part.replace(path)
+        sha256 = _write(chunks, partial)
+        if sha256 != source.sha256:
+            raise SourceError(f"{source.uri} sent a file with the SHA-256 {sha256}, not {source.sha256}")
+        partial.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _write(chunks: Chunks, path: Path) -> str:
-    """Return the SHA-256 of what was written; the bytes are on the disk by then."""
+    """Write `chunks` to the disk and return their SHA-256."""
     digest = hashlib.sha256()
     with closing(chunks), path.open("xb") as file:
         for chunk in chunks:
@@ -92,12 +93,12 @@ def _http_chunks(uri: str) -> Chunks:
             if response.status_code != httpx.codes.OK:
                 raise SourceError(f"{uri} could not be downloaded: HTTP status {response.status_code}")
             yield from response.iter_bytes(CHUNK_SIZE)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
-        raise _download_error(uri, exc) from exc
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise _download_error(uri, error) from error
 
 
 def _s3_chunks(uri: str) -> Chunks:
-    # Slow to import, and most runs read a file that is already there.
+    # These are slow to import, and most runs read a file that is already there.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -114,12 +115,12 @@ def _s3_chunks(uri: str) -> Chunks:
             closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body,
         ):
             yield from body.iter_chunks(CHUNK_SIZE)
-    except (BotoCoreError, ClientError, ValueError) as exc:  # ValueError: a malformed AWS_ENDPOINT_URL
-        raise _download_error(uri, exc) from exc
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: a malformed AWS_ENDPOINT_URL
+        raise _download_error(uri, error) from error
 
 
-def _download_error(uri: str, exc: Exception) -> SourceError:
-    return SourceError(f"{uri} could not be downloaded: {type(exc).__name__}: {exc}")
+def _download_error(uri: str, error: Exception) -> SourceError:
+    return SourceError(f"{uri} could not be downloaded: {type(error).__name__}: {error}")
 
 
 TRANSPORTS = {"https": _http_chunks, "http": _http_chunks, "s3": _s3_chunks}

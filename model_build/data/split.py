@@ -1,4 +1,4 @@
-"""Which rows train and which test."""
+"""The split into training rows and test rows."""
 
 import math
 from dataclasses import dataclass
@@ -14,45 +14,46 @@ from model_build.text import pluralize
 
 @dataclass(frozen=True)
 class SplitRows:
-    """Row positions; together they are all rows, each once."""
+    """Row positions; every row is in exactly one of the two."""
 
     train: Positions
     test: Positions
 
 
-def split_rows(labels: Positions, target: Target, how: Split) -> SplitRows:
-    """Set a share of the rows aside for the test, with the same share of every label when stratified.
+def split_rows(labels: Positions, target: Target, config: Split) -> SplitRows:
+    """Set a share of the rows aside for the test; a stratified split takes the same share of every label.
 
     Raises:
-        DataError: a label, or the whole, has too few rows for that.
+        DataError: there are too few rows, or a label has too few.
     """
-    if how.stratify:
+    if config.stratify:
         _check_labels(labels, target)
-    _check_sizes(len(labels), len(np.unique(labels)) if how.stratify else 1, how.test)
+    _check_sizes(len(labels), len(np.unique(labels)) if config.stratify else 1, config.test)
     train, test = train_test_split(
         np.arange(len(labels)),
-        test_size=how.test,
-        random_state=how.seed,
-        stratify=labels if how.stratify else None,
+        test_size=config.test,
+        random_state=config.seed,
+        stratify=labels if config.stratify else None,
     )
     return SplitRows(train, test)
 
 
 def _check_labels(labels: Positions, target: Target) -> None:
-    for label, rows in zip(target.labels, np.bincount(labels), strict=False):  # the last may have no rows
+    for label, rows in zip(
+        target.labels, np.bincount(labels), strict=False
+    ):  # the last labels may have no rows
         if rows == 1:
             raise DataError(
-                f"There is only 1 row with {target.name} {label}; "
-                "the split needs one to train and one to test."
+                f"Only 1 row has {target.name} {label}; the split needs one to train and one to test."
             )
 
 
-def _check_sizes(rows: int, least: int, share: float) -> None:
+def _check_sizes(rows: int, minimum: int, share: float) -> None:
     test = math.ceil(share * rows)
     train = rows - test
-    if min(train, test) < least:
-        why = ", one of every label" if least > 1 else ""
+    if min(train, test) < minimum:
+        reason = ", one for every label" if minimum > 1 else ""
         raise DataError(
-            f"{pluralize(rows, 'row')} can't be split: split.test {share:g} sets {test} aside to test and "
-            f"leaves {train} to train; at least {least} must be in each{why}."
+            f"{pluralize(rows, 'row')} can't be split: "
+            f"split.test {share:g} leaves {train} to train and {test} to test; each part needs at least {minimum}{reason}."
         )

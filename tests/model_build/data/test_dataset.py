@@ -18,27 +18,27 @@ HEADER = "years,rate,grade,secured,paid\n"
 GOOD = "1,2.5,A,true,no\n2,3,B,false,yes\n"
 
 
-class Found(NamedTuple):
+class LoadedFile(NamedTuple):
     origin: Origin
     cleaning: Cleaning
     rows: Sequence[Row]
     labels: Sequence[int]
 
 
-Read = Callable[..., Found]
+Load = Callable[..., LoadedFile]
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def load(tmp_path: Path) -> Load:
     """Return a function that loads the rows of a file under the tiny spec, changed."""
 
-    def load(text: str, *changes: tuple[str, str]) -> Found:
+    def load(text: str, *changes: tuple[str, str]) -> LoadedFile:
         (tmp_path / "loans.csv").write_text(text)
         changed = tiny(tmp_path, *changes)
         raw, origin = dataset.fetch_rows(changed, "real", tmp_path, pytest.fail)
         frame, cleaning = dataset.clean(raw, changed, origin.uri)
-        found = dataset.build_dataset(frame, changed)
-        return Found(origin, cleaning, found.rows, found.labels.tolist())
+        built = dataset.build_dataset(frame, changed)
+        return LoadedFile(origin, cleaning, built.rows, built.labels.tolist())
 
     return load
 
@@ -53,11 +53,11 @@ def tiny(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:
     return model_spec.load(str(path))
 
 
-def cleaning(read: int, *duplicates: int, rows: int | None = None, **missing: int) -> Cleaning:
-    """Return what is told of a file whose rows of these numbers are duplicates."""
+def cleaning(rows_read: int, *duplicates: int, rows: int | None = None, **missing: int) -> Cleaning:
+    """Return the record of a file in which the rows with these numbers are duplicates."""
     return Cleaning(
-        rows_read=read,
-        rows=read - len(duplicates) if rows is None else rows,
+        rows_read=rows_read,
+        rows=rows_read - len(duplicates) if rows is None else rows,
         duplicates=len(duplicates),
         duplicate_rows=duplicates[:5],
         unknown_columns=(),
@@ -69,16 +69,16 @@ def columns(*names: str) -> tuple[str, str]:
     return "licence: none", f"licence: none\n  columns: [{', '.join(names)}]"
 
 
-def test_rows_labels_and_where_they_come_from(read: Read, tmp_path: Path) -> None:
-    found = read(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
-    assert found.origin == Origin(source="real", uri="loans.csv", sha256=file_sha256(tmp_path / "loans.csv"))
-    assert found.rows == [
+def test_rows_labels_origin_and_cleaning_are_returned(load: Load, tmp_path: Path) -> None:
+    loaded = load(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
+    assert loaded.origin == Origin(source="real", uri="loans.csv", sha256=file_sha256(tmp_path / "loans.csv"))
+    assert loaded.rows == [
         {"years": 30, "rate": 0, "grade": "C", "secured": False},
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
         {"years": 2, "rate": None, "grade": None, "secured": False},
     ]
-    assert found.labels == [1, 0, 1]
-    assert found.cleaning == cleaning(3, rate=1, grade=1)
+    assert loaded.labels == [1, 0, 1]
+    assert loaded.cleaning == cleaning(3, rate=1, grade=1)
 
 
 @pytest.mark.parametrize(
@@ -110,34 +110,34 @@ def test_rows_labels_and_where_they_come_from(read: Read, tmp_path: Path) -> Non
         "blank lines",
     ],
 )
-def test_the_same_rows_are_read_however_they_are_written(read: Read, text: str) -> None:
-    found = read(text)
-    assert found.rows == [
+def test_spelling_of_a_file_does_not_change_its_rows(load: Load, text: str) -> None:
+    loaded = load(text)
+    assert loaded.rows == [
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
         {"years": 2, "rate": None, "grade": "B", "secured": False},
     ]
-    assert found.labels == [0, 1]
-    assert found.cleaning == cleaning(2, rate=1)
+    assert loaded.labels == [0, 1]
+    assert loaded.cleaning == cleaning(2, rate=1)
 
 
-def test_a_file_without_a_header_line_has_the_columns_of_the_spec(read: Read) -> None:
-    found = read(
+def test_file_without_a_header_has_the_columns_of_the_spec(load: Load) -> None:
+    loaded = load(
         "no,1,2.5,A,true\nyes,2,3,B,false\n", columns("paid", "duration-years", "rate", "grade", "secured")
     )
-    assert found.rows == [
+    assert loaded.rows == [
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
         {"years": 2, "rate": 3, "grade": "B", "secured": False},
     ]
-    assert found.labels == [0, 1]
+    assert loaded.labels == [0, 1]
 
 
-def test_a_header_line_goes_before_the_columns_of_the_spec(read: Read) -> None:
+def test_header_overrides_the_columns_of_the_spec(load: Load) -> None:
     text = "paid,years,rate,grade,secured\nno,1,2.5,A,true\n"
-    found = read(text, columns("years", "rate", "grade", "secured", "paid"))
-    assert found.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
+    loaded = load(text, columns("years", "rate", "grade", "secured", "paid"))
+    assert loaded.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
 
 
-def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -> None:
+def test_first_of_duplicates_is_kept_in_the_order_of_the_file(load: Load) -> None:
     lines = [
         "3,1,A,true,no",
         "1,1,A,true,no",
@@ -146,66 +146,68 @@ def test_the_order_of_the_file_is_kept_and_the_first_of_duplicates(read: Read) -
         "3,1,A,true,yes",
         "1,1,A,true,no",
     ]
-    found = read(HEADER + "\n".join(lines))
-    assert [row["years"] for row in found.rows] == [3, 1, 2, 3]
-    assert found.labels == [0, 0, 1, 1]
-    assert found.cleaning == cleaning(6, 3, 6)
+    loaded = load(HEADER + "\n".join(lines))
+    assert [row["years"] for row in loaded.rows] == [3, 1, 2, 3]
+    assert loaded.labels == [0, 0, 1, 1]
+    assert loaded.cleaning == cleaning(6, 3, 6)
 
 
-def test_rows_are_duplicates_by_their_values_not_by_their_spelling(read: Read) -> None:
-    assert len(read(HEADER + "1,2.5,A,true,no\n1, 2.50,A,1,no\n1,,A,true,no\n1,n/a,A,true,no\n").rows) == 2
+def test_equal_values_are_duplicates_whatever_their_spelling(load: Load) -> None:
+    assert len(load(HEADER + "1,2.5,A,true,no\n1, 2.50,A,1,no\n1,,A,true,no\n1,n/a,A,true,no\n").rows) == 2
 
 
-def test_duplicates_stay_if_the_spec_says_so(read: Read) -> None:
-    found = read(HEADER + "1,1,A,true,no\n" * 9, ("licence: none", "licence: none\n  drop_duplicates: false"))
-    assert len(found.rows) == 9
-    assert found.cleaning == cleaning(9, *range(2, 10), rows=9)
+def test_duplicates_stay_without_drop_duplicates(load: Load) -> None:
+    loaded = load(
+        HEADER + "1,1,A,true,no\n" * 9, ("licence: none", "licence: none\n  drop_duplicates: false")
+    )
+    assert len(loaded.rows) == 9
+    assert loaded.cleaning == cleaning(9, *range(2, 10), rows=9)
 
 
-def test_columns_that_are_not_in_the_spec_are_left_out_and_reported(read: Read) -> None:
-    found = read("Id,Zip Code," + HEADER + "7,8,1,2.5,A,true,no\n")
-    assert found.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
-    assert found.cleaning.unknown_columns == ("id", "zip_code")
+def test_unknown_columns_are_ignored_and_reported(load: Load) -> None:
+    loaded = load("Id,Zip Code," + HEADER + "7,8,1,2.5,A,true,no\n")
+    assert loaded.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
+    assert loaded.cleaning.unknown_columns == ("id", "zip_code")
 
 
-WITH_GAPS = "or, when missing, null or"
+OR_MISSING = "or, when missing, null or"
 
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("1,1,D,true,no", f"grade 'D' in row 3; it must be one of A, B, C; {WITH_GAPS} ?."),
-        ("1,1,a,true,no", f"grade 'a' in row 3; it must be one of A, B, C; {WITH_GAPS} ?."),
-        ("31,1,A,true,no", "years 31 in row 3; it must be a whole number from 1 to 30."),
-        ("1.5,1,A,true,no", "years 1.5 in row 3; it must be a whole number from 1 to 30."),
-        ("one,1,A,true,no", "years 'one' in row 3; it must be a whole number from 1 to 30."),
-        (",1,A,true,no", "years None in row 3; it must be a whole number from 1 to 30."),
-        ("n/a,1,A,true,no", "years 'n/a' in row 3; it must be a whole number from 1 to 30."),
-        ("1,20.01,A,true,no", f"rate 20.01 in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,abc,A,true,no", f"rate 'abc' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,nan,A,true,no", f"rate 'nan' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,inf,A,true,no", f"rate 'inf' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,?,A,true,no", f"rate '?' in row 3; it must be a number from 0 to 20; {WITH_GAPS} n/a."),
-        ("1,1,A,2,no", "secured '2' in row 3; it must be true or false."),
-        ("1,1,A,,no", "secured None in row 3; it must be true or false."),
-        ("1,1,A,true,maybe", "paid 'maybe'; allowed are no, yes."),
-        ("1,1,A,true,", "paid ''; allowed are no, yes."),
+        ("1,1,D,true,no", f"Row 3: grade is 'D'; it must be one of A, B, C; {OR_MISSING} ?."),
+        ("1,1,a,true,no", f"Row 3: grade is 'a'; it must be one of A, B, C; {OR_MISSING} ?."),
+        ("31,1,A,true,no", "Row 3: years is 31; it must be a whole number from 1 to 30."),
+        ("1.5,1,A,true,no", "Row 3: years is 1.5; it must be a whole number from 1 to 30."),
+        ("one,1,A,true,no", "Row 3: years is 'one'; it must be a whole number from 1 to 30."),
+        (",1,A,true,no", "Row 3: years is missing; it must be a whole number from 1 to 30."),
+        ("n/a,1,A,true,no", "Row 3: years is 'n/a'; it must be a whole number from 1 to 30."),
+        ("1,20.01,A,true,no", f"Row 3: rate is 20.01; it must be a number from 0 to 20; {OR_MISSING} n/a."),
+        ("1,abc,A,true,no", f"Row 3: rate is 'abc'; it must be a number from 0 to 20; {OR_MISSING} n/a."),
+        ("1,nan,A,true,no", f"Row 3: rate is 'nan'; it must be a number from 0 to 20; {OR_MISSING} n/a."),
+        ("1,inf,A,true,no", f"Row 3: rate is 'inf'; it must be a number from 0 to 20; {OR_MISSING} n/a."),
+        ("1,?,A,true,no", f"Row 3: rate is '?'; it must be a number from 0 to 20; {OR_MISSING} n/a."),
+        ("1,1,A,2,no", "Row 3: secured is '2'; it must be true or false."),
+        ("1,1,A,,no", "Row 3: secured is missing; it must be true or false."),
+        ("1,1,A,true,maybe", "Row 3: paid is 'maybe'; it must be one of no, yes."),
+        ("1,1,A,true,", "Row 3: paid is ''; it must be one of no, yes."),
         (
             "31,1,A,true,no\n32,1,A,true,no",
-            "years 31 in row 3; it must be a whole number from 1 to 30. (1 more)",
+            "Row 3: years is 31; it must be a whole number from 1 to 30. (1 more)",
         ),
     ],
 )
-def test_a_value_that_a_request_may_not_hold_is_an_error(read: Read, line: str, sentence: str) -> None:
+def test_value_that_a_request_may_not_hold_is_an_error(load: Load, line: str, sentence: str) -> None:
     with pytest.raises(DataError) as caught:
-        read(f"{HEADER}{GOOD}{line}\n")
-    assert str(caught.value) == f"There is {sentence}"
+        load(f"{HEADER}{GOOD}{line}\n")
+    assert str(caught.value) == sentence
 
 
-def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read) -> None:
+def test_row_number_of_an_error_counts_duplicates(load: Load) -> None:
     with pytest.raises(DataError) as caught:
-        read(HEADER + "1,1,A,true,no\n" * 4 + "31,1,A,true,no\n")
-    assert str(caught.value) == "There is years 31 in row 5; it must be a whole number from 1 to 30."
+        load(HEADER + "1,1,A,true,no\n" * 4 + "31,1,A,true,no\n")
+    assert str(caught.value) == "Row 5: years is 31; it must be a whole number from 1 to 30."
 
 
 @pytest.mark.parametrize(
@@ -265,31 +267,27 @@ def test_the_row_of_an_error_is_counted_before_duplicates_are_dropped(read: Read
         ),
     ],
 )
-def test_a_file_that_does_not_hold_the_columns_is_an_error(
-    read: Read, tmp_path: Path, text: str, sentence: str
-) -> None:
+def test_file_without_the_columns_is_an_error(load: Load, tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(DataError) as caught:
-        read(text)
+        load(text)
     assert str(caught.value) == f"{tmp_path / 'loans.csv'}{sentence}"
 
 
-def test_a_file_with_neither_a_header_line_nor_the_columns_of_the_spec_is_an_error(
-    read: Read, tmp_path: Path
-) -> None:
+def test_file_without_a_header_and_with_other_columns_is_an_error(load: Load, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        read("1;1;A;true;no\n", columns("years", "rate", "grade", "secured", "paid"))
+        load("1;1;A;true;no\n", columns("years", "rate", "grade", "secured", "paid"))
     assert str(caught.value) == (
-        f"{tmp_path / 'loans.csv'} has no header line with 'paid', and 1 column where data.columns names 5"
+        f"{tmp_path / 'loans.csv'} has no header line with 'paid'; it has 1 column, and data.columns names 5"
     )
 
 
-def test_a_file_with_only_a_header_line_has_no_rows(read: Read) -> None:
+def test_header_without_rows_is_an_error(load: Load) -> None:
     with pytest.raises(DataError) as caught:
-        read(HEADER)
+        load(HEADER)
     assert str(caught.value) == "There are no rows."
 
 
-def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_binary_file_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     path = tmp_path / "loans.csv"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError) as caught:
@@ -299,7 +297,7 @@ def test_a_file_that_is_not_text_is_an_error(tiny_spec: ModelSpec, tmp_path: Pat
     )
 
 
-# Real and synthetic
+# ---- real and synthetic rows
 
 SYNTHETIC = """
 name: adults
@@ -326,7 +324,7 @@ def adults(tmp_path: Path) -> ModelSpec:
     return model_spec.load(str(path))
 
 
-def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec, tmp_path: Path) -> None:
+def test_auto_without_real_data_warns_and_generates_rows(adults: ModelSpec, tmp_path: Path) -> None:
     warnings: list[str] = []
     raw, origin = dataset.fetch_rows(adults, "auto", tmp_path, warnings.append)
     assert warnings == [
@@ -337,7 +335,7 @@ def test_without_real_data_auto_warns_and_takes_synthetic_rows(adults: ModelSpec
     assert raw.equals(dataset.fetch_rows(adults, "synthetic", tmp_path, pytest.fail)[0])
 
 
-def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -> None:
+def test_real_without_real_data_is_an_error(adults: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         dataset.fetch_rows(adults, "real", tmp_path, pytest.fail)
     assert str(caught.value) == (
@@ -345,33 +343,31 @@ def test_real_is_an_error_without_real_data(adults: ModelSpec, tmp_path: Path) -
     )
 
 
-def test_auto_is_an_error_without_real_data_and_without_a_generator(
-    tiny_spec: ModelSpec, tmp_path: Path
-) -> None:
+def test_auto_without_real_data_and_generator_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         dataset.fetch_rows(tiny_spec, "auto", tmp_path, pytest.fail)
     assert str(caught.value) == f"loans.csv is not a file in {tmp_path}"
 
 
-def test_synthetic_is_an_error_without_a_generator(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_synthetic_without_a_generator_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         dataset.fetch_rows(tiny_spec, "synthetic", tmp_path, pytest.fail)
     assert str(caught.value) == "tiny declares no synthetic generator (data.synthetic)."
 
 
-@pytest.mark.parametrize("wanted", ["auto", "real"])
-def test_the_first_source_that_answers_is_taken_without_a_warning(
-    adults: ModelSpec, tmp_path: Path, wanted: SourceMode
+@pytest.mark.parametrize("source_mode", ["auto", "real"])
+def test_first_source_that_answers_is_used_without_a_warning(
+    adults: ModelSpec, tmp_path: Path, source_mode: SourceMode
 ) -> None:
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
-    raw, origin = dataset.fetch_rows(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch_rows(adults, source_mode, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "second.csv", ["40"])
     (tmp_path / "first.csv").write_text("age,sex,salary\n41,Female,>50K\n")
-    raw, origin = dataset.fetch_rows(adults, wanted, tmp_path, pytest.fail)
+    raw, origin = dataset.fetch_rows(adults, source_mode, tmp_path, pytest.fail)
     assert (origin.source, origin.uri, raw["age"].tolist()) == ("real", "first.csv", ["41"])
 
 
-def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path: Path) -> None:
+def test_auto_with_invalid_real_data_is_an_error(adults: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "first.csv").write_text("age,sex,salary\n200,Male\n")
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     with pytest.raises(DataError) as caught:
@@ -379,21 +375,21 @@ def test_auto_does_not_hide_real_data_that_are_wrong(adults: ModelSpec, tmp_path
     assert str(caught.value) == f"{tmp_path / 'first.csv'} is not a CSV file: line 2 has 2 cells, not 3"
 
 
-def test_synthetic_never_touches_the_sources(
+def test_synthetic_never_reads_a_source(
     adults: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(*_: object) -> None:
-        pytest.fail("a source was asked")
+        pytest.fail("a source was read")
 
     monkeypatch.setattr(sources, "fetch_source", fetch)
     (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     assert dataset.fetch_rows(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
-    found = rows_of(adults, "synthetic", tmp_path)
-    assert {name for row in found.rows for name in row} == {"age", "sex"}
-    assert set(found.labels.tolist()) == {0, 1}
+    loaded = rows_of(adults, "synthetic", tmp_path)
+    assert {name for row in loaded.rows for name in row} == {"age", "sex"}
+    assert set(loaded.labels.tolist()) == {0, 1}
 
 
-# The census file in both of its forms
+# ---- the census file with and without a header
 
 CENSUS = """
 age, workclass, fnlgt, education, education-num, marital-status, occupation, relationship, race, sex, \
@@ -431,18 +427,18 @@ OTHER_CENSUS_ROWS = """
 def test_both_forms_of_the_census_file_give_the_same_rows(tmp_path: Path, header: bool) -> None:
     text = CENSUS if header else CENSUS.partition("\n")[2]
     (tmp_path / "census.csv").write_text(text + "\n\n")
-    found = rows_of(model_spec.load("census"), "real", tmp_path)
-    first, *others = found.rows
+    loaded = rows_of(model_spec.load("census"), "real", tmp_path)
+    first, *others = loaded.rows
     assert list(first.items()) == list(FIRST_CENSUS_ROW.items())
     shown = [" ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in row.values()) for row in others]
     assert "\n".join(shown) == OTHER_CENSUS_ROWS
-    assert found.labels.tolist() == [0, 1, 1]
+    assert loaded.labels.tolist() == [0, 1, 1]
 
 
-# Between the stages
+# ---- between the stages
 
 
-def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_written_rows_are_read_back_with_their_numbers(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n,,,,\n8, ,,,no\n"
     (tmp_path / "loans.csv").write_text(text)
     raw, origin = dataset.fetch_rows(tiny_spec, "real", tmp_path, pytest.fail)
@@ -450,30 +446,30 @@ def test_rows_are_read_as_they_were_written_with_their_numbers(tiny_spec: ModelS
     assert dataset.read(tmp_path / "raw.csv").equals(raw)
     frame, cleaned = dataset.clean(raw, tiny_spec, origin.uri)
     dataset.write(frame, tmp_path / "clean.csv")
-    found = dataset.read_clean(tmp_path / "clean.csv", tiny_spec)
-    assert found.index.tolist() == [1, 2, 4, 5, 6]
-    assert found.to_dict("records") == frame.to_dict("records")
-    assert found.loc[4].tolist() == [30, None, None, False, "yes"]
-    assert found.loc[5].tolist() == [7, "nan", "Z", "2", "maybe"]
-    assert found.loc[6].tolist() == [8, None, None, None, "no"]
+    loaded = dataset.read_clean(tmp_path / "clean.csv", tiny_spec)
+    assert loaded.index.tolist() == [1, 2, 4, 5, 6]
+    assert loaded.to_dict("records") == frame.to_dict("records")
+    assert loaded.loc[4].tolist() == [30, None, None, False, "yes"]
+    assert loaded.loc[5].tolist() == [7, "nan", "Z", "2", "maybe"]
+    assert loaded.loc[6].tolist() == [8, None, None, None, "no"]
     assert cleaned.missing == {"years": 0, "rate": 2, "grade": 2, "secured": 1}
 
 
 BEFORE = Reference(source=Source(uri="before.csv"))
 
 
-def test_the_reference_is_the_file_that_the_spec_names(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_reference_is_read_from_its_source(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER + GOOD)
     assert dataset.fetch_reference(tiny_spec, BEFORE, tmp_path)["grade"].tolist() == ["A", "B"]
 
 
-def test_a_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "before.csv").write_text(HEADER)
     with pytest.raises(DataError) as caught:
         dataset.fetch_reference(tiny_spec, BEFORE, tmp_path)
     assert str(caught.value) == f"{tmp_path / 'before.csv'} has no rows."
 
 
-def test_without_a_source_the_reference_is_the_generators(adults: ModelSpec, tmp_path: Path) -> None:
-    found = dataset.fetch_reference(adults, Reference(), tmp_path)
-    assert found["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]
+def test_reference_without_a_source_is_generated(adults: ModelSpec, tmp_path: Path) -> None:
+    loaded = dataset.fetch_reference(adults, Reference(), tmp_path)
+    assert loaded["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]

@@ -197,7 +197,7 @@ def test_a_path_may_hold_an_at_sign() -> None:
 def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError) as caught:
         source(uri, None)
-    message = f"Value error, {uri!r} needs a sha256; only a local file may go without"
+    message = f"Value error, {uri!r} needs a sha256; only a local file may have none"
     assert [error["msg"] for error in caught.value.errors()] == [message]
 
 

@@ -12,13 +12,13 @@ LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 
 @pytest.mark.parametrize("stratify", [True, False])
 @pytest.mark.parametrize("test", [0.1, 0.25, 0.3])
-def test_every_row_trains_or_tests_and_the_share_is_kept(test: float, stratify: bool) -> None:
+def test_every_row_is_in_one_part_and_the_test_has_its_share(test: float, stratify: bool) -> None:
     parts = split_rows(LABELS, TARGET, Split(test=test, stratify=stratify, seed=1))
     assert sorted([*parts.train, *parts.test]) == list(range(1000))
     assert len(parts.test) == 1000 * test
 
 
-def test_a_stratified_test_has_the_share_of_every_label() -> None:
+def test_stratified_test_has_the_share_of_every_label() -> None:
     parts = split_rows(LABELS, TARGET, Split(test=0.3, seed=1))
     assert np.bincount(LABELS[parts.test]).tolist() == [180, 90, 30]
     assert np.bincount(LABELS[parts.train]).tolist() == [420, 210, 70]
@@ -30,12 +30,12 @@ def test_rows_are_shuffled() -> None:
     assert parts.test.tolist() != sorted(parts.test)
 
 
-def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
-    one, same, other = (
+def test_split_depends_on_the_seed() -> None:
+    first, repeated, another = (
         split_rows(LABELS, TARGET, Split(test=0.3, seed=seed)).test.tolist() for seed in (1, 1, 2)
     )
-    assert one == same
-    assert set(one) != set(other)
+    assert first == repeated
+    assert set(first) != set(another)
 
 
 @pytest.mark.parametrize(
@@ -45,34 +45,34 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
             [0, 0, 0, 1],
             0.3,
             True,
-            "There is only 1 row with paid late; the split needs one to train and one to test.",
+            "Only 1 row has paid late; the split needs one to train and one to test.",
         ),
         (
             [0, 2, 2],
             0.3,
             True,
-            "There is only 1 row with paid no; the split needs one to train and one to test.",
+            "Only 1 row has paid no; the split needs one to train and one to test.",
         ),
         (
             [0, 0, 1, 1, 2, 2],
             0.3,
             True,
-            "6 rows can't be split: split.test 0.3 sets 2 aside to test and leaves 4 to train; "
-            "at least 3 must be in each, one of every label.",
+            "6 rows can't be split: split.test 0.3 leaves 4 to train and 2 to test; "
+            "each part needs at least 3, one for every label.",
         ),
         (
             [0, 0, 2, 2],
             0.7,
             True,
-            "4 rows can't be split: split.test 0.7 sets 3 aside to test and leaves 1 to train; "
-            "at least 2 must be in each, one of every label.",
+            "4 rows can't be split: split.test 0.7 leaves 1 to train and 3 to test; "
+            "each part needs at least 2, one for every label.",
         ),
         (
             [0],
             0.3,
             False,
-            "1 row can't be split: split.test 0.3 sets 1 aside to test and leaves 0 to train; "
-            "at least 1 must be in each.",
+            "1 row can't be split: split.test 0.3 leaves 0 to train and 1 to test; "
+            "each part needs at least 1.",
         ),
     ],
 )
@@ -85,7 +85,7 @@ def test_too_few_rows_are_a_data_error(labels: list[int], test: float, stratify:
 @pytest.mark.parametrize("test", [0.01, 0.3, 0.5, 0.99])
 @pytest.mark.parametrize("stratify", [True, False])
 @pytest.mark.parametrize("rows", range(1, 12))
-def test_what_is_not_refused_can_be_split(rows: int, stratify: bool, test: float) -> None:
+def test_rows_are_split_or_refused(rows: int, stratify: bool, test: float) -> None:
     labels = np.arange(rows) % 3
     try:
         parts = split_rows(labels, TARGET, Split(test=test, stratify=stratify, seed=1))
