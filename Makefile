@@ -47,7 +47,7 @@ test-container: $(VENV)/.test ## Build the image, run it and replace it under lo
 test-aws: $(VENV)/.aws $(VENV)-checkov/.installed ## Test the templates and scripts for AWS, without an account
 	python -m pytest tests/aws
 
-bench: $(VENV)/.bench model/contract.json ## Measure what the service costs, beside floors and a baseline (needs wrk; BENCH=--quick)
+bench: $(VENV)/.test model/contract.json ## Measure what a request costs, beside floors and a baseline (needs wrk; BENCH=--quick)
 	python -m benchmarks $(BENCH)
 
 check: $(VENV)/.test ## Lint, formatting and types
@@ -64,7 +64,6 @@ lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requiremen
 	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group aws -o infra/requirements.txt -c tests/requirements.txt $(COMPILE)
-	uv pip compile --group bench -o benchmarks/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group lab -o model_build/lab-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group dvc -o model_build/dvc-requirements.txt $(COMPILE)
 	uv pip compile --group checkov -o infra/checkov-requirements.txt $(COMPILE)
@@ -98,10 +97,6 @@ $(VENV)/.lab: model_build/lab-requirements.txt | $(VENV)/.test
 $(VENV)-dvc/.installed: model_build/dvc-requirements.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)-dvc
 	$(VENV)-dvc/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
-
-$(VENV)/.bench: benchmarks/requirements.txt | $(VENV)/.test
-	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(VENV)-checkov/.installed: infra/checkov-requirements.txt | $(VENV)/bin/python

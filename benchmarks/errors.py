@@ -2,12 +2,8 @@
 
 
 class BenchmarkError(Exception):
-    """The benchmark can't go on; the sentence goes to the terminal, the exit code is 1."""
+    """The benchmark cannot go on; the command prints the sentence and ends with exit code 1."""
 
 
-class RefusedError(BenchmarkError):
-    """A run with a failed request says nothing about speed, so it is never reported."""
-
-
-class SkippedError(BenchmarkError):
-    """One server or workload can't be measured here; the sentence says why, and the rest goes on."""
+class NoAnswerError(BenchmarkError):
+    """A run ended before the first answer: on this machine, the server is too slow for the workload."""

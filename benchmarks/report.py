@@ -1,80 +1,114 @@
-"""Where results go: the terminal, JSON, a Markdown page and a chart."""
+"""The results as a Markdown page and as JSON."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
+from benchmarks.metrics import Results
+from benchmarks.servers import BASELINE, FLOOR_A, FLOOR_B
+from benchmarks.targets import TARGETS
+from benchmarks.workloads import MIXED, ONE_ROW, WORKLOADS, Workload
 
-from benchmarks import chart
-from benchmarks.cost import Assumptions
-from benchmarks.results import Results
-from benchmarks.tables import Table, all_tables, costs_of, markdown, skipped
-
-NAME = "latest"
+MB = 1e6
+LOAD_OF_A_QUIET_MACHINE = 0.5
 
 
-def show(results: Results, assumptions: Assumptions, console: Console) -> None:
-    for table in [*all_tables(results, assumptions), skipped(results)]:
-        if table.rows:
-            print_table(table, console)
-
-
-def print_table(table: Table, console: Console) -> None:
-    console.print(_rich(table))
-    console.print()
-
-
-def write(results: Results, assumptions: Assumptions, directory: Path) -> None:
-    """Write latest.json, latest.md and latest.svg."""
+def write(results: Results, directory: Path) -> None:
+    """Write latest.json and latest.md."""
     directory.mkdir(parents=True, exist_ok=True)
-    costs = {"assumptions": assumptions.document(), "dollars_per_million": costs_of(results, assumptions)}
-    document = results.document() | {"cost": costs}
-    dump(document, directory / f"{NAME}.json")
-    chart.compare(results, directory / f"{NAME}.svg")
-    (directory / f"{NAME}.md").write_text(page(results, assumptions))
+    document = json.dumps(results.document(), indent=2, ensure_ascii=False)
+    (directory / "latest.json").write_text(document + "\n")
+    (directory / "latest.md").write_text(page(results))
 
 
-def dump(document: object, path: Path) -> None:
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def page(results: Results, assumptions: Assumptions) -> str:
-    """Return the Markdown page."""
-    tables = [*all_tables(results, assumptions), skipped(results)]
-    parts = [
-        "# What the service costs",
+def page(results: Results) -> str:
+    workloads = [workload for workload in WORKLOADS if workload is not MIXED]
+    sections = [
+        "# What a request costs",
         "Written by `make bench`; do not edit.",
-        _circumstances(results),
-        f"![CPU per request]({NAME}.svg)",
-        *(markdown(table) for table in tables if table.rows),
+        conditions(results),
+        "CPU is user and system time of the whole process tree of a server. "
+        "The server has one core, and the load generator another. Each value is the median of the rounds.",
+        *(section(workload.title, speed(results, workload)) for workload in workloads),
+        section(MIXED.title, mixed(results)),
+        section("Footprint", footprint(results)),
+        "Memory is the proportional set size after all workloads.",
+        section("Targets", targets(results)),
     ]
-    return "\n\n".join(parts) + "\n"
+    if results.skipped:
+        skipped = [[name, reason] for name, reason in results.skipped.items()]
+        sections.append(section("Not measured", table(["run", "reason"], skipped)))
+    return "\n\n".join(sections) + "\n"
 
 
-def _circumstances(results: Results) -> str:
-    machine, plan, model = results.machine, results.plan, results.model
+def conditions(results: Results) -> str:
+    """Say on what, with what and for how long the results were measured."""
+    machine, schedule, model = results.machine, results.schedule, results.model
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     return (
         f"{machine['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"{machine['system']}, Python {machine['python']}; {packages}. "
         f"Model {model['name']} {model['version']}, trained on {model['data_source']} data. "
-        f"{plan['rounds']} rounds, {plan['seconds']} s per run. "
-        f"Load average before: {machine['load_before']}; above 0.5, other work was measured too."
+        f"{schedule['rounds']} rounds, {schedule['seconds']} s per run. Load average before: "
+        f"{machine['load_before']}; above {LOAD_OF_A_QUIET_MACHINE}, other work disturbed the runs."
     )
 
 
-def _rich(table: Table) -> RichTable:
-    found = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, caption=table.note)
-    found.caption_justify = "left"
-    for position, name in enumerate(table.header):
-        found.add_column(name, justify="left" if position < table.left else "right")
-    previous = None
-    for cells in table.rows:
-        if table.left > 1 and previous not in {None, cells[0]}:
-            found.add_section()
-        found.add_row(*map(escape, cells))
-        previous = cells[0]
-    return found
+def section(title: str, content: str) -> str:
+    return f"## {title}\n\n{content}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned to the right."""
+    rule = ["---", *("--:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+def speed(results: Results, workload: Workload) -> str:
+    header = ["server", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "CPU × floor A"]
+    header += ["CPU × floor B", "requests/s × baseline"]
+    rows = []
+    for name, title in results.titles.items():
+        metrics = results.metrics(name, workload)
+        if metrics is not None:
+            ratios = [
+                results.ratio(workload, "cpu_us", name, FLOOR_A),
+                results.ratio(workload, "cpu_us", name, FLOOR_B),
+                results.ratio(workload, "requests_per_second", name, BASELINE),
+            ]
+            latencies = [f"{metrics.p50_ms:,.2f}", f"{metrics.p99_ms:,.2f}"]
+            cells = [title, f"{metrics.requests_per_second:,.0f}", *latencies, f"{metrics.cpu_us:,.1f}"]
+            rows.append([*cells, *("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios)])
+    return table(header, rows)
+
+
+def mixed(results: Results) -> str:
+    """Compare the latency of single rows alone with that beside a large body."""
+    header = ["server", "p50 ms alone", "p50 ms beside", "p99 ms alone", "p99 ms beside", "large bodies"]
+    rows = []
+    for name, title in results.titles.items():
+        alone, beside = results.metrics(name, ONE_ROW), results.metrics(name, MIXED)
+        if alone is not None and beside is not None:
+            latencies = [alone.p50_ms, beside.p50_ms, alone.p99_ms, beside.p99_ms]
+            cells = [f"{latency:,.2f}" for latency in latencies]
+            rows.append([title, *cells, f"{beside.background_requests:,.0f}"])
+    return table(header, rows)
+
+
+def footprint(results: Results) -> str:
+    rows = [
+        [results.titles[name], f"{footprint.ready_seconds:.2f}", f"{footprint.pss_bytes / MB:,.0f}"]
+        for name, footprint in results.footprints.items()
+    ]
+    return table(["server", "s until ready", "memory MB"], rows)
+
+
+def targets(results: Results) -> str:
+    """List the targets whose runs were measured."""
+    rows = []
+    for target in TARGETS:
+        value = target.measure(results)
+        if value is not None:
+            verdict = "met" if target.is_met(value) else "missed"
+            rows.append([target.title, f"{target.sign} {target.bound:g}", f"{value:.2f}", verdict])
+    return table(["target", "bound", "measured", "verdict"], rows)

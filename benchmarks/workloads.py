@@ -1,44 +1,74 @@
-"""What the servers are asked to do."""
+"""What the servers are asked: rows per request, connections, and the bodies themselves."""
 
+import csv
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Optional
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Optional
 
-MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
+from app.core.features import Feature, IntegerFeature, Row, Value
 
+Rows = Sequence[Row]
+BodyWriter = Callable[[Rows], bytes]
 
-def named(rows: int) -> str:
-    return f"{rows:,} {'row' if rows == 1 else 'rows'}"
+MOST_BODIES = 1_000
+ROWS_OF_ALL_BODIES = 20_000  # keeps the file of the bodies at a few MB, whatever the rows per body
+LEAST_BODIES = 2
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Requests of so many rows, sent over so many connections one after the other."""
+    """Requests of so many rows, sent over so many connections, on each one after the other."""
 
     name: str
     title: str
     rows: int
     connections: int
-    body: Literal["json", "csv"] = "json"
-    beside: Optional["Workload"] = None
-    """What else keeps the server busy meanwhile; it is not counted."""
-
-    @property
-    def media_type(self) -> str:
-        return MEDIA_TYPES[self.body]
-
-    @property
-    def bodies(self) -> str:
-        """The name under which the prepared bodies of this workload are kept."""
-        return f"{self.body}-{self.rows}"
+    background: Optional["Workload"] = None
+    """A second load at the same time; its requests do not enter the metrics."""
 
 
-SINGLE = Workload("1x1", "1 row, 1 connection", 1, 1)
-SINGLES = Workload("1x16", "1 row, 16 connections", 1, 16)
-HUNDRED = Workload("100x4", "100 rows, 4 connections", 100, 4)
-THOUSAND = Workload("1000x2", "1,000 rows, 2 connections", 1_000, 2)
-CSV = Workload("csv-10000x1", "CSV of 10,000 rows, 1 connection", 10_000, 1, "csv")
-ALONE = Workload("1x15", "1 row, 15 connections", 1, 15)
+ONE_CLIENT = Workload("1x1", "1 row, 1 connection", 1, 1)
+ONE_ROW = Workload("1x16", "1 row, 16 connections", 1, 16)
+HUNDRED_ROWS = Workload("100x4", "100 rows, 4 connections", 100, 4)
+THOUSAND_ROWS = Workload("1000x2", "1,000 rows, 2 connections", 1_000, 2)
 LARGE = Workload("10000x1", "10,000 rows, 1 connection", 10_000, 1)
-MIXED = Workload("mixed", "1 row, 15 connections, beside 10,000 rows on another", 1, 15, beside=LARGE)
+MIXED = Workload("mixed", "1 row, 16 connections, beside 10,000 rows on one more", 1, 16, background=LARGE)
 
-SUITE = (SINGLE, SINGLES, HUNDRED, THOUSAND, CSV, ALONE, MIXED)
+WORKLOADS = (ONE_CLIENT, ONE_ROW, HUNDRED_ROWS, THOUSAND_ROWS, MIXED)
+BODY_SIZES = (1, 100, 1_000, 10_000)
+
+
+def read_rows(path: Path, features: Sequence[Feature]) -> Rows:
+    """Return the rows of a CSV file that a bake wrote, as a client sends them."""
+    with path.open(newline="") as file:
+        return [
+            {feature.name: _value(feature, line[feature.name]) for feature in features}
+            for line in csv.DictReader(file)
+        ]
+
+
+def _value(feature: Feature, cell: str) -> Value:
+    value = feature.from_text(cell)
+    if value is None and feature.missing is not None and feature.missing.markers:
+        return feature.missing.markers[0]  # which the encoder of the baseline knows; null it does not
+    if isinstance(feature, IntegerFeature) and isinstance(value, float):
+        return int(value)
+    return value
+
+
+def as_inputs(rows: Rows) -> bytes:
+    """Write the body that the service, the floors and the baseline read."""
+    return json.dumps({"inputs": list(rows)}).encode()
+
+
+def make_bodies(rows: Rows, size: int, write: BodyWriter) -> list[bytes]:
+    """Return bodies of `size` rows each, which walk through all rows again and again.
+
+    The same few bodies would stay in the caches of the processor, so that every server would seem faster.
+    """
+    count = max(LEAST_BODIES, min(MOST_BODIES, ROWS_OF_ALL_BODIES // size))
+    endless = cycle(rows)
+    return [write(list(islice(endless, size))) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""wrk, the load generator: started on its own core, and its last line read."""
+"""Starts the load generator wrk on its own core, and reads the line of metrics that `wrk.lua` prints."""
 
 import json
 import shutil
@@ -6,24 +6,21 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.errors import BenchmarkError, RefusedError, SkippedError
-from benchmarks.workloads import Workload
+from benchmarks.errors import BenchmarkError, NoAnswerError
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
-TIMEOUT_SECONDS = 60  # for the slowest server's largest body; wrk's own default would call it an error
+TIMEOUT_SECONDS = 60  # long enough for the largest body at the slowest server, which is not an error
 SOCKET_ERRORS = ("connect", "read", "write", "timeout")
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw of one run without a failed request."""
+    """A run in which every answer had a 2xx status."""
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
-    answer_bytes: float
-    """Of one answer on the wire, with its headers."""
 
 
 def check_installed() -> None:
@@ -32,16 +29,15 @@ def check_installed() -> None:
             raise BenchmarkError(f"{tool} is not installed. On Debian: apt-get install wrk util-linux.")
 
 
-def start(url: str, workload: Workload, bodies: Path, seconds: float, core: int) -> subprocess.Popen[str]:
-    """Start to send; the answer of `finish` is what came of it."""
-    options = ["-t1", f"-c{workload.connections}", f"-d{max(1, round(seconds))}s"]
-    command = ["taskset", "-c", str(core), "wrk", *options, "--timeout", f"{TIMEOUT_SECONDS}s"]
-    command += ["-s", str(SCRIPT), url, "--", str(bodies / workload.bodies), workload.media_type]
+def start(url: str, connections: int, bodies: Path, seconds: int, core: int) -> "subprocess.Popen[str]":
+    """Start to send the bodies of the file in turn; `finish` returns the metrics."""
+    options = [f"-c{connections}", f"-d{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(SCRIPT)]
+    command = ["taskset", "-c", str(core), "wrk", "-t1", *options, url, "--", str(bodies)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def finish(process: subprocess.Popen[str]) -> Load:
-    """Wait for the run; raise RefusedError as `parse` does."""
+def finish(process: "subprocess.Popen[str]") -> Load:
+    """Wait for the end of the run; raise as `parse` does."""
     output, _ = process.communicate()
     if process.returncode:
         raise BenchmarkError(f"wrk failed: {output.strip()}")
@@ -49,24 +45,23 @@ def finish(process: subprocess.Popen[str]) -> Load:
 
 
 def parse(output: str) -> Load:
-    """Read the last line that the script wrote.
+    """Read the last line of the output.
 
     Raises:
-        RefusedError: a request was not answered with 2xx, or a socket failed.
-        SkippedError: the run was too short for a single answer.
+        BenchmarkError: an answer had no 2xx status, or a socket failed; the metrics mean nothing then.
+        NoAnswerError: the run ended before the first answer.
     """
-    found = json.loads(output.strip().splitlines()[-1])
-    if found["status"]:
-        raise RefusedError(f"{found['status']:,} of {found['requests']:,} answers were not 2xx")
-    failed = {name: found[name] for name in SOCKET_ERRORS if found[name]}
-    if failed:
-        raise RefusedError(f"sockets failed: {', '.join(f'{name} {n:,}' for name, n in failed.items())}")
-    if not found["requests"]:
-        raise SkippedError("no request was answered in time")
+    line = json.loads(output.strip().splitlines()[-1])
+    if line["status"]:
+        raise BenchmarkError(f"{line['status']:,} of {line['requests']:,} answers had no 2xx status")
+    failures = [f"{name} {line[name]:,}" for name in SOCKET_ERRORS if line[name]]
+    if failures:
+        raise BenchmarkError(f"sockets failed: {', '.join(failures)}")
+    if not line["requests"]:
+        raise NoAnswerError("the run ended before the first answer")
     return Load(
-        requests=found["requests"],
-        seconds=found["microseconds"] / 1e6,
-        p50_ms=found["p50"] / 1e3,
-        p99_ms=found["p99"] / 1e3,
-        answer_bytes=found["bytes"] / found["requests"],
+        requests=line["requests"],
+        seconds=line["microseconds"] / 1e6,
+        p50_ms=line["p50"] / 1e3,
+        p99_ms=line["p99"] / 1e3,
     )

@@ -3,18 +3,18 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import RefusedError, SkippedError
-from benchmarks.wrk import Load, parse
+from benchmarks import wrk
+from benchmarks.errors import BenchmarkError, NoAnswerError
+from benchmarks.wrk import Load
 
 
 def output(**changes: Any) -> str:
-    """Return what wrk prints: its own report, then the line of our script."""
+    """Return the output of wrk: its own report and then the line of our script."""
     line = {
         "requests": 3_000,
         "microseconds": 1_500_000,
         "p50": 250,
         "p99": 4_000,
-        "bytes": 900_000,
         "connect": 0,
         "read": 0,
         "write": 0,
@@ -25,20 +25,26 @@ def output(**changes: Any) -> str:
 
 
 def test_the_last_line_is_read_in_seconds_and_milliseconds() -> None:
-    assert parse(output()) == Load(requests=3_000, seconds=1.5, p50_ms=0.25, p99_ms=4.0, answer_bytes=300)
+    assert wrk.parse(output()) == Load(requests=3_000, seconds=1.5, p50_ms=0.25, p99_ms=4.0)
 
 
-def test_a_run_with_an_answer_that_is_not_2xx_is_refused() -> None:
-    with pytest.raises(RefusedError, match="1 of 3,000 answers were not 2xx"):
-        parse(output(status=1))
+def test_a_status_other_than_2xx_is_an_error() -> None:
+    with pytest.raises(BenchmarkError, match=r"^1 of 3,000 answers had no 2xx status$"):
+        wrk.parse(output(status=1))
 
 
 @pytest.mark.parametrize("kind", ["connect", "read", "write", "timeout"])
-def test_a_run_with_a_socket_error_is_refused(kind: str) -> None:
-    with pytest.raises(RefusedError, match=f"^sockets failed: {kind} 2$"):
-        parse(output(**{kind: 2}))
+def test_a_socket_error_is_an_error(kind: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"^sockets failed: {kind} 2$"):
+        wrk.parse(output(**{kind: 2}))
 
 
-def test_a_run_without_an_answer_is_skipped() -> None:
-    with pytest.raises(SkippedError, match="no request was answered in time"):
-        parse(output(requests=0))
+def test_a_run_without_an_answer_is_told_apart() -> None:
+    with pytest.raises(NoAnswerError, match=r"^the run ended before the first answer$"):
+        wrk.parse(output(requests=0))
+
+
+def test_an_absent_tool_is_an_error_that_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(BenchmarkError, match=r"^wrk is not installed\. On Debian: apt-get install wrk"):
+        wrk.check_installed()

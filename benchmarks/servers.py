@@ -1,0 +1,79 @@
+"""The servers that are compared: the service, two floors and a baseline. `peers` has the others."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workloads import BodyWriter, as_inputs
+from benchmarks.workspace import ROOT, Workspace
+
+SERVICE, FLOOR_A, FLOOR_B, BASELINE, LIMIT = "service", "floor-a", "floor-b", "baseline", "limit"
+LIMIT_TITLE = "in-process limit"
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to start a server and how to ask it; `{port}` and `{rows}` in its texts are filled in later."""
+
+    name: str
+    title: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_path: str = "/health"
+    path: str = "/predict"
+    directory: Path = ROOT
+    write_body: BodyWriter = as_inputs
+    read_predictions: Callable[[Any], Sequence[str | int]] | None = lambda answer: answer["predictions"]
+    """Returns the labels of a JSON answer, or their positions; a floor has none."""
+    is_optional: bool = False
+    """Whether the benchmark goes on without this server when it fails."""
+
+
+def service(workspace: Workspace) -> Server:
+    """The service as `run.sh` starts it: its defaults, and one worker."""
+    return Server(
+        name=SERVICE,
+        title="this service",
+        command=("./run.sh",),
+        environment={
+            "PORT": "{port}",
+            "MODEL_DIR": str(workspace.model_dir),
+            "WEB_CONCURRENCY": "1",
+            "PYTHON": sys.executable,
+        },
+        ready_path="/ready",
+    )
+
+
+def floor_a(workspace: Workspace) -> Server:
+    return Server(
+        name=FLOOR_A,
+        title="floor A",
+        command=_uvicorn("floor_a"),
+        environment=workspace.environment,
+        path="/predict/{rows}",
+        read_predictions=None,
+    )
+
+
+def floor_b(workspace: Workspace) -> Server:
+    return Server(
+        name=FLOOR_B,
+        title="floor B",
+        command=_uvicorn("floor_b"),
+        environment=workspace.environment,
+        path="/predict/{rows}",
+        read_predictions=None,
+    )
+
+
+def baseline(workspace: Workspace) -> Server:
+    return Server(BASELINE, "baseline", _uvicorn("baseline"), workspace.environment)
+
+
+def _uvicorn(module: str) -> tuple[str, ...]:
+    options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    app = ("--factory", f"benchmarks.apps.{module}:create")
+    return (sys.executable, "-m", "uvicorn", *app, "--port", "{port}", *options)

@@ -1,0 +1,79 @@
+"""The files of one benchmark: bodies, answers, the pickled pipeline and logs, in a temporary directory."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app.core.contract import Contract, load_contract
+from benchmarks.errors import BenchmarkError
+from benchmarks.sklearn_pipeline import write_pipeline
+from benchmarks.workloads import BODY_SIZES, BodyWriter, make_bodies, read_rows
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the files are; the servers and the load generator read them."""
+
+    model_dir: Path
+    directory: Path
+
+    @cached_property
+    def contract(self) -> Contract:
+        return load_contract(self.model_dir)
+
+    @property
+    def answers(self) -> Path:
+        """The directory with an answer of the service for each size of body; the floors repeat them."""
+        return self.directory / "answers"
+
+    @property
+    def pipeline(self) -> Path:
+        return self.directory / "pipeline.joblib"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the modules in `apps` read."""
+        return {
+            "MODEL_DIR": str(self.model_dir),
+            "ANSWERS": str(self.answers),
+            "PIPELINE": str(self.pipeline),
+        }
+
+    def log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def bodies(self, write: BodyWriter, size: int) -> Path:
+        """The file with the bodies of `size` rows in one format, one body per line."""
+        return self.directory / f"{write.__qualname__}-{size}"
+
+    def first_body(self, write: BodyWriter, size: int) -> bytes:
+        with self.bodies(write, size).open("rb") as file:
+            return file.readline().rstrip(b"\n")
+
+    def prepare(self, formats: Iterable[BodyWriter]) -> None:
+        """Write the bodies in these formats, from rows of the test split, and the pipeline of the baseline.
+
+        Raises:
+            BenchmarkError: the model was not baked here, so that its rows or its pickle are absent.
+        """
+        rows_path = ROOT / "build" / self.contract.name / "test.csv"
+        if not rows_path.exists():
+            raise BenchmarkError(f"{rows_path} is missing: its rows are the requests. Run `make bake`.")
+        rows = read_rows(rows_path, self.contract.features)
+        for write in set(formats):
+            for size in BODY_SIZES:
+                self.bodies(write, size).write_bytes(b"\n".join(make_bodies(rows, size, write)))
+        write_pipeline(self.contract, self.model_dir, self.pipeline)
+
+    def save_answer(self, size: int, answer: bytes) -> None:
+        self.answers.mkdir(exist_ok=True)
+        (self.answers / str(size)).write_bytes(answer)
+
+    def saved_labels(self, size: int) -> Any:
+        """Return the labels in the answer of the service to the first body of this size."""
+        return json.loads((self.answers / str(size)).read_bytes())["predictions"]
