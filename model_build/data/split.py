@@ -54,6 +54,6 @@ def _check_sizes(rows: int, minimum: int, share: float) -> None:
     if min(train, test) < minimum:
         reason = ", one for every label" if minimum > 1 else ""
         raise DataError(
-            f"{pluralize(rows, 'row')} can't be split: "
-            f"split.test {share:g} leaves {train} to train and {test} to test; each part needs at least {minimum}{reason}."
+            f"{pluralize(rows, 'row')} can't be split: split.test {share:g} leaves {train} to train "
+            f"and {test} to test; each part needs at least {minimum}{reason}."
         )

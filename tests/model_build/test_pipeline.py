@@ -340,7 +340,7 @@ def test_a_served_model_that_differs_leaves_the_model_before(
         ),
         (
             "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,yes\n",
-            "There is only 1 row with paid no; the split needs one to train and one to test.",
+            "Only 1 row has paid no; the split needs one to train and one to test.",
         ),
     ],
 )

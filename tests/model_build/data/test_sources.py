@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class DataServer(ThreadingHTTPServer):
-    """Serves ROWS as any file; the folder says how: good, cut, slow (until `resume`), missing or moved."""
+    """Serves ROWS as any file; the folder decides: good, cut, slow (until `resume`), missing or moved."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -72,7 +72,7 @@ class DataServer(ThreadingHTTPServer):
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def handle_error(self, *_: object) -> None:
-        """Keep quiet about clients that hang up, which is what these tests are about."""
+        """Keep quiet about clients that hang up, which these tests provoke."""
 
     def stop(self) -> None:
         self.resume.set()
@@ -149,7 +149,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-# What a source may be
+# ---- what a source may be
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         ),
     ],
 )
-def test_a_uri_that_is_not_allowed_is_refused(uri: str, message: str) -> None:
+def test_invalid_uri_is_an_error(uri: str, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         source(uri)
     assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
@@ -182,19 +182,19 @@ def test_a_uri_that_is_not_allowed_is_refused(uri: str, message: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["https", "http", "s3", "ftp"])
 @pytest.mark.parametrize("user", ["user:secret", "secret", ":secret"])
-def test_a_uri_with_a_user_or_a_password_is_refused_without_showing_it(scheme: str, user: str) -> None:
+def test_uri_with_a_user_or_password_is_an_error_that_hides_it(scheme: str, user: str) -> None:
     with pytest.raises(ValidationError) as caught:
         source(f"{scheme}://{user}@localhost/adult.data")
     message = "Value error, must hold no user name and no password"
     assert [error["msg"] for error in caught.value.errors()] == [message]
 
 
-def test_a_path_may_hold_an_at_sign() -> None:
+def test_path_may_have_an_at_sign() -> None:
     assert source("s3://census/raw@1994/adult.data").file_names[0] == "adult.data"
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/adult.data", "s3://census/adult.data"])
-def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
+def test_remote_source_without_a_checksum_is_an_error(uri: str) -> None:
     with pytest.raises(ValidationError) as caught:
         source(uri, None)
     message = f"Value error, {uri!r} needs a sha256; only a local file may have none"
@@ -202,7 +202,7 @@ def test_a_remote_source_without_a_checksum_is_refused(uri: str) -> None:
 
 
 @pytest.mark.parametrize("sha256", [SHA256.upper(), SHA256[:-1], SHA256 + "0", SHA256 + "\n", ""])
-def test_a_checksum_that_is_not_64_lower_case_hex_digits_is_refused(sha256: str) -> None:
+def test_checksum_must_have_64_lower_case_hex_digits(sha256: str) -> None:
     with pytest.raises(ValidationError, match="should match pattern"):
         source("adult.data", sha256)
 
@@ -216,35 +216,33 @@ def test_a_checksum_that_is_not_64_lower_case_hex_digits_is_refused(sha256: str)
         ("s3://census/raw/adult.data", "adult.data"),
     ],
 )
-def test_a_download_is_kept_under_its_last_name_or_with_its_checksum_before_it(
-    uri: str, file_name: str
-) -> None:
+def test_download_has_the_last_name_of_its_uri_or_a_checksum_before_it(uri: str, file_name: str) -> None:
     assert source(uri).file_names == (file_name, f"{SHA256[:12]}-{file_name}")
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
-def test_a_local_file_has_its_own_name_only(sha256: str | None) -> None:
+def test_local_file_has_only_its_own_name(sha256: str | None) -> None:
     assert source("raw/adult.data", sha256).file_names == ("raw/adult.data",)
 
 
-# A file of the data directory
+# ---- a file in the data directory
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
-def test_a_local_file_is_returned_where_it_is(tmp_path: Path, sha256: str | None) -> None:
+def test_local_file_is_returned(tmp_path: Path, sha256: str | None) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/adult.data").write_bytes(ROWS)
     assert fetch_source(source("raw/adult.data", sha256), tmp_path) == tmp_path / "raw/adult.data"
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
-def test_a_local_file_that_is_absent_is_a_source_error(tmp_path: Path, sha256: str | None) -> None:
+def test_absent_local_file_is_a_source_error(tmp_path: Path, sha256: str | None) -> None:
     with pytest.raises(SourceError) as caught:
         fetch_source(source("adult.data", sha256), tmp_path)
     assert str(caught.value) == f"adult.data is not a file in {tmp_path}"
 
 
-def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path) -> None:
+def test_file_with_another_checksum_is_a_data_error_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "adult.data"
     path.write_bytes(b"other rows")
     with pytest.raises(DataError) as caught:
@@ -257,75 +255,75 @@ def test_a_file_with_a_wrong_checksum_is_a_data_error_and_stays(tmp_path: Path) 
     assert names_in(tmp_path) == ["adult.data"]
 
 
-def test_the_checksum_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+def test_checksum_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "adult.data").write_bytes(ROWS)
     assert file_sha256(tmp_path / "adult.data") == SHA256
 
 
-# HTTP
+# ---- HTTP
 
 
-def test_a_download_creates_the_directory_and_only_the_file(tmp_path: Path, server: DataServer) -> None:
+def test_download_creates_the_directory_and_only_the_file(tmp_path: Path, server: DataServer) -> None:
     path = fetch_source(source(f"{server.url}/good/adult.data"), tmp_path / "data/raw")
     assert path == tmp_path / "data/raw/adult.data"
     assert_only_the_rows_are_in(tmp_path / "data/raw", path)
 
 
-def test_a_second_fetch_uses_no_network(tmp_path: Path, server: DataServer) -> None:
+def test_second_fetch_uses_no_network(tmp_path: Path, server: DataServer) -> None:
     adult = source(f"{server.url}/good/adult.data")
     fetch_source(adult, tmp_path)
     server.stop()
     assert_only_the_rows_are_in(tmp_path, fetch_source(adult, tmp_path))
 
 
-def test_a_download_is_kept_beside_another_file_of_its_name(tmp_path: Path, server: DataServer) -> None:
+def test_download_gets_a_second_name_beside_another_file(tmp_path: Path, server: DataServer) -> None:
     (tmp_path / "adult.data").write_bytes(b"other rows")
     adult = source(f"{server.url}/good/adult.data")
-    beside = tmp_path / f"{SHA256[:12]}-adult.data"
-    assert fetch_source(adult, tmp_path) == beside
+    second_name = tmp_path / f"{SHA256[:12]}-adult.data"
+    assert fetch_source(adult, tmp_path) == second_name
     server.stop()
-    assert fetch_source(adult, tmp_path) == beside
-    assert beside.read_bytes() == ROWS
+    assert fetch_source(adult, tmp_path) == second_name
+    assert second_name.read_bytes() == ROWS
     assert (tmp_path / "adult.data").read_bytes() == b"other rows"
-    assert names_in(tmp_path) == [beside.name, "adult.data"]
+    assert names_in(tmp_path) == [second_name.name, "adult.data"]
 
 
-def test_a_download_beside_another_file_is_found_when_that_file_is_gone(tmp_path: Path) -> None:
-    beside = tmp_path / f"{SHA256[:12]}-adult.data"
-    beside.write_bytes(ROWS)
-    assert fetch_source(source("https://example.invalid/adult.data"), tmp_path) == beside
+def test_download_under_its_second_name_is_used_when_the_other_file_is_gone(tmp_path: Path) -> None:
+    second_name = tmp_path / f"{SHA256[:12]}-adult.data"
+    second_name.write_bytes(ROWS)
+    assert fetch_source(source("https://example.invalid/adult.data"), tmp_path) == second_name
 
 
-def test_a_download_both_of_whose_names_are_taken_is_a_data_error(tmp_path: Path) -> None:
-    beside = tmp_path / f"{SHA256[:12]}-adult.data"
-    for path in (tmp_path / "adult.data", beside):
+def test_other_files_under_both_names_are_a_data_error(tmp_path: Path) -> None:
+    second_name = tmp_path / f"{SHA256[:12]}-adult.data"
+    for path in (tmp_path / "adult.data", second_name):
         path.write_bytes(b"other rows")
     uri = "https://example.invalid/adult.data"
     with pytest.raises(DataError) as caught:
         fetch_source(source(uri), tmp_path)
     assert str(caught.value) == (
-        f"{beside} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
+        f"{second_name} has the SHA-256 {OTHER_SHA256}, but {uri} must have {SHA256}; "
         "move the file away, or correct the checksum if the file is the right one"
     )
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"other rows"] * 2
 
 
-def test_a_redirect_is_followed_and_the_file_keeps_the_first_name(tmp_path: Path, server: DataServer) -> None:
+def test_redirect_is_followed_and_the_file_keeps_the_first_name(tmp_path: Path, server: DataServer) -> None:
     path = fetch_source(source(f"{server.url}/moved/census.csv"), tmp_path)
     assert path == tmp_path / "census.csv"
     assert_only_the_rows_are_in(tmp_path, path)
 
 
-def test_a_download_with_a_wrong_checksum_is_thrown_away(tmp_path: Path, server: DataServer) -> None:
+def test_download_with_another_checksum_is_deleted(tmp_path: Path, server: DataServer) -> None:
     sentence = f"sent a file with the SHA-256 {SHA256}, not {OTHER_SHA256}"
     assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence, OTHER_SHA256)
 
 
-def test_an_http_status_that_is_not_200_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
+def test_http_status_other_than_200_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
     assert_fails(f"{server.url}/missing/adult.data", tmp_path, "could not be downloaded: HTTP status 404")
 
 
-def test_a_connection_cut_in_the_middle_leaves_nothing(tmp_path: Path, server: DataServer) -> None:
+def test_cut_connection_leaves_no_file(tmp_path: Path, server: DataServer) -> None:
     sentence = (
         "could not be downloaded: RemoteProtocolError: peer closed connection without sending "
         f"complete message body (received {len(ROWS) // 2} bytes, expected {len(ROWS)})"
@@ -333,7 +331,7 @@ def test_a_connection_cut_in_the_middle_leaves_nothing(tmp_path: Path, server: D
     assert_fails(f"{server.url}/cut/adult.data", tmp_path, sentence)
 
 
-def test_a_server_that_stops_sending_is_given_up(
+def test_stalled_server_is_a_source_error(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "READ_TIMEOUT", 0.1)
@@ -341,13 +339,13 @@ def test_a_server_that_stops_sending_is_given_up(
     assert_fails(f"{server.url}/slow/adult.data", tmp_path, sentence)
 
 
-def test_a_port_where_nothing_listens_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
+def test_refused_connection_is_a_source_error(tmp_path: Path, server: DataServer) -> None:
     server.stop()
     sentence = f"could not be downloaded: ConnectError: [Errno {errno.ECONNREFUSED}] Connection refused"
     assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence)
 
 
-def test_a_host_without_an_address_is_a_source_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_is_a_source_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -356,10 +354,10 @@ def test_a_host_without_an_address_is_a_source_error(tmp_path: Path, monkeypatch
     assert_fails("https://example.invalid/adult.data", tmp_path, sentence)
 
 
-# Runs that end early
+# ---- runs that end early
 
 
-def test_an_interrupted_download_leaves_nothing(
+def test_interrupted_download_leaves_no_file(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_: int) -> None:
@@ -371,7 +369,7 @@ def test_an_interrupted_download_leaves_nothing(
     assert names_in(tmp_path) == []
 
 
-def test_a_full_disk_is_a_source_error_and_leaves_nothing(
+def test_full_disk_is_a_source_error_and_leaves_no_file(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_space(_: int) -> None:
@@ -382,7 +380,7 @@ def test_a_full_disk_is_a_source_error_and_leaves_nothing(
     assert_fails(f"{server.url}/good/adult.data", tmp_path, sentence)
 
 
-def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, server: DataServer) -> None:
+def test_next_run_succeeds_after_a_killed_one(tmp_path: Path, server: DataServer) -> None:
     adult = source(f"{server.url}/slow/adult.data")
     code = (
         "import pathlib, sys; from model_build.data.sources import fetch_source; "
@@ -402,21 +400,21 @@ def test_a_run_killed_in_the_middle_does_not_harm_the_next(tmp_path: Path, serve
     assert names_in(tmp_path) == [leftover, "adult.data"]
 
 
-# S3
+# ---- S3
 
 
-def test_an_s3_object_is_downloaded(tmp_path: Path, bucket: str) -> None:
+def test_s3_object_is_downloaded(tmp_path: Path, bucket: str) -> None:
     path = fetch_source(source(f"{bucket}/raw/adult.data"), tmp_path)
     assert path == tmp_path / "adult.data"
     assert_only_the_rows_are_in(tmp_path, path)
 
 
-def test_an_s3_object_with_a_wrong_checksum_is_thrown_away(tmp_path: Path, bucket: str) -> None:
+def test_s3_object_with_another_checksum_is_deleted(tmp_path: Path, bucket: str) -> None:
     sentence = f"sent a file with the SHA-256 {SHA256}, not {OTHER_SHA256}"
     assert_fails(f"{bucket}/raw/adult.data", tmp_path, sentence, OTHER_SHA256)
 
 
-def test_an_s3_key_that_does_not_exist_is_a_source_error(tmp_path: Path, bucket: str) -> None:
+def test_unknown_s3_key_is_a_source_error(tmp_path: Path, bucket: str) -> None:
     sentence = (
         "could not be downloaded: NoSuchKey: An error occurred (NoSuchKey) when calling "
         "the GetObject operation: The specified key does not exist."
@@ -425,7 +423,7 @@ def test_an_s3_key_that_does_not_exist_is_a_source_error(tmp_path: Path, bucket:
 
 
 @pytest.mark.usefixtures("bucket")
-def test_an_s3_bucket_that_does_not_exist_is_a_source_error(tmp_path: Path) -> None:
+def test_unknown_s3_bucket_is_a_source_error(tmp_path: Path) -> None:
     sentence = (
         "could not be downloaded: NoSuchBucket: An error occurred (NoSuchBucket) when calling "
         "the GetObject operation: The specified bucket does not exist"
@@ -434,7 +432,7 @@ def test_an_s3_bucket_that_does_not_exist_is_a_source_error(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("bucket")
-def test_an_s3_endpoint_that_is_down_is_a_source_error(
+def test_unreachable_s3_endpoint_is_a_source_error(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.stop()
@@ -448,7 +446,7 @@ def test_an_s3_endpoint_that_is_down_is_a_source_error(
 
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("folder", ["cut", "slow"])
-def test_an_s3_object_cut_or_stalled_in_the_middle_leaves_nothing(
+def test_cut_or_stalled_s3_object_leaves_no_file(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
