@@ -1,13 +1,14 @@
-"""Rows that look like the UCI Adult census file, so that a model can be built where there is no data file.
+"""Rows that look like the UCI Adult census file, so that a model can be built without a data file.
 
 Every row is drawn along a causal chain: sex, race, age and country, then education, marital status,
-relationship, workclass, occupation, hours and income; capital comes last, as the trace an income leaves.
-The tables are rounded aggregates (shares, ratios, log-odds) of the real file, and no row of it is kept.
-Their source: Becker, B. & Kohavi, R. (1996), Adult, UCI Machine Learning Repository,
+relationship, workclass, occupation, hours and income. Capital comes last, because it depends on the income.
+The tables are rounded aggregates (shares, ratios, log-odds) of the real file; they contain none of its rows.
+Source: Becker, B. & Kohavi, R. (1996), Adult, UCI Machine Learning Repository,
 https://doi.org/10.24432/C5XW20, licensed under CC BY 4.0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from io import StringIO
 
 import numpy as np
@@ -15,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 
+@cache
 def _table(text: str) -> pd.DataFrame:
-    """Read an aligned table; a header with one word fewer than the lines makes their first word the index."""
+    """Read an aligned table; if its header has a word less than its lines, their first word is the index."""
     return pd.read_csv(StringIO(text), sep=r"\s+", keep_default_na=False)
 
 
@@ -26,30 +28,30 @@ COLUMNS = (  # noqa: SIM905 - two lines read better than fifteen
 ).split()
 
 # How to read a table: a row is a level, a column is a group of people, and a cell says how many of a thousand
-# people of the group have the level.  Where a draw multiplies several columns, the first holds these shares
-# and the others hold factors.  Groups 17, 20, 23 ... are age bands and 1, 9, 10, 11, 13, 14, 15 are schools
-# (bands of education_num), each named by its first value; F or M in front of a band is the sex.
+# people in the group have the level. If a draw multiplies several columns, the first has these shares and the
+# others have factors. Groups 17, 20, 23 ... are age bands, and 1, 9, 10, 11, 13, 14, 15 are schools (bands of
+# education_num); both are named by their first value. F or M in front of a band is the sex.
 
 AGES = (17, 20, 23, 26, 31, 36, 46, 56, 66)
 SCHOOLS = (1, 9, 10, 11, 13, 14, 15)
 SHIFTS = (1, 25, 35, 40, 41, 50, 60)
 MALE_SHARE = 0.669
 
-AGE_PERCENTILES = _table("""
+AGE_PERCENTILES = """
         0 10 20 30 40 50 60 70 80 90 95 99 100
 Female 17 20 23 27 31 35 39 44 49 57 63 73  90
 Male   17 23 27 31 34 38 42 46 51 58 63 74  90
-""")
-RACE = _table("""
+"""
+RACE = """
                    Female Male
 Amer-Indian-Eskimo     11    9
 Asian-Pac-Islander     32   32
 Black                 144   72
 Other                  10    7
 White                 802  880
-""")
-# The last column marks the countries whose emigrants have had as little schooling as Latin America's.
-COUNTRY = _table("""
+"""
+# The last column marks the countries whose emigrants have as little schooling as those from Latin America.
+COUNTRY = """
                            White Black Asian Amer Other Latin
 ?                             14    31    80    0    66     0
 Cambodia                       0    .3    17    0     0     1
@@ -93,8 +95,8 @@ Trinadad&Tobago                0   5.1   1.9    0   3.7     0
 United-States                921   907   281  952   476     0
 Vietnam                       .1     0    63    0     0     0
 Yugoslavia                    .6     0     0    0     0     0
-""")
-EDUCATION = _table("""
+"""
+EDUCATION = """
              number  17  20  23  26  31  36  46  56  66 White Black Asian Amer Other Latin
 Preschool         1  .4   1   1  .3   1   1   2   1   4    .6   1.2   5.2    0     0    41
 1st-4th           2   1   1   1   1   2   2   3  10  17    .5   1.7   1.7  4.3     0    60
@@ -112,8 +114,8 @@ Bachelors        13   1  42 242 218 193 198 163 134 123   1.0    .6   1.8   .4  
 Masters          14   1   1  18  38  48  76  89  62  53   1.1    .5   1.9   .3    .9    .5
 Prof-school      15   0   0   1  14  16  27  24  24  30   1.1    .3   2.6   .4   1.8    .7
 Doctorate        16   0   0  .4   5  12  15  24  21  30   1.1    .3   2.6   .9   1.4    .5
-""")
-MARITAL = _table("""
+"""
+MARITAL = """
                       F17 F20 F23 F26 F31 F36 F46 F56 F66 M17 M20 M23 M26 M31 M36 M46 M56 M66
 Divorced                6  14  65 148 278 415 447 349 184   1   6  19  51  89 122 109  87  39
 Married-AF-spouse       3   1   1   2   3   1   0   0   3   0   0   0   2   0  .2  .2   0   0
@@ -122,8 +124,8 @@ Married-spouse-absent   3  10  11  21  20  19  24  17  15   1   5   6   7   9  1
 Never-married         972 923 779 591 403 226 137 100 102 984 889 720 443 246 120  55  47  59
 Separated               4  15  37  51  78  75  77  42  22   1   5  14  17  23  25  14  13   6
 Widowed                 0   2   1   6  16  39 116 322 597   1   0   0   1   1   3   8  18  88
-""")
-MARITAL_BY_ORIGIN_AND_SCHOOL = _table("""
+"""
+MARITAL_BY_ORIGIN_AND_SCHOOL = """
                       White Black Asian Amer Other Latin   1   9  10  11  13  14  15
 Divorced                1.1    .9    .6  1.3   1.0    .5 1.1 1.2 1.2 1.2  .7  .7  .6
 Married-AF-spouse       1.2    .4     0    0     0     0   0 2.0  .6 1.7 1.2   0   0
@@ -132,9 +134,9 @@ Married-spouse-absent    .7   1.3   3.4  2.2   2.7   4.8 1.6 1.0  .9  .8 1.0  .7
 Never-married            .9   1.7   1.1  1.0   1.0   1.1  .9  .9 1.0  .9 1.3 1.3 1.2
 Separated                .9   2.3    .7  1.1   1.7   1.6 1.8 1.3 1.0  .8  .6  .4  .6
 Widowed                 1.0   1.0   1.0  1.4   1.3    .8 1.6 1.4 1.0  .9  .6  .5  .3
-""")
-# F17 ... M66 have never married, Fonce and Monce once did, Fwed and Mwed live with their spouse.
-RELATIONSHIP = _table("""
+"""
+# F17 ... M66 have never married, Fonce and Monce were married once, Fwed and Mwed live with their spouse.
+RELATIONSHIP = """
                F17 F20 F23 F26 F31 F36 F46 F56 F66 M17 M20 M23 M26 M31 M36 M46 M56 M66 Fonce Monce Fwed Mwed
 Husband          0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0     0     0    0  990
 Not-in-family  118 282 426 557 573 582 604 734 750  96 242 425 564 644 731 729 823 795   430   675    3    1
@@ -142,9 +144,9 @@ Other-relative  61  52  45  40  38  35  53  76 111  70  79  61  83  43  37  61  
 Own-child      801 600 433 261 174 152 110  63  83 824 645 454 290 239 178 131  73  45    57    94   27    4
 Unmarried       20  67  96 142 216 230 233 127  56  10  34  61  63  73  55  79  62  45   478   193    0    0
 Wife             0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0   0     0     0  938    0
-""")
+"""
 
-WORKCLASS = _table("""
+WORKCLASS = """
                   17  20  23  26  31  36  46  56  66   1   9  10  11  13  14  15 Female Male
 ?                139 115  45  38  31  19  29 100 264 1.4  .9 1.2 1.0  .8  .7  .9    1.3   .9
 Federal-gov        8  10  13  20  25  35  46  41  19  .2  .9 1.3 1.3 1.4 1.3 1.6    1.1  1.0
@@ -155,8 +157,8 @@ Self-emp-inc      16   5  10  16  22  36  51  55  67  .5  .8 1.1 1.0 1.5 1.3 3.0
 Self-emp-not-inc  26  16  25  52  71  86  97 126 156 1.0 1.1 1.0 1.0  .9  .9 2.1     .5  1.3
 State-gov         29  39  36  33  40  42  42  40  27  .4  .7 1.2  .9 1.3 2.8 3.8    1.2   .9
 Without-pay        1   1   0  .2   0   0  .4   1   3  .3 2.0  .9 1.5   0   0   0    1.0  1.0
-""")
-OCCUPATION = _table("""
+"""
+OCCUPATION = """
                    F1  F9 F10 F11 F13 F14 F15  M1  M9 M10 M11 M13 M14 M15  17  20  23  26  31  36  46  56  66
 ?                   1   1   1   1   1   1   1   1   1   1   1   1   1   1 1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0
 Adm-clerical       96 291 327 285 152  58  17  24  56  81  66  62  34  17 1.6 1.3 1.2 1.1  .9  .9 1.0 1.1 1.3
@@ -173,8 +175,8 @@ Protective-serv     6   6  10   7   6   0   0  11  28  38  44  20   8   2  .9  .
 Sales             163 149 164  98 129  71  43  51  99 153 140 206 136  26 3.1 1.4 1.1  .9  .9  .8 1.0 1.1 1.3
 Tech-support        9  18  45  83  42  17  17   4  14  35  75  39  25  11  .6  .9 1.2 1.2 1.0 1.1 1.0  .9  .6
 Transport-moving   10  16   9   7   1   0   0 135 115  64  40  16   9   6  .4  .7  .8 1.0 1.0 1.2 1.1 1.1  .9
-""")
-OCCUPATION_BY_WORKCLASS = _table("""
+"""
+OCCUPATION_BY_WORKCLASS = """
                   Federal-gov Local-gov Private Self-emp-inc Self-emp-not-inc State-gov Without-pay none
 ?                           0         0       0            0                0         0           0    1
 Adm-clerical              4.9       2.1     1.0           .6               .3       2.8         1.1    0
@@ -191,15 +193,16 @@ Protective-serv           2.0        15      .4           .3               .2   
 Sales                      .2        .1     1.0          3.9              1.9        .1           0    0
 Tech-support              3.3       1.1     1.1           .2               .5       2.4           0    0
 Transport-moving           .7       2.1     1.1           .6              1.1       1.2         1.6    0
-""")
-HOURS = _table("""
+"""
+HOURS = """
            4  8 10 12 15 18 20 24 25 30 32 35 36 38  40 42 44 45 48 50 52 55 60 65 70 75 80 90 99
 per_mille  7 10 10  6 20  5 39 10 22 39  9 42 12 17 470  8 13 58 19 88  6 25 48  9 11  3  7  2  3
-""")
+"""
 
-# How far a level moves the latent hours (in standard deviations) and the log-odds of >50K, which differ for
-# those who live with a spouse; 41h is the band from 41 hours a week.  "?" counts twice, for both features.
-EFFECTS = _table("""
+# The effect of a level on the latent hours (in standard deviations), and on the log-odds of >50K, of people
+# who live with a spouse and of all others. 41h is the band from 41 hours a week. "?" counts twice:
+# for workclass and for occupation.
+EFFECTS = """
                  hours married single
 1                  -.1     -.9    -.3
 10                   0      .4     .4
@@ -250,35 +253,35 @@ Latin              -.1     -.6    -.5
 41h                  0      .3     .7
 50h                  0      .4    1.0
 60h                  0      .3     .8
-""")
+"""
 BASE = {"hours": 0, "married": -0.45, "single": -3.05}
 TRAITS = ("age_band", "school", "workclass", "occupation", "relationship", "sex", "origin", "shift")
 
-# The amounts that stand out in the real file; nearly all of them occur at one income only.
+# The most frequent amounts in the real file; nearly all of them occur with one income only.
 GAINS = {
-    "<=50K": _table("""
+    "<=50K": """
             0 594 1055 1506 2174 2407 2597 2829 2885 3103 3137 3325 3464 3908 4064 4386 4650 5013 6849
 per_mille 958   3    2    2    4    3    2    3    2    1    3    4    2    3    3    1    3    4    2
-"""),
-    ">50K": _table("""
+""",
+    ">50K": """
             0 3103 4386 4787 5178 7298 7688 8614 9386 10520 13550 14084 14344 15024 20051 27828 99999
 per_mille 786   12    8    4   13   32   37    8    4     7     4     5     4    45     6     5    20
-"""),
+""",
 }
 LOSSES = {
-    "<=50K": _table("""
+    "<=50K": """
             0 625 1408 1485 1504 1579 1590 1602 1669 1672 1719 1740 1762 1876 1902 1980 2001 2051 2258 2377
 per_mille 969   1    1    1    1    1    3    3    1    2    1    3    1    2    1    2    2    2    1    1
-"""),
-    ">50K": _table("""
+""",
+    ">50K": """
             0 1485 1564 1848 1887 1902 1977 2174 2258 2377 2415 2444 2559 2824
 per_mille 876    6    4    8   26   30   27    1    2    2    8    2    2    2
-"""),
+""",
 }
 
 
-def census(rows: int, seed: int) -> pd.DataFrame:
-    """Draw people; equal arguments give equal frames, and 1,000 rows are enough to show every category."""
+def generate_census(rows: int, seed: int) -> pd.DataFrame:
+    """Draw people; equal arguments give equal frames, and 1,000 rows are enough for every category."""
     rng = np.random.default_rng(seed)
     people = pd.DataFrame({"sex": np.where(rng.random(rows) < MALE_SHARE, "Male", "Female")})
     for step in (_add_origin, _add_household, _add_work, _add_money):
@@ -290,7 +293,9 @@ def _add_origin(people: pd.DataFrame, rng: np.random.Generator) -> None:
     people["race"] = _draw(rng, (RACE, people["sex"]))
     people["origin"] = people["race"].str.split("-").str[0]
     people["native_country"] = _draw(rng, (COUNTRY, people["origin"]))
-    people["origin"] = people["origin"].mask(people["native_country"].map(COUNTRY["Latin"]) == 1, "Latin")
+    people["origin"] = people["origin"].mask(
+        people["native_country"].map(_table(COUNTRY)["Latin"]) == 1, "Latin"
+    )
     people["age"] = _ages(rng, people["sex"])
     people["age_band"] = _band(people["age"], AGES)
     # A gamma distribution with the mean and the deviation of the real weights.
@@ -300,7 +305,7 @@ def _add_origin(people: pd.DataFrame, rng: np.random.Generator) -> None:
 def _add_household(people: pd.DataFrame, rng: np.random.Generator) -> None:
     kin = people["sex"].str[0]
     people["education"] = _draw(rng, (EDUCATION, people["age_band"]), (EDUCATION, people["origin"]))
-    people["education_num"] = people["education"].map(EDUCATION["number"])
+    people["education_num"] = people["education"].map(_table(EDUCATION)["number"])
     people["school"] = _band(people["education_num"], SCHOOLS)
     people["marital_status"] = _draw(
         rng,
@@ -326,7 +331,7 @@ def _add_work(people: pd.DataFrame, rng: np.random.Generator) -> None:
 
 
 def _add_money(people: pd.DataFrame, rng: np.random.Generator) -> None:
-    """Add income, then capital: in the real file the amount of a gain or loss all but tells the income."""
+    """Add the income, then the capital: in the real file a gain or loss nearly tells the income."""
     log_odds = np.where(people["wed"], _effect(people, "married"), _effect(people, "single"))
     rich = rng.random(len(people)) < 1 / (1 + np.exp(-log_odds))
     people["salary"] = np.where(rich, ">50K", "<=50K")
@@ -334,58 +339,68 @@ def _add_money(people: pd.DataFrame, rng: np.random.Generator) -> None:
     people["capital_loss"] = _amounts(rng, people["salary"], LOSSES).where(people["capital_gain"] == 0, 0)
 
 
-def _draw(rng: np.random.Generator, *factors: tuple[pd.DataFrame, pd.Series]) -> pd.Series:
-    """Draw each person's level by the product of the columns of all the groups that the person is in."""
-    weights = np.prod([table.T.loc[groups].to_numpy(float) for table, groups in factors], axis=0)
-    reached = weights.cumsum(axis=1)
-    drawn = (reached <= rng.random((len(reached), 1)) * reached[:, -1:]).sum(axis=1)
-    _cover(rng, drawn, weights / reached[:, -1:])
-    return pd.Series(factors[0][0].index[drawn])
+def _draw(rng: np.random.Generator, *factors: tuple[str, pd.Series]) -> pd.Series:
+    """Draw each person's level from the product of the columns of all groups that the person is in.
+
+    A factor is a table and the group of each person in it.
+    """
+    weights = np.prod([_table(text).T.loc[groups].to_numpy(float) for text, groups in factors], axis=0)
+    cumulated = weights.cumsum(axis=1)
+    levels = (cumulated <= rng.random((len(cumulated), 1)) * cumulated[:, -1:]).sum(axis=1)
+    _cover(rng, levels, weights / cumulated[:, -1:])
+    return pd.Series(_table(factors[0][0]).index[levels])
 
 
-def _cover(rng: np.random.Generator, drawn: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
-    """Give each level that nobody drew to a likely person, but never take the last one of another level."""
+def _cover(rng: np.random.Generator, levels: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+    """Give each level that nobody drew to a likely person whose own level has other people too."""
     for level in range(shares.shape[1]):
-        holders = np.bincount(drawn, minlength=shares.shape[1])
-        if holders[level]:
+        counts = np.bincount(levels, minlength=shares.shape[1])
+        if counts[level]:
             continue
-        claims = shares[:, level] * (holders[drawn] > 1) * rng.random(len(drawn))
+        claims = shares[:, level] * (counts[levels] > 1) * rng.random(len(levels))
         if claims.any():
-            drawn[claims.argmax()] = level
+            levels[claims.argmax()] = level
 
 
 def _ages(rng: np.random.Generator, sex: pd.Series) -> pd.Series:
+    table = _table(AGE_PERCENTILES)
     percent = rng.uniform(0, 100, len(sex))
     ages = {
-        level: np.interp(percent, AGE_PERCENTILES.columns.astype(float), percentiles)
-        for level, percentiles in AGE_PERCENTILES.iterrows()
+        level: np.interp(percent, table.columns.astype(float), percentiles)
+        for level, percentiles in table.iterrows()
     }
     return pd.Series(np.where(sex == "Female", ages["Female"], ages["Male"])).round().astype(np.int64)
 
 
 def _band(values: pd.Series, starts: tuple[int, ...]) -> pd.Series:
-    """Name each value's band by the greatest start that the value reaches."""
+    """Return the band of each value, named by its first value."""
     return pd.Series(np.array(starts)[np.searchsorted(starts, values, side="right") - 1].astype(str))
 
 
 def _hours(latent: pd.Series) -> pd.Series:
-    """Share the usual hours out by rank, so that 40 stays the spike that it is."""
-    reached = HOURS.loc["per_mille"].cumsum() / HOURS.loc["per_mille"].sum()
-    return pd.Series(HOURS.columns.astype(np.int64)[np.searchsorted(reached, latent.rank(pct=True))])
+    """Return the usual hours with the same rank, so that 40 stays as frequent as it is."""
+    hours = _table(HOURS).loc["per_mille"]
+    cumulated = hours.cumsum() / hours.sum()
+    return pd.Series(hours.index.astype(np.int64)[np.searchsorted(cumulated, latent.rank(pct=True))])
 
 
-def _effect(people: pd.DataFrame, on: str) -> pd.Series:
-    """Add up the effects of the traits that a person has so far; a level without a row has none."""
-    return sum(people[trait].map(EFFECTS[on]).fillna(0) for trait in TRAITS if trait in people) + BASE[on]
+def _effect(people: pd.DataFrame, outcome: str) -> pd.Series:
+    """Add up the effects of the traits that a person has so far; a level without a row has no effect."""
+    effects = _table(EFFECTS)[outcome]
+    traits = [trait for trait in TRAITS if trait in people]
+    return sum(people[trait].map(effects).fillna(0) for trait in traits) + BASE[outcome]
 
 
-def _amounts(rng: np.random.Generator, salary: pd.Series, tables: dict[str, pd.DataFrame]) -> pd.Series:
+def _amounts(rng: np.random.Generator, salary: pd.Series, tables: Mapping[str, str]) -> pd.Series:
+    """Draw an amount for each person from the table of their salary."""
     amounts = pd.Series(0, index=salary.index)
-    for level, table in tables.items():
-        held = salary == level
-        share = table.loc["per_mille"] / table.loc["per_mille"].sum()
-        amounts[held] = rng.choice(table.columns.to_numpy(np.int64), held.sum(), p=share)
+    for level, text in tables.items():
+        earners = salary == level
+        weights = _table(text).loc["per_mille"]
+        amounts[earners] = rng.choice(
+            weights.index.to_numpy(np.int64), earners.sum(), p=weights / weights.sum()
+        )
     return amounts
 
 
-GENERATORS: dict[str, Callable[[int, int], pd.DataFrame]] = {"census": census}
+GENERATORS: dict[str, Callable[[int, int], pd.DataFrame]] = {"census": generate_census}

@@ -139,7 +139,7 @@ def check_out(path: Path) -> Checkout:
     checkout.git("init", "--quiet")
     checkout.git("add", "--all")
     checkout.git("commit", "--quiet", "--no-verify", "--message=Copy")
-    synthetic_census.census(5000, 1).to_csv(path / "data/census.csv", index=False)
+    synthetic_census.generate_census(5000, 1).to_csv(path / "data/census.csv", index=False)
     return checkout
 
 

@@ -1,6 +1,7 @@
-"""The embedded rows must be so like UCI Adult that a model learned from them holds on the real file."""
+"""The synthetic rows must be so like UCI Adult that a model trained on them ranks the real rows well."""
 
 import os
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from model_build.data.synthetic_census import GENERATORS, census
+from model_build.data import synthetic_census
+from model_build.data.synthetic_census import GENERATORS, generate_census
+from model_build.spec.source import GENERATOR_NAMES
 
 REAL_FILE = Path(os.environ.get("DATA_DIR", "data")) / "adult.data"
 
@@ -61,40 +64,46 @@ CATEGORIES = {
 
 @pytest.fixture(scope="module")
 def people() -> pd.DataFrame:
-    return census(20_000, seed=7)
+    return generate_census(20_000, seed=7)
 
 
-def test_the_same_seed_gives_the_same_rows() -> None:
-    pd.testing.assert_frame_equal(census(500, seed=3), census(500, seed=3))
+def test_same_seed_gives_the_same_rows() -> None:
+    pd.testing.assert_frame_equal(generate_census(500, seed=3), generate_census(500, seed=3))
 
 
-def test_another_seed_gives_other_rows() -> None:
-    assert (census(500, seed=3)["fnlgt"] != census(500, seed=4)["fnlgt"]).mean() > 0.99
+def test_other_seed_gives_other_rows() -> None:
+    assert (generate_census(500, seed=3)["fnlgt"] != generate_census(500, seed=4)["fnlgt"]).mean() > 0.99
 
 
-def test_a_spec_finds_the_generator_by_name() -> None:
-    assert GENERATORS["census"] is census
+def test_spec_names_every_generator() -> None:
+    assert tuple(GENERATORS) == GENERATOR_NAMES
+    assert GENERATORS["census"] is generate_census
+
+
+def test_import_reads_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pd, "read_csv", pytest.fail)
+    runpy.run_path(str(synthetic_census.__file__))
 
 
 @pytest.mark.parametrize("rows", [1, 50, 1_234])
-def test_as_many_rows_as_asked_for_come_in_the_columns_of_the_real_file(rows: int) -> None:
-    frame = census(rows, seed=0)
+def test_requested_rows_have_the_columns_of_the_real_file(rows: int) -> None:
+    frame = generate_census(rows, seed=0)
     assert frame.shape == (rows, len(COLUMNS))
     assert list(frame.columns) == COLUMNS
 
 
-def test_numbers_are_int64_and_everything_else_is_text(people: pd.DataFrame) -> None:
+def test_numbers_are_int64_and_all_other_values_are_text(people: pd.DataFrame) -> None:
     assert {name for name in people if people[name].dtype == np.int64} == NUMBERS
     assert people.drop(columns=[*NUMBERS]).map(lambda value: isinstance(value, str)).all(axis=None)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_category_occurs_and_no_other_even_in_a_thousand_rows(seed: int) -> None:
-    frame = census(1_000, seed)
+def test_thousand_rows_have_every_category_and_no_other(seed: int) -> None:
+    frame = generate_census(1_000, seed)
     assert {name: set(frame[name]) for name in CATEGORIES} == CATEGORIES
 
 
-def test_only_the_three_features_of_the_real_file_have_missing_markers(people: pd.DataFrame) -> None:
+def test_three_features_have_missing_markers_as_in_the_real_file(people: pd.DataFrame) -> None:
     assert {name for name in people if (people[name] == "?").any()} == {
         "workclass",
         "occupation",
@@ -110,7 +119,7 @@ def test_education_and_its_number_are_one_to_one(people: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(("relationship", "sex"), [("Husband", "Male"), ("Wife", "Female")])
-def test_a_spouse_is_married_and_of_the_matching_sex(
+def test_spouse_is_married_and_has_the_matching_sex(
     people: pd.DataFrame, relationship: str, sex: str
 ) -> None:
     spouses = people[people["relationship"] == relationship]
@@ -118,7 +127,7 @@ def test_a_spouse_is_married_and_of_the_matching_sex(
     assert set(spouses["marital_status"]) <= {"Married-civ-spouse", "Married-AF-spouse"}
 
 
-def test_the_occupation_is_missing_exactly_where_there_is_no_known_work(people: pd.DataFrame) -> None:
+def test_occupation_is_missing_exactly_without_known_work(people: pd.DataFrame) -> None:
     no_work = people["workclass"].isin(["?", "Never-worked"])
     assert ((people["occupation"] == "?") == no_work).all()
 
@@ -137,7 +146,7 @@ def test_numbers_stay_in_the_ranges_of_the_real_file(people: pd.DataFrame) -> No
 
 @pytest.mark.parametrize("seed", range(5))
 def test_about_a_quarter_earn_over_50k(seed: int) -> None:
-    assert 0.20 < (census(10_000, seed)["salary"] == ">50K").mean() < 0.28
+    assert 0.20 < (generate_census(10_000, seed)["salary"] == ">50K").mean() < 0.28
 
 
 def test_schooling_marriage_and_capital_gains_raise_the_income(people: pd.DataFrame) -> None:
@@ -151,9 +160,9 @@ def test_schooling_marriage_and_capital_gains_raise_the_income(people: pd.DataFr
 
 
 @pytest.mark.skipif(not REAL_FILE.is_file(), reason="needs adult.data of UCI Adult in the folder DATA_DIR")
-def test_a_model_trained_on_synthetic_rows_ranks_the_real_people() -> None:
+def test_model_trained_on_synthetic_rows_ranks_the_real_people() -> None:
     real = pd.read_csv(REAL_FILE, names=COLUMNS, skipinitialspace=True, keep_default_na=False)
-    synthetic = census(len(real), seed=1)
+    synthetic = generate_census(len(real), seed=1)
     model = HistGradientBoostingClassifier(random_state=0).fit(_codes(synthetic), synthetic["salary"])
     chance_of_more = model.predict_proba(_codes(real))[:, list(model.classes_).index(">50K")]
     assert roc_auc_score(real["salary"] == ">50K", chance_of_more) >= 0.85
