@@ -3,9 +3,9 @@
 
     python examples/query_live_api.py http://localhost:8001
 
-The exit code is 0 when it answered, and 1, with a sentence, when it did not or refused. Needs httpx.
+Needs httpx. Exits with 0 when the service answered; otherwise with 1 and a sentence that says why.
 """
-# ruff: noqa: T201 - printing is what this is for
+# ruff: noqa: T201 - a command prints
 
 import argparse
 import sys
@@ -50,7 +50,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
 
 
 def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
-    """Return the JSON of a good answer; end with a sentence when there is none."""
+    """Return the JSON of the answer; exit with a sentence when there is none."""
     try:
         response = client.request(method, path, **request)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -9,6 +9,7 @@ import pytest
 from app.main import create_app
 from app.monitoring.metrics import KINDS, ROUTES
 from app.routes.openapi import METRICS
+from app.routes.predict_file import FIELDS
 from app.settings import Settings
 from tests.docs.examples import answer, expected, parse, requests
 from tests.docs.markdown import ROOT, blocks, read, spans, table
@@ -75,6 +76,11 @@ def test_every_type_of_error_is_documented() -> None:
 def test_every_metric_of_a_file_is_documented() -> None:
     documented = {name for cell, _ in table(PAGE, "metric") for name in spans(cell)}
     assert documented == set(METRICS["properties"])
+
+
+def test_every_field_of_an_upload_is_documented() -> None:
+    files = PAGE.split("## Files", 1)[1].split("\n## ", 1)[0]
+    assert [field for field in FIELDS if f"`{field}`" not in files] == []
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
