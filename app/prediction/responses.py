@@ -1,12 +1,17 @@
-"""Predictions → the response body, as JSON or CSV."""
+"""Predictions → the response body, as JSON or CSV; and the models that describe the JSON."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import MISSING, BaseModel, Field, create_model
 
 from app.core.contract import Contract
 from app.core.features import Matrix
+from app.prediction.scoring import BinaryFileMetrics, FileMetrics
+
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class ResponseWriter:
@@ -25,7 +30,10 @@ class ResponseWriter:
         self._header = ",".join(["prediction", *(_cell(f"probability {label}") for label in labels)])
 
     def json(
-        self, positions: Sequence[int], probabilities: Matrix, metrics: dict[str, Any] | None = None
+        self,
+        positions: Sequence[int],
+        probabilities: Matrix,
+        metrics: FileMetrics | BinaryFileMetrics | None = None,
     ) -> bytes:
         """Return the JSON for label positions [N] and probabilities [N, labels]."""
         labels = self._labels
@@ -41,6 +49,28 @@ class ResponseWriter:
         rows = zip(positions, probabilities.tolist(), strict=True)
         lines = [self._line % (self._cells[position], *shares) for position, shares in rows]
         return "\n".join([self._header, *lines, ""]).encode()
+
+
+def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel]]:
+    """Return the models of the JSON for rows and for a file, with the labels of the contract."""
+    labels = contract.target.labels
+    any_label: Any = Literal[labels]
+    shares: dict[str, Any] = {
+        f"label_{position}": (Probability, Field(alias=label, title=label))
+        for position, label in enumerate(labels)
+    }
+    probabilities: Any = create_model("Probabilities", **shares)
+    metrics: Any = BinaryFileMetrics if contract.target.is_binary else FileMetrics
+    predict_response = create_model(
+        "PredictResponse",
+        model_lib_version=(str, Field(examples=[contract.model_version])),
+        timestamp=datetime,
+        predictions=list[any_label],
+        probabilities=list[probabilities],
+    )
+    return predict_response, create_model(
+        "FileResponse", __base__=predict_response, metrics=(metrics | MISSING, MISSING)
+    )
 
 
 def _cell(text: str) -> str:

@@ -1,16 +1,46 @@
 """The metrics of predictions whose true labels are known. The service has no scikit-learn."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, NonNegativeInt
+from typing_extensions import TypedDict  # pydantic can't read that of typing before Python 3.12
 
 from app.core.contract import Positions, Probabilities, Target
 
 
-def compute_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, Any]:
-    """Return the metrics of true label positions [N] and probabilities [N, labels].
+class FileMetrics(TypedDict):
+    """The metrics of a file with the target's column; null where its rows do not define one."""
 
-    Metrics of one label are those of the positive label; with three or more labels they are left out.
+    rows: NonNegativeInt
+    labels: list[str]
+    confusion_matrix: Annotated[
+        list[list[NonNegativeInt]],
+        Field(description="A row for each true label, a column for each predicted one."),
+    ]
+    accuracy: float | None
+    log_loss: float
+
+
+class PositiveMetrics(TypedDict):
+    """The metrics of the positive label."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    roc_auc: float | None
+    brier: float
+
+
+class BinaryFileMetrics(FileMetrics, PositiveMetrics):
+    """The metrics of a file with the target's column; null where its rows do not define one."""
+
+
+def compute_metrics(
+    target: Target, truth: Positions, probabilities: Probabilities
+) -> FileMetrics | BinaryFileMetrics:
+    """Return the metrics of true label positions [N] and probabilities [N, labels]; at least one row.
+
     A metric that the rows do not define (the recall of a label without rows, say) is None.
     """
     predicted = target.decide(probabilities)
@@ -18,21 +48,21 @@ def compute_metrics(target: Target, truth: Positions, probabilities: Probabiliti
     confusion = np.zeros((labels, labels), dtype=int)
     np.add.at(confusion, (truth, predicted), 1)
     probability_of_truth = probabilities[np.arange(len(truth)), truth].astype(float)
-    metrics: dict[str, Any] = {
+    metrics: FileMetrics = {
         "rows": len(truth),
         "labels": list(target.labels),
         "confusion_matrix": confusion.tolist(),
         "accuracy": _ratio(np.trace(confusion), len(truth)),
         "log_loss": float(-np.log(np.clip(probability_of_truth, np.finfo(np.float32).eps, 1)).mean()),
     }
-    if target.is_binary:
-        metrics |= _metrics_of_positive(target.positive_index, confusion, truth, probabilities)
-    return metrics
+    if not target.is_binary:
+        return metrics
+    return {**metrics, **_score_positive(target.positive_index, confusion, truth, probabilities)}
 
 
-def _metrics_of_positive(
+def _score_positive(
     positive: int, confusion: Positions, truth: Positions, probabilities: Probabilities
-) -> dict[str, float | None]:
+) -> PositiveMetrics:
     true_positives = confusion[positive, positive]
     predicted, actual = confusion[:, positive].sum(), confusion[positive].sum()
     return {

@@ -1,40 +1,26 @@
-"""The OpenAPI document: what FastAPI knows of its routes, and /predict as the contract describes it."""
+"""The OpenAPI document: the routes that FastAPI knows, and the predictions as the contract describes them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from app.core.contract import Contract
-from app.core.errors import MEDIA_TYPE, InvalidValue, ProblemDocument
+from app.core.errors import MEDIA_TYPE, ProblemDocument
 from app.core.validation import row_schema
+from app.prediction.responses import response_models
+from app.routes.predict_file import FIELDS
 
 SCHEMAS = "#/components/schemas/{model}"
 
 PREDICT_PROBLEMS = {
     400: "The body can't be read.",
     413: "The body is larger than MAX_BODY_BYTES.",
-    415: "The body is not declared as a media type that is accepted.",
+    415: "The Content-Type is not accepted, or the body is compressed.",
     422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
-}
-FIGURE = {"type": ["number", "null"]}
-COUNT = {"type": "integer", "minimum": 0}
-METRICS = {
-    "type": "object",
-    "properties": {
-        "rows": COUNT,
-        "labels": {"type": "array", "items": {"type": "string"}},
-        "confusion_matrix": {"type": "array", "items": {"type": "array", "items": COUNT}},
-        "accuracy": FIGURE,
-        "precision": FIGURE,
-        "recall": FIGURE,
-        "f1": FIGURE,
-        "roc_auc": FIGURE,
-        "log_loss": FIGURE,
-        "brier": FIGURE,
-    },
-    "description": "How right the labels are, if the file has the target's column; null where undefined.",
 }
 CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
 
@@ -58,17 +44,13 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
         "/predict/file": {"post": _predict_file()},
     }
     openapi["paths"] = predictions | openapi["paths"]
-    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Row"] = row_schema(contract.features)
-    schemas["Batch"] = _batch(max_rows)
-    schemas["Answer"] = _answer(contract)
-    schemas["FileAnswer"] = {
-        "allOf": [_ref("Answer"), {"type": "object", "properties": {"metrics": METRICS}}]
+    models: tuple[type[BaseModel], ...] = (*response_models(contract), ProblemDocument)
+    _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=SCHEMAS)
+    openapi["components"]["schemas"] |= {
+        "Row": row_schema(contract.features),
+        "Batch": _batch(max_rows),
+        **definitions["$defs"],
     }
-    for model in (ProblemDocument, InvalidValue):
-        schema = model.model_json_schema(ref_template=SCHEMAS)
-        schema.pop("$defs", None)
-        schemas[model.__name__] = schema
     return openapi
 
 
@@ -82,30 +64,34 @@ def _predict(example: dict[str, Any]) -> dict[str, Any]:
     return _operation(
         "predict",
         "Label rows, with the probability of every label",
-        takes={"application/json": json, "text/csv": CSV},
-        gives={"application/json": {"schema": _ref("Answer")}, "text/csv": CSV},
+        {"application/json": json, "text/csv": CSV},
+        {"application/json": {"schema": _ref("PredictResponse")}, "text/csv": CSV},
     )
 
 
 def _predict_file() -> dict[str, Any]:
+    name, alias = FIELDS
     file = {"type": "string", "contentMediaType": "text/csv", "format": "binary"}
-    form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    note = {"description": f"CSV with a header line. The field may also be called {alias}."}
+    form = {"type": "object", "properties": {name: file | note}, "required": [name]}
     return _operation(
         "predict_file",
-        "Label the rows of a CSV file; with the target's column in it, say how right the labels are",
-        takes={"multipart/form-data": {"schema": form}},
-        gives={"application/json": {"schema": _ref("FileAnswer")}},
+        "Label the rows of a CSV file, and compute metrics if it has the target's column",
+        {"multipart/form-data": {"schema": form}},
+        {"application/json": {"schema": _ref("FileResponse")}},
     )
 
 
-def _operation(name: str, summary: str, takes: dict[str, Any], gives: dict[str, Any]) -> dict[str, Any]:
-    answer = {"description": "One prediction for each row, in their order.", "content": gives}
+def _operation(
+    name: str, summary: str, request_content: dict[str, Any], response_content: dict[str, Any]
+) -> dict[str, Any]:
+    answer = {"description": "One prediction for each row, in their order.", "content": response_content}
     problems = problem_responses(PREDICT_PROBLEMS)
     return {
         "tags": ["predictions"],
         "summary": summary,
         "operationId": name,
-        "requestBody": {"required": True, "content": takes},
+        "requestBody": {"required": True, "content": request_content},
         "responses": {"200": answer} | {str(status): response for status, response in problems.items()},
     }
 
@@ -120,22 +106,3 @@ def _batch(max_rows: int) -> dict[str, Any]:
         "required": ["inputs"],
         "additionalProperties": False,
     }
-
-
-def _answer(contract: Contract) -> dict[str, Any]:
-    labels = list(contract.target.labels)
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
-    properties = {
-        "model_lib_version": {"type": "string", "examples": [contract.model_version]},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "predictions": {"type": "array", "items": {"type": "string", "enum": labels}},
-        "probabilities": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": dict.fromkeys(labels, probability),
-                "required": labels,
-            },
-        },
-    }
-    return {"type": "object", "title": "Answer", "properties": properties, "required": list(properties)}

@@ -8,7 +8,7 @@ import pytest
 
 from app.main import create_app
 from app.monitoring.metrics import KINDS, ROUTES
-from app.routes.openapi import METRICS
+from app.prediction.scoring import BinaryFileMetrics
 from app.routes.predict_file import FIELDS
 from app.settings import Settings
 from tests.docs.examples import answer, expected, parse, requests
@@ -75,7 +75,7 @@ def test_every_type_of_error_is_documented() -> None:
 
 def test_every_metric_of_a_file_is_documented() -> None:
     documented = {name for cell, _ in table(PAGE, "metric") for name in spans(cell)}
-    assert documented == set(METRICS["properties"])
+    assert documented == BinaryFileMetrics.__required_keys__
 
 
 def test_every_field_of_an_upload_is_documented() -> None:

@@ -3,15 +3,16 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from unittest.mock import ANY
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from app.core.contract import Contract, Target, load_contract
 from app.core.features import Matrix
-from app.prediction.responses import ResponseWriter
+from app.prediction.responses import ResponseWriter, response_models
+from app.prediction.scoring import FileMetrics, compute_metrics
 
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
 
@@ -51,15 +52,23 @@ def test_json_is_stamped_with_the_time_in_utc(contract: Contract) -> None:
     assert before <= stamp <= datetime.now(UTC)
 
 
-@pytest.mark.parametrize("figures", [{}, {"accuracy": 0.5, "roc_auc": None, "labels": list(ODD)}])
-def test_json_ends_with_the_figures_if_there_are_any(contract: Contract, figures: dict[str, Any]) -> None:
-    answer = ResponseWriter(contract).json([1], matrix([0.25, 0.75]), figures)
+METRICS: FileMetrics = {
+    "rows": 1,
+    "labels": list(ODD),
+    "confusion_matrix": [[0, 1], [0, 0]],
+    "accuracy": None,
+    "log_loss": 0.5,
+}
+
+
+def test_json_ends_with_the_metrics_of_a_file(contract: Contract) -> None:
+    answer = ResponseWriter(contract).json([1], matrix([0.25, 0.75]), METRICS)
     assert json.loads(answer) == {
         "model_lib_version": "1.2.3",
         "timestamp": ANY,
         "predictions": ["yes"],
         "probabilities": [{"no": 0.25, "yes": 0.75}],
-        "metrics": figures,
+        "metrics": METRICS,
     }
 
 
@@ -76,6 +85,44 @@ def test_json_escapes_labels(contract: Contract) -> None:
             {'100% "sure"': 1, "<=50K, or so": 0, "größer\n": 0},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(name="paid", labels=("no", "yes"), positive="yes"),
+        Target(name="sum", labels=ODD),
+        Target(name="key", labels=("_x", "copy", "json", "model_config", "label_0")),
+    ],
+    ids=["binary", "odd labels", "labels that are names in pydantic"],
+)
+def test_json_is_as_its_models_describe_it(contract: Contract, target: Target) -> None:
+    labels = len(target.labels)
+    truth, probabilities = np.arange(labels), np.eye(labels, dtype=np.float32)
+    positions, contract = truth.tolist(), contract.model_copy(update={"target": target})
+    answer = ResponseWriter(contract).json(positions, probabilities)
+    file_answer = ResponseWriter(contract).json(
+        positions, probabilities, compute_metrics(target, truth, probabilities)
+    )
+    for model, body in zip(response_models(contract), (answer, file_answer), strict=True):
+        response = model.model_validate_json(body, strict=True, extra="forbid", by_alias=True, by_name=False)
+        document = json.loads(body)
+        assert response.model_dump(mode="json", by_alias=True) == document | {"timestamp": ANY}
+
+
+def test_models_describe_no_other_answer(contract: Contract) -> None:
+    predict_response, file_response = response_models(contract)
+    answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
+    for change in (
+        {"predictions": ["maybe"]},
+        {"probabilities": [{"no": 1}]},
+        {"probabilities": [{"no": 0.5, "yes": 1.5}]},
+        {"timestamp": "today"},
+        {"metrics": METRICS},
+    ):
+        for model in (predict_response, file_response):
+            with pytest.raises(ValidationError):
+                model.model_validate(answer | change, extra="forbid")
 
 
 def test_csv_has_a_header_and_a_line_for_each_row(contract: Contract) -> None:

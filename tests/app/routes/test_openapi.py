@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -6,11 +7,21 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from app.core.contract import Contract, load_contract
+from app.core.validation import row_schema
+
 ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-
-
 CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+@pytest.fixture(scope="module")
+def contract(tiny_model: Path) -> Contract:
+    return load_contract(tiny_model)
 
 
 @pytest.fixture
@@ -23,7 +34,7 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
 
 def schema(document: dict[str, Any], name: str) -> OAS31Validator:
     """Return a validator of one named schema, which may refer to the others."""
-    return OAS31Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+    return OAS31Validator(ref(name) | {"components": document["components"]})
 
 
 async def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -33,101 +44,111 @@ async def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert list(document["paths"]) == ["/predict", "/predict/file", "/health", "/ready", "/metrics"]
 
 
-async def test_row_is_described_as_the_contract_declares_it(document: dict[str, Any]) -> None:
-    assert document["components"]["schemas"]["Row"] == {
-        "type": "object",
-        "title": "Row",
-        "properties": {
-            "years": {
-                "title": "Years",
-                "description": "Also accepted as: duration-years.",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 30,
-                "examples": [5],
-            },
-            "rate": {
-                "title": "Rate",
-                "description": "Unit: percent.",
-                "anyOf": [{"type": "number", "minimum": 0, "maximum": 20}, {"enum": ["n/a", None]}],
-                "examples": [2.5],
-            },
-            "grade": {
-                "title": "Grade",
-                "type": ["string", "null"],
-                "enum": ["A", "B", "C", "?", None],
-                "examples": ["B"],
-            },
-            "secured": {"title": "Secured", "type": "boolean", "examples": [True]},
-        },
-        "required": ["years", "rate", "grade", "secured"],
-        "additionalProperties": False,
-        "examples": [ROW],
-    }
-
-
-async def test_batch_and_answer_are_described_with_the_limits_and_the_labels(
-    document: dict[str, Any],
+async def test_row_is_described_as_the_contract_declares_it(
+    document: dict[str, Any], contract: Contract
 ) -> None:
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
-    schemas = document["components"]["schemas"]
-    assert schemas["Batch"] == {
+    assert document["components"]["schemas"]["Row"] == row_schema(contract.features)
+
+
+async def test_batch_is_described_with_the_limit_of_its_rows(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["Batch"] == {
         "type": "object",
         "title": "Batch",
-        "properties": {
-            "inputs": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/Row"},
-                "minItems": 1,
-                "maxItems": 5,
-            }
-        },
+        "properties": {"inputs": {"type": "array", "items": ref("Row"), "minItems": 1, "maxItems": 5}},
         "required": ["inputs"],
         "additionalProperties": False,
     }
-    assert schemas["Answer"] == {
-        "type": "object",
-        "title": "Answer",
-        "properties": {
-            "model_lib_version": {"type": "string", "examples": ["1.2.3"]},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "predictions": {"type": "array", "items": {"type": "string", "enum": ["no", "yes"]}},
-            "probabilities": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"no": probability, "yes": probability},
-                    "required": ["no", "yes"],
-                },
-            },
+
+
+async def test_response_is_described_with_the_labels(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    properties = {
+        "model_lib_version": {"title": "Model Lib Version", "type": "string", "examples": ["1.2.3"]},
+        "timestamp": {"title": "Timestamp", "type": "string", "format": "date-time"},
+        "predictions": {
+            "title": "Predictions",
+            "type": "array",
+            "items": {"type": "string", "enum": ["no", "yes"]},
         },
-        "required": ["model_lib_version", "timestamp", "predictions", "probabilities"],
+        "probabilities": {"title": "Probabilities", "type": "array", "items": ref("Probabilities")},
+    }
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    assert schemas["PredictResponse"] == {
+        "type": "object",
+        "title": "PredictResponse",
+        "properties": properties,
+        "required": list(properties),
+    }
+    assert schemas["FileResponse"] == {
+        "type": "object",
+        "title": "FileResponse",
+        "properties": properties | {"metrics": ref("BinaryFileMetrics")},
+        "required": list(properties),
+    }
+    assert schemas["Probabilities"] == {
+        "type": "object",
+        "title": "Probabilities",
+        "properties": {label: probability | {"title": label} for label in ("no", "yes")},
+        "required": ["no", "yes"],
     }
 
 
-async def test_predict_takes_and_gives_json_and_csv(document: dict[str, Any]) -> None:
+async def test_metrics_of_a_file_are_described(document: dict[str, Any]) -> None:
+    count = {"type": "integer", "minimum": 0}
+    number = {"type": "number"}
+    nullable = {"anyOf": [number, {"type": "null"}]}
+    properties: dict[str, Any] = {
+        "rows": count,
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "confusion_matrix": {
+            "type": "array",
+            "items": {"type": "array", "items": count},
+            "description": "A row for each true label, a column for each predicted one.",
+        },
+        "accuracy": nullable,
+        "log_loss": number,
+        "precision": nullable,
+        "recall": nullable,
+        "f1": nullable,
+        "roc_auc": nullable,
+        "brier": number,
+    }
+    described = document["components"]["schemas"]["BinaryFileMetrics"]
+    assert described["required"] == list(properties)
+    assert described["properties"] == {
+        name: schema | {"title": described["properties"][name]["title"]}
+        for name, schema in properties.items()
+    }
+
+
+async def test_predict_is_documented_with_json_and_csv(document: dict[str, Any]) -> None:
     predict = document["paths"]["/predict"]["post"]
     assert predict["requestBody"] == {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {
-                    "oneOf": [{"$ref": "#/components/schemas/Batch"}, {"$ref": "#/components/schemas/Row"}]
-                },
+                "schema": {"oneOf": [ref("Batch"), ref("Row")]},
                 "examples": {"rows": {"value": {"inputs": [ROW]}}, "one row": {"value": ROW}},
             },
             "text/csv": CSV,
         },
     }
     assert predict["responses"]["200"]["content"] == {
-        "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}},
+        "application/json": {"schema": ref("PredictResponse")},
         "text/csv": CSV,
     }
 
 
-async def test_predict_file_takes_a_form_and_gives_figures_too(document: dict[str, Any]) -> None:
+async def test_predict_file_is_documented_with_a_form_whose_field_has_two_names(
+    document: dict[str, Any],
+) -> None:
     predict = document["paths"]["/predict/file"]["post"]
-    file = {"type": "string", "contentMediaType": "text/csv", "format": "binary"}
+    file = {
+        "type": "string",
+        "contentMediaType": "text/csv",
+        "format": "binary",
+        "description": "CSV with a header line. The field may also be called csv_file.",
+    }
     assert predict["requestBody"] == {
         "required": True,
         "content": {
@@ -136,9 +157,7 @@ async def test_predict_file_takes_a_form_and_gives_figures_too(document: dict[st
             }
         },
     }
-    assert predict["responses"]["200"]["content"] == {
-        "application/json": {"schema": {"$ref": "#/components/schemas/FileAnswer"}}
-    }
+    assert predict["responses"]["200"]["content"] == {"application/json": {"schema": ref("FileResponse")}}
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/file"])
@@ -177,17 +196,18 @@ async def test_problem_is_as_documented(
 
 async def test_answer_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     response = await client.post("/predict", json=ROW)
-    schema(document, "Answer").validate(response.json())
-    assert list(response.json()) == list(document["components"]["schemas"]["Answer"]["properties"])
+    schema(document, "PredictResponse").validate(response.json())
+    assert list(response.json()) == list(document["components"]["schemas"]["PredictResponse"]["properties"])
 
 
 async def test_answer_to_a_file_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     content = b"paid,years,rate,grade,secured\nyes,5,2.5,B,true\n"
     response = await client.post("/predict/file", files={"file": content})
     assert response.status_code == 200
-    schema(document, "FileAnswer").validate(response.json())
-    documented = document["components"]["schemas"]["FileAnswer"]["allOf"][1]["properties"]
-    assert set(response.json()) == {*document["components"]["schemas"]["Answer"]["properties"], *documented}
+    schema(document, "FileResponse").validate(response.json())
+    schemas = document["components"]["schemas"]
+    assert list(response.json()) == list(schemas["FileResponse"]["properties"])
+    assert list(response.json()["metrics"]) == list(schemas["BinaryFileMetrics"]["properties"])
 
 
 async def test_answer_as_csv_is_as_documented(client: httpx.AsyncClient) -> None:
