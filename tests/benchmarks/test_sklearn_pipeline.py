@@ -15,7 +15,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
-from tests.conftest import bake
+from tests.support.bakes import bake
 
 ROWS = [
     {"years": years, "rate": rate, "grade": grade, "secured": secured}

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from model_build.console import Progress
 from model_build.spec import model_spec
-from tests.conftest import bake
+from tests.support.bakes import bake
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from model_build.console import Progress
 from model_build.spec import model_spec
-from tests.conftest import bake
 from tests.docs.markdown import blocks, commands, read
+from tests.support.bakes import bake
 
 README = read("README.md")
 MOST_BYTES = 8000

@@ -13,7 +13,7 @@ from model_build.console import Progress
 from model_build.spec import model_spec
 from model_build.stage import Job
 from model_build.tracking import registry
-from tests.conftest import TINY, loans
+from tests.support.tiny import TINY, loans
 
 with warnings.catch_warnings():
     # What MLflow 3.17 itself meets when it is first used; only those who develop with warnings on see it.

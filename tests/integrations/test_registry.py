@@ -12,8 +12,8 @@ from app.core.model import Model
 from model_build import pipeline
 from model_build.errors import BuildError, GateError
 from model_build.tracking import registry
-from tests.conftest import TINY
 from tests.integrations.conftest import Bakery, aliases, contents, runs
+from tests.support.tiny import TINY
 
 GOLDEN = (
     "model_checks: {golden: [{title: A long loan, label: 'no', minimum_probability: 1.0, "

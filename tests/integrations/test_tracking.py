@@ -27,8 +27,8 @@ from model_build.artifacts import Candidate, ModelReport, SearchReport, Training
 from model_build.errors import BuildError, DataError, GateError
 from model_build.stage import Job
 from model_build.tracking import registry
-from tests.conftest import TINY, loans
 from tests.integrations.conftest import Bakery, aliases, artifacts, contents, runs
+from tests.support.tiny import TINY, loans
 
 REPOSITORY = Path(__file__).parents[2]
 GATE = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"

@@ -14,7 +14,7 @@ from app.core import contract
 from app.core.errors import StartupError
 from model_build import atomic
 from model_build.export.package import to_json
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 REPOSITORY = Path(__file__).parents[2]
 OLD = {"contract.json": b"old", "only-in-the-old": b"1"}

@@ -13,7 +13,7 @@ from model_build.__main__ import main
 from model_build.artifacts import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE
 from model_build.spec.model_spec import SPECS
-from tests.conftest import TINY, loans
+from tests.support.tiny import TINY, loans
 
 Bake = Callable[..., tuple[object, str, str]]
 

@@ -25,7 +25,8 @@ from model_build.git import git_commit
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import LIBRARIES, TRAINING_CODE, Job
-from tests.conftest import TINY, bake, loans, rows_of
+from tests.support.bakes import bake, rows_of
+from tests.support.tiny import TINY, loans
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = [

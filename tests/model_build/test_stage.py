@@ -17,7 +17,7 @@ from model_build.errors import BuildError, DataError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job, Stage, code_checksum, library_versions, lock_build, run_stage
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from benchmarks.apps import baseline, floor_a, floor_b
 from benchmarks.apps.in_process import make_answer
 from benchmarks.sklearn_pipeline import write_pipeline
 from benchmarks.workspace import Workspace
-from tests.conftest import body, row
+from tests.support.tiny import body, row
 
 BODY = body(row(), row(years=30, rate=19.5), row(grade="?", rate=None))
 JSON = {"Content-Type": "application/json"}

@@ -12,7 +12,8 @@ from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
-from tests.conftest import TINY, rows_of
+from tests.support.bakes import rows_of
+from tests.support.tiny import TINY
 
 HEADER = "years,rate,grade,secured,paid\n"
 GOOD = "1,2.5,A,true,no\n2,3,B,false,yes\n"

@@ -15,7 +15,7 @@ from model_build.export.package import seal, to_json
 from model_build.export.parity import check_parity
 from model_build.spec.model_spec import ModelSpec
 from model_build.training.classifier import Classifier, fit
-from tests.conftest import rows_of
+from tests.support.bakes import rows_of
 
 WHOLE = "The ONNX model does not answer as scikit-learn does: "
 ALLOWED = " (allowed are 0 and 1e-05)."

@@ -13,7 +13,7 @@ from model_build.export import package
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 
 @pytest.fixture

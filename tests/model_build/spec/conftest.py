@@ -5,7 +5,7 @@ import pytest
 
 from model_build.errors import SpecError
 from model_build.spec import model_spec
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 SpecErrorOf = Callable[[str], str]
 

@@ -7,8 +7,8 @@ import pytest
 from model_build.errors import SpecError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import SPECS
-from tests.conftest import TINY
 from tests.model_build.spec.conftest import SpecErrorOf, changed
+from tests.support.tiny import TINY
 
 TYPES = "integer, number, category, boolean"
 SYNTHETIC = "licence: none\n  synthetic: {{generator: {}, rows: {}, seed: 1}}"

@@ -6,8 +6,8 @@ import pytest
 
 from model_build.spec import model_spec
 from model_build.spec.sections import Clip, Range
-from tests.conftest import TINY
 from tests.model_build.spec.conftest import SpecErrorOf
+from tests.support.tiny import TINY
 
 NAMES = "grade, rate, secured, years"
 THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', 'labels: ["no", late, "yes"]')

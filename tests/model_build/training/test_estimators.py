@@ -21,7 +21,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Clip
 from model_build.training import classifier
 from model_build.training.estimators import Clipper, build_estimator, model_size
-from tests.conftest import rows_of
+from tests.support.bakes import rows_of
 
 SPEC = """
 name: shares

@@ -9,7 +9,7 @@ from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks, Reference
 from model_build.validation import checks
-from tests.conftest import loans
+from tests.support.tiny import loans
 
 ALWAYS = (
     "types",

@@ -10,7 +10,7 @@ from model_build.spec.model_spec import ModelSpec, load
 from model_build.spec.sections import Reference
 from model_build.validation import schema
 from model_build.validation.drift import find_drift
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 ROWS = 1000
 

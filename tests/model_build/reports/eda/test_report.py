@@ -14,7 +14,7 @@ from model_build.reports.eda.report import render_report as render
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import NOTHING
-from tests.conftest import TINY
+from tests.support.tiny import TINY
 
 HEADER = "years, rate, grade, secured, paid\n"
 ROWS = """\
