@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app.core.errors import ServiceError
-from benchmarks import peers, report, servers, wrk
+from benchmarks import peers, report, wrk
 from benchmarks.errors import BenchmarkError
 from benchmarks.metrics import Results
 from benchmarks.runner import QUICK, Runner, Schedule
+from benchmarks.servers import own_servers
+from benchmarks.sklearn_pipeline import write_pipeline
 from benchmarks.workspace import ROOT, Workspace
 
 WIDTH = 130  # of an output that is no terminal
@@ -49,11 +51,10 @@ def measure(arguments: argparse.Namespace, console: Console) -> Results:
     wrk.check_installed()
     with TemporaryDirectory(prefix="benchmark-") as directory:
         workspace = Workspace(arguments.model.resolve(), Path(directory))
+        write_pipeline(workspace.contract, workspace.model_dir, workspace.pipeline)
         runner = Runner(workspace, schedule_of(arguments), console.log)
-        own = [servers.service, servers.floor_a, servers.floor_b, servers.baseline]
-        compared = [make_server(workspace) for make_server in own]
         names = [] if arguments.peers is None else arguments.peers or list(peers.PEERS)
-        return runner.run([*compared, *peers.install(names, workspace, runner.skip)])
+        return runner.run([*own_servers(workspace), *peers.install(names, workspace, runner.skip)])
 
 
 def main() -> None:

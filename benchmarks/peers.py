@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def _install(name: str, workspace: Workspace) -> Server:
     python = venv / "bin" / "python"
     shared = [f"{package}=={version(package)}" for package in SHARED]
     _call((*uv, "pip", "install", "--python", str(python), *peer.requirements, *shared), log)
-    return peer.server(workspace, python)
+    return replace(peer.server(workspace, python), is_optional=True)
 
 
 def _call(command: Sequence[str], log: Path, **environment: str) -> None:
@@ -67,7 +67,8 @@ def _call(command: Sequence[str], log: Path, **environment: str) -> None:
             check=False,
         )
     if done.returncode:
-        raise BenchmarkError(f"`{' '.join(command[:4])} …` ended with {done.returncode}: {last_line(log)}")
+        shown = " ".join([Path(command[0]).name, *command[1:3]])
+        raise BenchmarkError(f"`{shown}` ended with {done.returncode}: {last_line(log)}")
 
 
 def _path(python: Path) -> dict[str, str]:
@@ -88,7 +89,6 @@ def _mlflow(workspace: Workspace, python: Path) -> Server:
         path="/invocations",
         directory=workspace.directory,
         write_body=as_dataframe_records,
-        is_optional=True,
     )
 
 
@@ -106,7 +106,6 @@ def _bentoml(workspace: Workspace, python: Path) -> Server:
         environment=_path(python) | workspace.environment | home,
         ready_path="/readyz",
         read_predictions=lambda answer: answer,
-        is_optional=True,
     )
 
 
@@ -138,7 +137,6 @@ def _mlserver(workspace: Workspace, python: Path) -> Server:
         directory=models,
         write_body=as_columns,
         read_predictions=lambda answer: answer["outputs"][0]["data"],
-        is_optional=True,
     )
 
 
@@ -161,7 +159,6 @@ def _litserve(workspace: Workspace, python: Path) -> Server:
         title="LitServe",
         command=(str(python), "-m", "benchmarks.apps.litserve_server", "{port}"),
         environment=_path(python) | workspace.environment,
-        is_optional=True,
     )
 
 
@@ -175,7 +172,6 @@ def _vetiver(workspace: Workspace, python: Path) -> Server:
         ready_path="/ping",
         write_body=as_list,
         read_predictions=lambda answer: answer["predict"],
-        is_optional=True,
     )
 
 

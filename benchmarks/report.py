@@ -36,8 +36,8 @@ def page(results: Results) -> str:
         section("Targets", targets(results)),
     ]
     if results.skipped:
-        skipped = [[name, reason] for name, reason in results.skipped.items()]
-        sections.append(section("Not measured", table(["run", "reason"], skipped)))
+        skipped = [f"- {name}: {reason}" for name, reason in results.skipped.items()]
+        sections.append(section("Not measured", "\n".join(skipped)))
     return "\n\n".join(sections) + "\n"
 
 
@@ -49,7 +49,7 @@ def conditions(results: Results) -> str:
         f"{machine['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"{machine['system']}, Python {machine['python']}; {packages}. "
         f"Model {model['name']} {model['version']}, trained on {model['data_source']} data. "
-        f"{schedule['rounds']} rounds, {schedule['seconds']} s per run. Load average before: "
+        f"Rounds: {schedule['rounds']}; seconds per run: {schedule['seconds']}. Load average before: "
         f"{machine['load_before']}; above {LOAD_OF_A_QUIET_MACHINE}, other work disturbed the runs."
     )
 

@@ -67,7 +67,7 @@ class Runner:
         Raises:
             BenchmarkError: a server that is not optional failed, or gives other labels than the service.
         """
-        self._workspace.prepare(server.write_body for server in servers)
+        self._workspace.write_bodies(server.write_body for server in servers)
         with ExitStack() as stack:
             processes = [process for server in servers if (process := self._start(stack, server))]
             self._results.titles[LIMIT] = LIMIT_TITLE

@@ -31,46 +31,25 @@ class Server:
     """Whether the benchmark goes on without this server when it fails."""
 
 
-def service(workspace: Workspace) -> Server:
-    """The service as `run.sh` starts it: its defaults, and one worker."""
-    return Server(
-        name=SERVICE,
-        title="this service",
-        command=("./run.sh",),
-        environment={
-            "PORT": "{port}",
-            "MODEL_DIR": str(workspace.model_dir),
-            "WEB_CONCURRENCY": "1",
-            "PYTHON": sys.executable,
-        },
-        ready_path="/ready",
-    )
+def own_servers(workspace: Workspace) -> list[Server]:
+    """Return the service, as `run.sh` starts it with one worker, the floors and the baseline."""
+    settings = {
+        "PORT": "{port}",
+        "MODEL_DIR": str(workspace.model_dir),
+        "WEB_CONCURRENCY": "1",
+        "PYTHON": sys.executable,
+    }
+    variables = workspace.environment
+    return [
+        Server(SERVICE, "this service", ("./run.sh",), settings, ready_path="/ready"),
+        _floor(FLOOR_A, "floor A", _uvicorn("floor_a"), variables),
+        _floor(FLOOR_B, "floor B", _uvicorn("floor_b"), variables),
+        Server(BASELINE, "baseline", _uvicorn("baseline"), variables),
+    ]
 
 
-def floor_a(workspace: Workspace) -> Server:
-    return Server(
-        name=FLOOR_A,
-        title="floor A",
-        command=_uvicorn("floor_a"),
-        environment=workspace.environment,
-        path="/predict/{rows}",
-        read_predictions=None,
-    )
-
-
-def floor_b(workspace: Workspace) -> Server:
-    return Server(
-        name=FLOOR_B,
-        title="floor B",
-        command=_uvicorn("floor_b"),
-        environment=workspace.environment,
-        path="/predict/{rows}",
-        read_predictions=None,
-    )
-
-
-def baseline(workspace: Workspace) -> Server:
-    return Server(BASELINE, "baseline", _uvicorn("baseline"), workspace.environment)
+def _floor(name: str, title: str, command: Sequence[str], variables: Mapping[str, str]) -> Server:
+    return Server(name, title, command, variables, path="/predict/{rows}", read_predictions=None)
 
 
 def _uvicorn(module: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from app.core.contract import Contract, load_contract
 from benchmarks.errors import BenchmarkError
-from benchmarks.sklearn_pipeline import write_pipeline
 from benchmarks.workloads import BODY_SIZES, BodyWriter, make_bodies, read_rows
 
 ROOT = Path(__file__).parents[1]
@@ -55,20 +54,19 @@ class Workspace:
         with self.bodies(write, size).open("rb") as file:
             return file.readline().rstrip(b"\n")
 
-    def prepare(self, formats: Iterable[BodyWriter]) -> None:
-        """Write the bodies in these formats, from rows of the test split, and the pipeline of the baseline.
+    def write_bodies(self, formats: Iterable[BodyWriter]) -> None:
+        """Write the bodies in these formats, from rows of the test split.
 
         Raises:
-            BenchmarkError: the model was not baked here, so that its rows or its pickle are absent.
+            BenchmarkError: the model was not baked here, so its test split is absent.
         """
-        rows_path = ROOT / "build" / self.contract.name / "test.csv"
-        if not rows_path.exists():
-            raise BenchmarkError(f"{rows_path} is missing: its rows are the requests. Run `make bake`.")
-        rows = read_rows(rows_path, self.contract.features)
+        path = ROOT / "build" / self.contract.name / "test.csv"
+        if not path.exists():
+            raise BenchmarkError(f"{path} is missing: its rows are the requests. Run `make bake`.")
+        rows = read_rows(path, self.contract.features)
         for write in set(formats):
             for size in BODY_SIZES:
                 self.bodies(write, size).write_bytes(b"\n".join(make_bodies(rows, size, write)))
-        write_pipeline(self.contract, self.model_dir, self.pipeline)
 
     def save_answer(self, size: int, answer: bytes) -> None:
         self.answers.mkdir(exist_ok=True)
