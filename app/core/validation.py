@@ -70,7 +70,7 @@ class RowValidator:
         if len(body) > SMALL_BODY:
             self._refuse_flood(body)
         try:
-            if _BATCH.match(body):
+            if body.startswith(b'{"inputs"') or _BATCH.match(body):
                 batch: list[Row] = self._batch.validate_json(body)["inputs"]
                 return batch
             return [self._row.validate_json(body)]

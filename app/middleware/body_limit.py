@@ -19,13 +19,12 @@ class BodyLimit:
 
 
 def limited(scope: Scope, receive: Receive, limit: int) -> Receive:
-    size: int | None = None
+    size = 0
 
     async def receive_and_count() -> Message:
         nonlocal size
-        if size is None:
+        if not size:
             refuse_declared(scope, limit)
-            size = 0
         message = await receive()
         size += len(message.get("body", b""))
         if size > limit:

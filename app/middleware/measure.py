@@ -6,6 +6,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.monitoring.metrics import CLIENT_LEFT, Metrics
 
+STATUS = "app.status"
+"""Key of the scope under which middleware further in finds the status, once the answer has begun."""
+
 
 class Measure:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -14,15 +17,15 @@ class Measure:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        status = CLIENT_LEFT  # until the answer begins
 
         async def send_and_note_status(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                scope[STATUS] = message["status"]
             await send(message)
 
         self._metrics.request_started()
         try:
             await self._app(scope, receive, send_and_note_status)
         finally:
-            self._metrics.request_finished(scope["path"], status, perf_counter() - started)
+            seconds = perf_counter() - started
+            self._metrics.request_finished(scope["path"], scope.get(STATUS, CLIENT_LEFT), seconds)

@@ -6,9 +6,10 @@ from typing import Any, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.errors import Problem
+from app.middleware.measure import STATUS
 from app.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -22,22 +23,15 @@ class Problems:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answered = False
-
-        async def send_and_note_start(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_and_note_start)
+            await self._app(scope, receive, send)
         except ClientDisconnect:
             return
         except Exception as error:
             problem = describe(error)
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem):
                 log.exception("unhandled error at %s", scope["path"])
-            if answered:  # half an answer can't be taken back: the server closes the connection
+            if STATUS in scope:  # half an answer can't be taken back: the server closes the connection
                 raise
             self._metrics.count_row_errors(problem.errors)
             await problem.response()(scope, receive, send)

@@ -112,8 +112,8 @@ class Metrics(Collector):
         """Count the rows of a prediction by their label positions."""
         own = self._cells.own
         own[self._rows] += len(positions)
-        for position, cell in enumerate(self._predictions):
-            own[cell] += positions.count(position)
+        for position in set(positions):
+            own[self._predictions[position]] += positions.count(position)
 
     def count_row_errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
         """Count errors in rows by feature and kind; "" stands for an error that is not about one feature."""

@@ -90,7 +90,7 @@ class Predictor:
 
 def is_large(body: bytes, media_type: bytes) -> bool:
     """Return whether a body takes milliseconds, so that other requests should not wait for it."""
-    if len(body) > LARGE_BODY:
-        return True
+    if not MANY_ROWS < len(body) <= LARGE_BODY:
+        return len(body) > LARGE_BODY
     row_mark = b"{" if media_type == JSON else b"\n"
     return len(body) - len(body.replace(row_mark, b"")) > MANY_ROWS  # six times as fast as count()

@@ -33,14 +33,15 @@ class Predict:
 
 async def read_body(receive: Receive) -> bytes:
     """Return the whole body; raise ClientDisconnect if the client leaves before its end."""
-    message = await receive()
     chunks: list[bytes] = []
-    while message["type"] == "http.request":
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    more = True
+    while more:
         message = await receive()
-    raise ClientDisconnect
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(chunks)
 
 
 async def respond(send: Send, media_type: bytes, body: bytes) -> None:
@@ -55,7 +56,8 @@ def negotiate_request(headers: Headers) -> bytes:
     Raises:
         Problem: 415 unless the body is JSON or CSV, in UTF-8 and not compressed.
     """
-    refuse_compressed(headers)
+    if b"content-encoding" in headers:
+        refuse_compressed(headers)
     content_type = headers.get(b"content-type", b"")
     if content_type in {JSON, b""}:
         return JSON

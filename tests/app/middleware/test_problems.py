@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.contract import load_contract
 from app.core.errors import Problem
+from app.middleware.measure import Measure
 from app.middleware.problems import Problems, reraise
 from app.monitoring.metrics import Metrics
 from tests.support.asgi import http_scope, run_asgi
@@ -122,7 +123,7 @@ def failing_after_the_start(error: Exception) -> ASGIApp:
 async def test_error_amid_an_answer_goes_on_to_the_server_which_closes_the_connection(
     metrics: Metrics,
 ) -> None:
-    app = Problems(failing_after_the_start(RuntimeError(SECRET)), metrics)
+    app = Measure(Problems(failing_after_the_start(RuntimeError(SECRET)), metrics), metrics)
     with pytest.raises(RuntimeError, match=f"^{SECRET}$"):
         await run_asgi(app, http_scope("/failure"), [])
 
