@@ -59,14 +59,14 @@ def measure(arguments: argparse.Namespace, console: Console) -> Results:
 
 def main() -> None:
     arguments = parser().parse_args()
-    console = Console(highlight=False, log_path=False)
+    console = Console(highlight=False, markup=False, log_path=False)
     if not console.is_terminal:
         console.width = WIDTH
     directory = RESULTS / "quick" if arguments.quick else RESULTS
     try:
         results = measure(arguments, console)
     except (BenchmarkError, ServiceError) as error:
-        console.print(f"[bold red]✗[/] {error}", soft_wrap=True)
+        console.print(f"✗ {error}", style="bold red", soft_wrap=True)
         sys.exit(1)
     report.write(results, directory)
     console.print(Markdown(report.page(results)))

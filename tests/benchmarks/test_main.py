@@ -37,13 +37,13 @@ def test_an_error_is_one_sentence_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> Results:
-        raise BenchmarkError("floor-a: the server ended with 1: no output")
+        raise BenchmarkError("floor-a: the server ended with 1: [Errno 2]")
 
     monkeypatch.setattr(command, "measure", fail)
     monkeypatch.setattr("sys.argv", ["benchmarks"])
     with pytest.raises(SystemExit, match=r"^1$"):
         command.main()
-    assert capsys.readouterr().out == "✗ floor-a: the server ended with 1: no output\n"
+    assert capsys.readouterr().out == "✗ floor-a: the server ended with 1: [Errno 2]\n"
 
 
 def test_options_change_the_schedule() -> None:
