@@ -7,7 +7,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from app.main import create_app
+from app.main import Service, create_app
 from app.settings import Settings
 from model_build.console import Progress
 from model_build.spec import model_spec
@@ -58,8 +58,16 @@ def census_model(quiet: Progress, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-async def client(tiny_model: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the tiny model's service, in this process."""
-    app = create_app(Settings(model_dir=tiny_model, max_rows=5, max_body_bytes=2000))
-    async with app.router.lifespan_context(app), client_of(app, raise_app_exceptions=False) as client:
+def service(tiny_model: Path) -> Service:
+    """The service of the tiny model, with low limits."""
+    return create_app(Settings(model_dir=tiny_model, max_rows=5, max_body_bytes=2000))
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service in this process, which gets a response for an exception too."""
+    async with (
+        service.router.lifespan_context(service),
+        client_of(service, raise_app_exceptions=False) as client,
+    ):
         yield client

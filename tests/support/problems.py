@@ -1,6 +1,11 @@
 """Problem documents, whole, as a client must see them."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import httpx
+
+SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
 
 Error = tuple[list[str | int], str, str]
 """loc, msg and type of one error of a row."""
@@ -17,4 +22,27 @@ def problem(status: int, name: str, detail: str, *errors: Error, **more: Any) ->
     return document | (listed if errors else {}) | more
 
 
+def invalid_rows(loc: list[str | int], message: str, kind: str) -> dict[str, Any]:
+    """Return the problem of rows with one error, in a file ("line", number, …) or elsewhere."""
+    where = (" " if loc[:1] == ["line"] else ".").join(map(str, loc)) or "body"
+    return problem(422, "invalid-rows", f"At {where}: {message}", (loc, message, kind))
+
+
+def invalid_json(reason: str) -> dict[str, Any]:
+    return problem(400, "invalid-json", f"The body is not JSON: {reason}.")
+
+
 INTERNAL = problem(500, "internal-server-error", "The service failed. It is not the request's fault.")
+
+
+def assert_problem(
+    response: httpx.Response, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> None:
+    """Assert that the response is this problem, with these headers and no others."""
+    assert response.status_code == document["status"]
+    assert dict(response.headers) == {
+        "content-type": "application/problem+json",
+        "content-length": str(len(response.content)),
+        **(headers or {}),
+    }
+    assert response.json() == document

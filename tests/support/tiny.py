@@ -2,8 +2,12 @@
 
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
+import pytest
+
+from app.core.model import Model
 
 TINY = """
 name: tiny
@@ -26,6 +30,17 @@ estimator: {name: hist_gradient_boosting, parameters: {max_iter: 5}}
 
 
 ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
+POOR: dict[str, Any] = {"years": 30, "rate": "n/a", "grade": None, "secured": False}
+"""A row whose values are missing where they may be."""
+HEADER = "years,rate,grade,secured"
+LINE = "5,2.5,B,true"
+MUST_BE = {
+    "years": "Must be a whole number from 1 to 30.",
+    "rate": "Must be a number from 0 to 20; or, when missing, null or n/a.",
+    "grade": "Must be one of A, B, C; or, when missing, null or ?.",
+    "secured": "Must be true or false.",
+}
+"""The message about a wrong value of each feature."""
 
 
 def loans(rows: int = 400, seed: int = 0) -> str:
@@ -46,5 +61,24 @@ def row(**changes: Any) -> dict[str, Any]:
     return ROW | changes
 
 
-def body(*rows: dict[str, Any]) -> bytes:
+def batch(*rows: dict[str, Any]) -> bytes:
+    """Return a request body with these rows."""
     return json.dumps({"inputs": rows}).encode()
+
+
+def csv_body(*lines: str, header: str = HEADER) -> bytes:
+    return "\n".join([header, *lines, ""]).encode()
+
+
+def response_to(model: Model, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the whole response that the model itself gives for rows in the order of the features."""
+    probabilities = model.probabilities(model.encode(rows)).tolist()
+    return {
+        "model_lib_version": "1.2.3",
+        "timestamp": ANY,
+        "predictions": ["yes" if yes >= 0.6 else "no" for _, yes in probabilities],
+        "probabilities": [
+            {"no": pytest.approx(no, abs=1e-7), "yes": pytest.approx(yes, abs=1e-7)}
+            for no, yes in probabilities
+        ],
+    }

@@ -1,7 +1,7 @@
 from app.monitoring.readiness import Readiness
 
 
-def test_draining_outlasts_the_start_of_a_worker() -> None:
+def test_worker_that_starts_during_a_drain_is_draining() -> None:
     readiness = Readiness()
     readiness.drain()
     readiness.started = True

@@ -10,21 +10,22 @@ from app.core.errors import StartupError
 from app.main import create_app
 from app.routes.card import POLICY
 from app.settings import Settings
+from tests.support.clients import client_of
+from tests.support.problems import assert_problem, problem
 
 
-def client_of(directory: Path) -> httpx.AsyncClient:
-    app = create_app(Settings(model_dir=directory))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+def client_of_model(directory: Path) -> httpx.AsyncClient:
+    return client_of(create_app(Settings(model_dir=directory)))
 
 
 @pytest.fixture
-def model(tiny_model: Path, tmp_path: Path) -> Path:
+def model_copy(tiny_model: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model, to change."""
     return shutil.copytree(tiny_model, tmp_path / "model")
 
 
-async def test_card_is_the_page_that_was_baked(tiny_model: Path) -> None:
-    async with client_of(tiny_model) as client:
+async def test_card_is_the_baked_page(tiny_model: Path) -> None:
+    async with client_of_model(tiny_model) as client:
         response = await client.get("/card")
     assert response.status_code == 200
     assert response.content == (tiny_model / CARD_FILE).read_bytes()
@@ -37,11 +38,11 @@ async def test_card_is_the_page_that_was_baked(tiny_model: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("held", ["TAG", "W/TAG", '"of another model", TAG', "*"])
-async def test_card_that_the_client_holds_is_not_sent_again(tiny_model: Path, held: str) -> None:
+@pytest.mark.parametrize("tags", ["TAG", "W/TAG", '"of another model", TAG', "*"])
+async def test_cached_card_is_not_sent_again(tiny_model: Path, tags: str) -> None:
     tag = f'"{load_contract(tiny_model).files[CARD_FILE]}"'
-    async with client_of(tiny_model) as client:
-        response = await client.get("/card", headers={"If-None-Match": held.replace("TAG", tag)})
+    async with client_of_model(tiny_model) as client:
+        response = await client.get("/card", headers={"If-None-Match": tags.replace("TAG", tag)})
     assert (response.status_code, response.content) == (304, b"")
     assert dict(response.headers) == {
         "cache-control": "no-cache",
@@ -50,45 +51,39 @@ async def test_card_that_the_client_holds_is_not_sent_again(tiny_model: Path, he
     }
 
 
-async def test_card_is_sent_to_a_client_that_holds_another(tiny_model: Path) -> None:
-    async with client_of(tiny_model) as client:
+async def test_card_is_sent_if_another_is_cached(tiny_model: Path) -> None:
+    async with client_of_model(tiny_model) as client:
         response = await client.get("/card", headers={"If-None-Match": '"of another model"'})
     assert response.status_code == 200
 
 
-async def test_card_is_the_one_that_was_verified_at_start(model: Path) -> None:
-    async with client_of(model) as client:
-        (model / CARD_FILE).write_text("another")
+async def test_card_stays_the_one_that_was_verified_at_start(model_copy: Path) -> None:
+    async with client_of_model(model_copy) as client:
+        (model_copy / CARD_FILE).write_text("another")
         response = await client.get("/card")
     assert response.text.startswith("<!doctype html>")
 
 
-async def test_card_of_a_model_that_has_none_is_404(model: Path) -> None:
-    contract = json.loads((model / CONTRACT_FILE).read_text())
+async def test_card_of_a_model_without_one_is_404(model_copy: Path) -> None:
+    contract = json.loads((model_copy / CONTRACT_FILE).read_text())
     del contract["files"][CARD_FILE]
-    (model / CONTRACT_FILE).write_text(json.dumps(contract))
-    async with client_of(model) as client:
+    (model_copy / CONTRACT_FILE).write_text(json.dumps(contract))
+    async with client_of_model(model_copy) as client:
         response = await client.get("/card")
-    assert response.headers["content-type"] == "application/problem+json"
-    assert (response.status_code, response.json()) == (
-        404,
-        {
-            "type": "urn:problem:no-card",
-            "title": "No card",
-            "status": 404,
-            "detail": "The model was baked without a card; bake it again to have one.",
-        },
-    )
+    detail = "The model was baked without a card; bake it again to have one."
+    assert_problem(response, problem(404, "no-card", detail))
 
 
-def test_service_does_not_start_with_a_card_that_was_changed(model: Path) -> None:
-    (model / CARD_FILE).write_text("another")
-    with pytest.raises(StartupError, match=f"The baked model was changed: {model / CARD_FILE} has sha256"):
-        create_app(Settings(model_dir=model))
+def test_service_does_not_start_with_a_changed_card(model_copy: Path) -> None:
+    (model_copy / CARD_FILE).write_text("another")
+    with pytest.raises(
+        StartupError, match=f"The baked model was changed: {model_copy / CARD_FILE} has sha256"
+    ):
+        create_app(Settings(model_dir=model_copy))
 
 
-async def test_card_answers_no_post_and_is_counted(tiny_model: Path) -> None:
-    async with client_of(tiny_model) as client:
+async def test_post_of_the_card_is_405_and_requests_are_counted(tiny_model: Path) -> None:
+    async with client_of_model(tiny_model) as client:
         await client.get("/card")
         refused = await client.post("/card")
         metrics = (await client.get("/metrics")).text

@@ -1,21 +1,14 @@
 from html.parser import HTMLParser
-from pathlib import Path
 
 import httpx
-import pytest
 
 from app import __version__
-from app.core.contract import CARD_FILE, Contract, load_contract
+from app.core.contract import CARD_FILE, Contract
 from app.routes.home import render_page
 
 
-@pytest.fixture(scope="module")
-def contract(tiny_model: Path) -> Contract:
-    return load_contract(tiny_model)
-
-
 class Page(HTMLParser):
-    """What a reader finds on a page: words, links and tags."""
+    """The words, links and tags of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -34,7 +27,7 @@ class Page(HTMLParser):
             self.words.append(data.strip())
 
 
-async def test_root_names_the_model_and_leads_to_docs_card_and_health(
+async def test_home_names_the_model_and_links_to_docs_card_and_health(
     client: httpx.AsyncClient, contract: Contract
 ) -> None:
     response = await client.get("/")
@@ -60,16 +53,16 @@ async def test_root_names_the_model_and_leads_to_docs_card_and_health(
     assert [(await client.get(link)).status_code for link in page.links] == [200, 200, 200]
 
 
-def test_root_does_not_lead_to_a_card_that_is_not_there(contract: Contract) -> None:
+def test_home_of_a_model_without_a_card_has_no_link_to_it(contract: Contract) -> None:
     files = {name: sha256 for name, sha256 in contract.files.items() if name != CARD_FILE}
     assert Page(render_page(contract.model_copy(update={"files": files}))).links == ["docs", "health"]
 
 
-def test_page_shows_markup_in_titles_as_text(contract: Contract) -> None:
+def test_markup_in_a_title_is_shown_as_text(contract: Contract) -> None:
     hostile = '<script src="//evil">alert(1)</script> & "$name"'
     plain, page = (
-        Page(render_page(shown))
-        for shown in (contract, contract.model_copy(update={"title": hostile, "description": hostile}))
+        Page(render_page(described))
+        for described in (contract, contract.model_copy(update={"title": hostile, "description": hostile}))
     )
     assert page.words.count(hostile) == 3
     assert (page.tags, page.links) == (plain.tags, plain.links)

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -7,21 +6,16 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from app.core.contract import Contract, load_contract
+from app.core.contract import Contract
 from app.core.validation import row_schema
+from tests.support.tiny import HEADER, LINE, ROW, csv_body
 
-ROW: dict[str, Any] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
 
 
 def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-@pytest.fixture(scope="module")
-def contract(tiny_model: Path) -> Contract:
-    return load_contract(tiny_model)
 
 
 @pytest.fixture
@@ -161,7 +155,7 @@ async def test_predict_file_is_documented_with_a_form_whose_field_has_two_names(
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/file"])
-async def test_every_problem_of_a_prediction_is_documented(document: dict[str, Any], path: str) -> None:
+async def test_problems_of_a_prediction_are_documented(document: dict[str, Any], path: str) -> None:
     responses = document["paths"][path]["post"]["responses"]
     assert list(responses) == ["200", "400", "413", "415", "422"]
     assert responses.pop("200")["description"] == "One prediction for each row, in their order."
@@ -169,7 +163,7 @@ async def test_every_problem_of_a_prediction_is_documented(document: dict[str, A
     assert all(response["description"].endswith(".") for response in responses.values())
 
 
-async def test_replica_that_is_not_ready_is_documented(document: dict[str, Any]) -> None:
+async def test_not_ready_replica_is_documented(document: dict[str, Any]) -> None:
     responses = document["paths"]["/ready"]["get"]["responses"]
     assert responses["503"] == {"description": "Not ready; the detail says why.", "content": PROBLEM}
     assert list(document["paths"]["/health"]["get"]["responses"]) == ["200", "503"]
@@ -201,7 +195,7 @@ async def test_answer_is_as_documented(client: httpx.AsyncClient, document: dict
 
 
 async def test_answer_to_a_file_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
-    content = b"paid,years,rate,grade,secured\nyes,5,2.5,B,true\n"
+    content = csv_body(f"yes,{LINE}", header=f"paid,{HEADER}")
     response = await client.post("/predict/file", files={"file": content})
     assert response.status_code == 200
     schema(document, "FileResponse").validate(response.json())
@@ -249,7 +243,7 @@ async def test_service_accepts_exactly_the_rows_that_the_schema_describes(
     assert response.status_code == (200 if described else 422)
 
 
-async def test_docs_page_needs_nothing_but_this_service(client: httpx.AsyncClient) -> None:
+async def test_docs_page_needs_only_this_service(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"

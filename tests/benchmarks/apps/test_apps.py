@@ -11,9 +11,9 @@ from benchmarks.apps import baseline, floor_a, floor_b
 from benchmarks.apps.in_process import make_answer
 from benchmarks.sklearn_pipeline import write_pipeline
 from benchmarks.workspace import Workspace
-from tests.support.tiny import body, row
+from tests.support.tiny import batch, row
 
-BODY = body(row(), row(years=30, rate=19.5), row(grade="?", rate=None))
+BODY = batch(row(), row(years=30, rate=19.5), row(grade="?", rate=None))
 JSON = {"Content-Type": "application/json"}
 
 
@@ -61,6 +61,6 @@ async def test_a_floor_repeats_the_saved_answer(floor: Any) -> None:
 
 @pytest.mark.usefixtures("workspace")
 async def test_only_floor_b_validates_the_rows() -> None:
-    unknown = body(row(grade="D"))
+    unknown = batch(row(grade="D"))
     assert (await post(floor_a.create(), "/predict/3", unknown)).status_code == 200
     assert (await post(floor_b.create(), "/predict/3", unknown)).status_code == 422
