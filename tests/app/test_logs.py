@@ -21,14 +21,14 @@ except ValueError:
 
 
 def logged(level: str) -> list[dict[str, Any]]:
-    """Return what a fresh interpreter logs at `level`: logging is set up for a whole process."""
+    """Return the records of a fresh interpreter: logging is set up for a whole process."""
     command = [sys.executable, "-c", SCRIPT, level]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
-def test_each_record_is_one_line_of_json() -> None:
+def test_record_is_one_line_of_json() -> None:
     records = logged("info")
     failure = records.pop()
     times = [record.pop("time") for record in [*records, failure]]

@@ -15,7 +15,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_defaults_serve_this_machine_only_with_a_worker_per_core(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_this_machine_only_and_a_worker_per_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 2, 5}, raising=False)
     expected = {
         "bind_address": "127.0.0.1",
@@ -45,7 +45,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {name: str(read[name.lower()]) for name in environment} == environment
 
 
-def test_one_core_is_enough_where_the_affinity_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_is_one_worker_if_the_cores_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert Settings.read().web_concurrency == 1
@@ -69,7 +69,7 @@ def test_every_setting_is_described_in_a_sentence() -> None:
         ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
     ],
 )
-def test_wrong_value_is_a_sentence_that_names_the_setting(
+def test_wrong_value_is_refused_in_a_sentence_that_names_the_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
 ) -> None:
     monkeypatch.setenv(name, value)

@@ -10,7 +10,7 @@ from app.core import contract
 from app.core.contract import Target, sha256
 from app.core.errors import StartupError
 
-ONNX = b"not read here"
+ONNX = b"the content does not matter"
 DOCUMENT: dict[str, Any] = {
     "schema_version": 1,
     "name": "tiny",
@@ -45,27 +45,27 @@ def write(directory: Path, document: Any) -> Path:
 
 
 def refusal(directory: Path) -> str:
-    """Return the sentence with which loading is refused, the directory written as DIR."""
+    """Return the message of the StartupError, with DIR in place of the directory."""
     with pytest.raises(StartupError) as refused:
         contract.load_contract(directory)
     return str(refused.value).replace(str(directory), "DIR")
 
 
-def test_whole_model_is_loaded(tmp_path: Path) -> None:
+def test_intact_model_is_loaded(tmp_path: Path) -> None:
     loaded = contract.load_contract(write(tmp_path, DOCUMENT))
     assert loaded.model_dump(mode="json", exclude_unset=True) == DOCUMENT
     assert loaded.model_sha256 == sha256(ONNX)
     assert loaded.example == {"years": 5, "grade": "B"}
 
 
-def test_missing_directory_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_directory_is_named_and_the_message_says_what_to_do(tmp_path: Path) -> None:
     assert refusal(tmp_path / "model") == (
         "There is no baked model at DIR (No such file or directory: DIR/contract.json). "
         "Make one with `python -m model_build bake`, or set MODEL_DIR."
     )
 
 
-def test_file_in_place_of_the_directory_is_named(tmp_path: Path) -> None:
+def test_file_instead_of_the_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(b"")
     assert refusal(tmp_path / "model") == (
         "There is no baked model at DIR (Not a directory: DIR/contract.json). "
@@ -74,17 +74,17 @@ def test_file_in_place_of_the_directory_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"null", b"[1]", b'"schema_version"', b"{}"])
-def test_what_is_not_json_or_has_no_schema_version_is_no_contract(tmp_path: Path, text: bytes) -> None:
+def test_file_without_a_schema_version_is_no_contract(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "contract.json").write_bytes(text)
     assert refusal(tmp_path) == "DIR/contract.json is not a contract: it has no schema_version."
 
 
-@pytest.mark.parametrize(("version", "shown"), [(2, "2"), (0, "0"), ("1", "'1'"), (None, "None")])
-def test_other_schema_version_is_refused_before_anything_else_is_read(
-    tmp_path: Path, version: Any, shown: str
+@pytest.mark.parametrize(("version", "text"), [(2, "2"), (0, "0"), ("1", "'1'"), (None, "None")])
+def test_other_schema_version_is_refused_before_other_keys_are_read(
+    tmp_path: Path, version: Any, text: str
 ) -> None:
     assert refusal(write(tmp_path, {"schema_version": version, "novelty": []})) == (
-        f"DIR/contract.json has schema_version {shown}; this service reads 1. "
+        f"DIR/contract.json has schema_version {text}; this service reads 1. "
         "Bake it again with the model_build of this version, or run the service that it was baked for."
     )
 
@@ -113,7 +113,7 @@ def test_other_schema_version_is_refused_before_anything_else_is_read(
         ({"metrics": {"roc_auc": "0.9"}}, "metrics.roc_auc: Input should be a valid number"),
     ],
 )
-def test_first_mistake_in_a_contract_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+def test_first_error_in_a_contract_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
     sentence = refusal(write(tmp_path, DOCUMENT | changes))
     assert sentence.startswith(f"DIR/contract.json is not a valid contract: {problem}")
     assert sentence.endswith(".")
@@ -146,7 +146,7 @@ def test_changed_file_is_named_with_both_checksums(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [("no", "yes"), ("yes", "no")])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_positive_label_is_decided_from_exactly_its_threshold_on(
+def test_positive_label_is_chosen_from_exactly_its_threshold(
     labels: tuple[str, str], kind: type[np.floating[Any]]
 ) -> None:
     target = Target(name="paid", labels=labels, positive="yes", threshold=0.6)
@@ -154,14 +154,29 @@ def test_positive_label_is_decided_from_exactly_its_threshold_on(
     noisy = 0.6 - 1e-12  # the same number in float32, in which it is served
     yes = np.array([0.0, 0.5, below, noisy, 0.6, 0.61, 1.0], dtype=kind)
     columns = [1 - yes, yes] if labels[1] == "yes" else [yes, 1 - yes]
-    decided = [labels[position] for position in target.decide(np.stack(columns, axis=1))]
-    assert decided == ["no", "no", "no", "yes", "yes", "yes", "yes"]
+    chosen = [labels[position] for position in target.decide(np.stack(columns, axis=1))]
+    assert chosen == ["no", "no", "no", "yes", "yes", "yes", "yes"]
 
 
-def test_likeliest_of_more_labels_is_decided_and_the_first_of_equals() -> None:
+def test_most_probable_of_three_labels_is_chosen_and_the_first_of_equals() -> None:
     target = Target(name="risk", labels=("low", "mid", "high"))
     probabilities = np.array([[0.2, 0.3, 0.5], [0.4, 0.4, 0.2], [0.1, 0.8, 0.1]], dtype=np.float32)
     assert target.decide(probabilities).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "is_binary", "positive_index"),
+    [
+        (("no", "yes"), "yes", True, 1),
+        (("yes", "no"), "yes", True, 0),
+        (("low", "mid", "high"), None, False, 2),
+    ],
+)
+def test_score_is_about_the_positive_label_or_else_the_last(
+    labels: tuple[str, ...], positive: str | None, is_binary: bool, positive_index: int
+) -> None:
+    target = Target(name="paid", labels=labels, positive=positive)
+    assert (target.is_binary, target.positive_index) == (is_binary, positive_index)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +196,7 @@ def test_likeliest_of_more_labels_is_decided_and_the_first_of_equals() -> None:
         ({"labels": ("no", "yes"), "positive": "yes", "threshold": 1.0}, "Input should be less than 1"),
     ],
 )
-def test_mistake_in_a_target_is_named(declared: dict[str, Any], message: str) -> None:
+def test_error_in_a_target_is_named(declared: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Target.model_validate({"name": "paid"} | declared)
     assert [error["msg"] for error in refused.value.errors()] == [message]

@@ -11,7 +11,7 @@ def test_document_of_a_problem_has_four_members() -> None:
     }
 
 
-def test_document_of_a_problem_lists_errors_and_counts_those_left_out() -> None:
+def test_document_of_a_problem_lists_errors_and_counts_the_omitted() -> None:
     errors = [{"loc": ["inputs", 0, "years"], "msg": "Must be true or false.", "type": "bool_type"}]
     document = Problem(422, "invalid-rows", "2 errors.", errors=errors, errors_omitted=1).document()
     assert document == {

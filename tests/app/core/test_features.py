@@ -7,47 +7,15 @@ from pydantic import TypeAdapter, ValidationError
 from app.core.features import (
     LARGEST_INTEGER,
     LARGEST_NUMBER,
-    BooleanFeature,
-    CategoryFeature,
     Encoder,
     Feature,
-    IntegerFeature,
     Missing,
-    NumberFeature,
     Value,
     check_names,
 )
+from tests.support.features import GRADE, RATE, SECURED, YEARS, grade, rate, secured, years
 
 MISSING = Missing(markers=("?", "n/a"))
-
-
-def years(missing: Missing | None = None, aliases: tuple[str, ...] = ()) -> IntegerFeature:
-    return IntegerFeature(
-        name="years",
-        aliases=aliases,
-        type="integer",
-        minimum=1,
-        maximum=30,
-        title="Years",
-        example=5,
-        missing=missing,
-    )
-
-
-def rate(missing: Missing | None = None) -> NumberFeature:
-    return NumberFeature(
-        name="rate", type="number", minimum=0, maximum=20, title="Rate", example=2.5, missing=missing
-    )
-
-
-def grade(missing: Missing | None = None) -> CategoryFeature:
-    return CategoryFeature(
-        name="grade", type="category", categories=("A", "B", "C"), title="Grade", example="B", missing=missing
-    )
-
-
-def secured(missing: Missing | None = None) -> BooleanFeature:
-    return BooleanFeature(name="secured", type="boolean", title="Secured", example=True, missing=missing)
 
 
 @pytest.mark.parametrize(
@@ -57,28 +25,41 @@ def secured(missing: Missing | None = None) -> BooleanFeature:
         (rate(), {}),
         (grade(), {"A": 0.0, "B": 1.0, "C": 2.0}),
         (secured(), {False: 0.0, True: 1.0}),
-        (grade(MISSING), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0, "?": 3.0, "n/a": 3.0}),
-        (secured(MISSING), {False: 0.0, True: 1.0, None: 2.0, "?": 2.0, "n/a": 2.0}),
-        (grade(Missing()), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0}),
-        (secured(Missing()), {False: 0.0, True: 1.0, None: 2.0}),
+        (grade(missing=MISSING), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0, "?": 3.0, "n/a": 3.0}),
+        (secured(missing=MISSING), {False: 0.0, True: 1.0, None: 2.0, "?": 2.0, "n/a": 2.0}),
+        (grade(missing=Missing()), {"A": 0.0, "B": 1.0, "C": 2.0, None: 3.0}),
+        (secured(missing=Missing()), {False: 0.0, True: 1.0, None: 2.0}),
     ],
 )
-def test_codes_of_each_type(feature: Feature, codes: dict[Value, float]) -> None:
+def test_codes_of_a_feature_follow_its_levels(feature: Feature, codes: dict[Value, float]) -> None:
     assert feature.codes == codes
 
 
-@pytest.mark.parametrize("feature", [years(MISSING), rate(MISSING)])
+@pytest.mark.parametrize(
+    ("feature", "levels"),
+    [
+        (years(), ()),
+        (rate(missing=MISSING), ()),
+        (grade(missing=MISSING), ("A", "B", "C")),
+        (secured(missing=MISSING), ("false", "true")),
+    ],
+)
+def test_levels_are_the_values_of_a_categorical_feature(feature: Feature, levels: tuple[str, ...]) -> None:
+    assert (feature.levels, feature.is_categorical) == (levels, bool(levels))
+
+
+@pytest.mark.parametrize("feature", [years(missing=MISSING), rate(missing=MISSING)])
 def test_missing_number_is_nan_under_null_and_every_marker(feature: Feature) -> None:
     assert list(feature.codes) == [None, "?", "n/a"]
     assert all(math.isnan(code) for code in feature.codes.values())
 
 
-def test_names_hold_the_name_first_and_then_the_aliases() -> None:
+def test_names_are_the_name_and_then_the_aliases() -> None:
     assert years(aliases=("duration-years", "term")).names == ("years", "duration-years", "term")
 
 
 def test_encoder_writes_one_column_for_each_feature_in_order() -> None:
-    encode = Encoder([years(MISSING), rate(), grade(MISSING), secured()])
+    encode = Encoder([years(missing=MISSING), rate(), grade(missing=MISSING), secured()])
     matrix = encode(
         [
             {"years": 5.0, "rate": 2.5, "grade": "C", "secured": True},
@@ -133,18 +114,18 @@ def test_every_allowed_number_is_finite_in_float32() -> None:
         (years(), "five", "five"),
         (years(), "", ""),
         (years(), "?", "?"),
-        (years(MISSING), "", None),
-        (years(MISSING), " ", None),
-        (years(MISSING), " n/a", None),
-        (years(MISSING), "N/A", "N/A"),
-        (rate(Missing()), "", None),
-        (rate(Missing()), "?", "?"),
+        (years(missing=MISSING), "", None),
+        (years(missing=MISSING), " ", None),
+        (years(missing=MISSING), " n/a", None),
+        (years(missing=MISSING), "N/A", "N/A"),
+        (rate(missing=Missing()), "", None),
+        (rate(missing=Missing()), "?", "?"),
         (rate(), "1e400", math.inf),
         (grade(), " A\t", "A"),
         (grade(), "a", "a"),
         (grade(), "", ""),
-        (grade(MISSING), "", None),
-        (grade(MISSING), "?", None),
+        (grade(missing=MISSING), "", None),
+        (grade(missing=MISSING), "?", None),
         (secured(), "true", True),
         (secured(), "FALSE", False),
         (secured(), "Yes", True),
@@ -153,12 +134,12 @@ def test_every_allowed_number_is_finite_in_float32() -> None:
         (secured(), "0", False),
         (secured(), "1.0", "1.0"),
         (secured(), "", ""),
-        (secured(MISSING), "n/a", None),
+        (secured(missing=MISSING), "n/a", None),
     ],
 )
-def test_text_becomes_the_value_or_stays_to_be_refused(feature: Feature, text: str, value: Value) -> None:
-    found = feature.from_text(text)
-    assert (found, type(found)) == (value, type(value))
+def test_text_becomes_a_value_or_stays_text(feature: Feature, text: str, value: Value) -> None:
+    read = feature.from_text(text)
+    assert (read, type(read)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +154,7 @@ def test_text_becomes_the_value_or_stays_to_be_refused(feature: Feature, text: s
         ),
     ],
 )
-def test_name_taken_twice_is_refused(aliases: tuple[str, ...], sentence: str) -> None:
+def test_name_of_two_features_is_refused(aliases: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(ValueError, match=f"^{sentence}$"):
         check_names([years(aliases=aliases), rate()])
 
@@ -182,12 +163,6 @@ def test_distinct_names_are_accepted() -> None:
     features: list[Feature] = [years(aliases=("duration-years",)), rate(), grade(), secured()]
     check_names(features)
     assert len({name for feature in features for name in feature.names}) == 5
-
-
-YEARS = {"name": "years", "type": "integer", "title": "Years", "minimum": 1, "maximum": 30, "example": 5}
-RATE = {"name": "rate", "type": "number", "title": "Rate", "minimum": 0.5, "maximum": 20.25, "example": 2.5}
-GRADE = {"name": "grade", "type": "category", "title": "Grade", "categories": ("A", "B"), "example": "B"}
-SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": True}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +189,11 @@ SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": 
             ("maximum",),
             "Input should be less than or equal to 16777216",
         ),
-        (RATE | {"example": 20.5}, (), "Value error, example 20.5 must lie in 0.5 to 20.25"),
+        (
+            RATE | {"minimum": 0.5, "maximum": 20.25, "example": 20.5},
+            (),
+            "Value error, example 20.5 must lie in 0.5 to 20.25",
+        ),
         (RATE | {"maximum": float("inf")}, ("maximum",), "Input should be a finite number"),
         (RATE | {"minimum": float("nan")}, ("minimum",), "Input should be a finite number"),
         (
@@ -230,11 +209,11 @@ SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": 
         (RATE | {"name": ""}, ("name",), "String should have at least 1 character"),
         (RATE | {"title": ""}, ("title",), "String should have at least 1 character"),
         (RATE | {"colour": "red"}, ("colour",), "Extra inputs are not permitted"),
-        (GRADE | {"example": "D"}, (), "Value error, example must be one of the categories: A, B"),
+        (GRADE | {"example": "D"}, (), "Value error, example must be one of the categories: A, B, C"),
         (
             GRADE | {"missing": Missing(markers=("?",)), "example": "?"},
             (),
-            "Value error, example must be one of the categories: A, B",
+            "Value error, example must be one of the categories: A, B, C",
         ),
         (
             GRADE | {"categories": ("B", "A", "B")},
@@ -254,7 +233,7 @@ SECURED = {"name": "secured", "type": "boolean", "title": "Secured", "example": 
         (SECURED | {"example": 1}, ("example",), "Input should be a valid boolean"),
     ],
 )
-def test_mistake_in_a_declaration_is_named(
+def test_error_in_a_declaration_is_named(
     declared: dict[str, object], where: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -264,7 +243,7 @@ def test_mistake_in_a_declaration_is_named(
 
 @pytest.mark.parametrize("end", ["minimum", "maximum"])
 @pytest.mark.parametrize("declared", [YEARS, RATE])
-def test_example_may_lie_on_either_end_of_the_range(declared: dict[str, object], end: str) -> None:
+def test_example_may_lie_at_either_end_of_the_range(declared: dict[str, object], end: str) -> None:
     feature = TypeAdapter[Feature](Feature).validate_python(declared | {"example": declared[end]})
     assert feature.example == declared[end]
 

@@ -9,12 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from app.core.contract import Contract, load_contract, sha256
+from app.core.contract import Contract, sha256
 from app.core.errors import StartupError
-from app.core.features import Value
 from app.core.model import Model
-
-ROW: dict[str, Value] = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
+from tests.support.tiny import ROW
 
 
 def graph(
@@ -26,41 +24,35 @@ def graph(
         helper.make_tensor_value_info(probabilities, TensorProto.FLOAT, [None, None]),
     ]
     inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])]
-    made = helper.make_model(
+    model = helper.make_model(
         helper.make_graph(nodes, "tiny", inputs, outputs),
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=10,
     )
-    onnx.checker.check_model(made)
-    content: bytes = made.SerializeToString()
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
     return content
 
 
-def copied(width: int, labels: str = "labels", probabilities: str = "probabilities") -> bytes:
-    """Return an ONNX model that gives its inputs as the probabilities."""
+def identity_model(width: int, labels: str = "labels", probabilities: str = "probabilities") -> bytes:
+    """Return an ONNX model whose probabilities are its inputs."""
     position = helper.make_node("ArgMax", ["features"], [labels], axis=1, keepdims=0)
     return graph(
         width, [position, helper.make_node("Identity", ["features"], [probabilities])], labels, probabilities
     )
 
 
-def soft(width: int) -> bytes:
-    """Return an ONNX model that gives as many probabilities as it has inputs."""
+def softmax_model(width: int) -> bytes:
+    """Return an ONNX model with as many probabilities as inputs."""
     position = helper.make_node("ArgMax", ["features"], ["labels"], axis=1, keepdims=0)
     return graph(width, [position, helper.make_node("Softmax", ["features"], ["probabilities"], axis=1)])
-
-
-@pytest.fixture(scope="module")
-def contract(tiny_model: Path) -> Contract:
-    return load_contract(tiny_model)
 
 
 def with_features(contract: Contract, count: int) -> Contract:
     return contract.model_copy(update={"features": contract.features[:count]})
 
 
-def test_baked_model_answers_probabilities_in_float32(tiny_model: Path) -> None:
-    model = Model.load(tiny_model)
+def test_baked_model_answers_probabilities_in_float32(model: Model) -> None:
     answer = model.probabilities(model.encode([ROW, ROW | {"rate": None}, ROW]))
     assert (answer.dtype, answer.shape) == (np.dtype(np.float32), (3, 2))
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
@@ -68,13 +60,13 @@ def test_baked_model_answers_probabilities_in_float32(tiny_model: Path) -> None:
     assert answer[0].tolist() != answer[1].tolist()
 
 
-def test_session_runs_in_one_thread(tiny_model: Path) -> None:
-    options = Model.load(tiny_model)._session.get_session_options()
+def test_session_runs_in_one_thread(model: Model) -> None:
+    options = model._session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
 
 def test_model_that_fits_is_accepted(contract: Contract) -> None:
-    model = Model(with_features(contract, 2), soft(2))
+    model = Model(with_features(contract, 2), softmax_model(2))
     answer = model.probabilities(model.encode([{"years": 3.0, "rate": 3.0}]))
     assert answer.tolist() == [[0.5, 0.5]]
 
@@ -84,28 +76,28 @@ def test_model_that_fits_is_accepted(contract: Contract) -> None:
     [
         (
             2,
-            soft(3),
+            softmax_model(3),
             "model.onnx has the inputs {'features': ('tensor(float)', [3])}; "
             "the contract needs one input 'features' of 2 features.",
         ),
         (
             2,
-            copied(2, labels="label", probabilities="scores"),
+            identity_model(2, labels="label", probabilities="scores"),
             "model.onnx has the outputs ['label', 'scores']; 'labels' and 'probabilities' are needed.",
         ),
         (
             2,
-            copied(2, labels="label"),
+            identity_model(2, labels="label"),
             "model.onnx has the outputs ['label', 'probabilities']; 'labels' and 'probabilities' are needed.",
         ),
         (
             2,
-            copied(2),
+            identity_model(2),
             "model.onnx answers the example row with [[5.0, 2.5]], not 2 probabilities.",
         ),
         (
             1,
-            soft(1),
+            softmax_model(1),
             "model.onnx answers the example row with [[1.0]], not 2 probabilities.",
         ),
     ],
@@ -119,7 +111,7 @@ def test_model_that_does_not_fit_its_contract_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"no model"])
-def test_file_that_is_no_onnx_is_refused_in_one_line(contract: Contract, content: bytes) -> None:
+def test_file_that_is_not_onnx_is_refused_in_one_line(contract: Contract, content: bytes) -> None:
     with pytest.raises(StartupError) as refused:
         Model(contract, content)
     sentence = str(refused.value)
@@ -127,11 +119,11 @@ def test_file_that_is_no_onnx_is_refused_in_one_line(contract: Contract, content
     assert len(sentence.splitlines()) == 1
 
 
-def test_load_refuses_a_model_of_another_contract(tiny_model: Path, tmp_path: Path) -> None:
+def test_model_of_another_contract_is_not_loaded(tiny_model: Path, tmp_path: Path) -> None:
     directory = shutil.copytree(tiny_model, tmp_path / "model")
     document = json.loads((directory / "contract.json").read_text())
-    (directory / "model.onnx").write_bytes(soft(2))
-    document["files"]["model.onnx"] = sha256(soft(2))
+    (directory / "model.onnx").write_bytes(softmax_model(2))
+    document["files"]["model.onnx"] = sha256(softmax_model(2))
     (directory / "contract.json").write_text(json.dumps(document))
     with pytest.raises(StartupError) as refused:
         Model.load(directory)

@@ -5,44 +5,27 @@ import pytest
 from app.core.chunks import run_at_once
 from app.core.contract import Contract, Target
 from app.core.errors import Problem
-from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature, Value
+from app.core.features import Missing, Value
 from app.prediction.csv_reader import CsvReader, CsvRows
+from tests.support.features import grade, rate, secured, years
+from tests.support.problems import SECRET, invalid_rows, problem
 
-SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that a client may send
 FEATURES = (
-    IntegerFeature(
-        name="years",
-        aliases=("duration-years", "term"),
-        type="integer",
-        minimum=1,
-        maximum=30,
-        title="Years",
-        example=5,
-    ),
-    NumberFeature(
-        name="rate",
-        type="number",
-        minimum=0,
-        maximum=20,
-        title="Rate",
-        example=2.5,
-        missing=Missing(markers=("n/a",)),
-    ),
-    CategoryFeature(
-        name="use", type="category", categories=("car", 'a "big", red\nhome'), title="Use", example="car"
-    ),
-    BooleanFeature(name="secured", type="boolean", title="Secured", example=True),
+    years(aliases=("duration-years", "term")),
+    rate(missing=Missing(markers=("n/a",))),
+    grade(name="use", title="Use", categories=("car", 'a "big", red\nhome'), example="car"),
+    secured(),
 )
-PARTS: dict[str, Any] = {
+DECLARED: dict[str, Any] = {
     "features": FEATURES,
     "target": Target(name="paid", labels=("no", "yes"), positive="yes"),
 }
 HEADER = "years,rate,use,secured\n"
 LINE = "5,2.5,car,true\n"
 ROW: dict[str, Any] = {"years": 5.0, "rate": 2.5, "use": "car", "secured": True}
-KNOWN = "The features are: years, rate, use, secured."
+UNKNOWN = "Unknown column. The features are: years, rate, use, secured."
 
-reader = CsvReader(Contract.model_construct(**PARTS), max_rows=3)
+reader = CsvReader(Contract.model_construct(**DECLARED), max_rows=3)
 
 
 def read(text: str, *, with_truth: bool = True) -> CsvRows:
@@ -56,20 +39,6 @@ def refusal(body: str | bytes, *, with_truth: bool = True) -> dict[str, Any]:
     document = refused.value.document()
     assert SECRET not in str(document)
     return document
-
-
-def not_csv(detail: str) -> dict[str, Any]:
-    return {"type": "urn:problem:invalid-csv", "title": "Invalid csv", "status": 400, "detail": detail}
-
-
-def invalid(where: str, message: str, loc: list[str | int], kind: str) -> dict[str, Any]:
-    return {
-        "type": "urn:problem:invalid-rows",
-        "title": "Invalid rows",
-        "status": 422,
-        "detail": f"At {where}: {message}",
-        "errors": [{"loc": loc, "msg": message, "type": kind}],
-    }
 
 
 @pytest.mark.parametrize(
@@ -105,17 +74,17 @@ def test_line_becomes_a_row_of_values(text: str) -> None:
     assert read(text) == CsvRows([ROW], [2], None)
 
 
-def test_columns_may_stand_in_any_order() -> None:
+def test_columns_may_be_in_any_order() -> None:
     assert read("secured,use,rate,years\ntrue,car,2.5,5\n") == CsvRows([ROW], [2], None)
 
 
 @pytest.mark.parametrize("name", ["duration-years", "term"])
-def test_column_may_stand_under_an_alias(name: str) -> None:
+def test_column_may_have_an_alias(name: str) -> None:
     row = {name if key == "years" else key: value for key, value in ROW.items()}
     assert read(HEADER.replace("years", name) + LINE) == CsvRows([row], [2], None)
 
 
-def test_blank_lines_are_passed_over_and_counted() -> None:
+def test_blank_lines_are_skipped_and_counted() -> None:
     assert read(f"{HEADER}\n{LINE}\n\r\n{LINE}\n") == CsvRows([ROW, ROW], [3, 6], None)
 
 
@@ -130,7 +99,7 @@ def test_missing_value_is_none_where_it_is_allowed(missing: str) -> None:
     assert read(f"{HEADER}5,{missing},car,true\n") == CsvRows([ROW | {"rate": None}], [2], None)
 
 
-def test_cell_that_is_no_value_stays_text_for_validation() -> None:
+def test_cell_without_a_value_stays_text_for_validation() -> None:
     row: dict[str, Value] = {"years": "n/a", "rate": "?", "use": "", "secured": "2"}
     assert read(f"{HEADER}n/a,?,,2\n") == CsvRows([row], [2], None)
 
@@ -139,7 +108,7 @@ def test_nul_is_text_like_any_other() -> None:
     assert read(f"{HEADER}5,2.5,c\0r,true\n") == CsvRows([ROW | {"use": "c\0r"}], [2], None)
 
 
-def test_header_alone_is_no_rows() -> None:
+def test_file_of_a_header_has_no_rows() -> None:
     assert read(HEADER) == CsvRows([], [], None)
 
 
@@ -158,68 +127,42 @@ def test_target_column_is_extracted_or_ignored(header: str, lines: list[str]) ->
 
 
 @pytest.mark.parametrize("label", ["", SECRET, "Yes", "1"])
-def test_label_of_another_model_is_refused_unless_it_is_ignored(label: str) -> None:
+def test_unknown_label_is_refused_unless_labels_are_ignored(label: str) -> None:
     text = f"paid,{HEADER}yes,{LINE}{label},{LINE}"
     message = "Must be one of no, yes."
-    assert refusal(text) == invalid("line 3 paid", message, ["line", 3, "paid"], "literal_error")
+    assert refusal(text) == invalid_rows(["line", 3, "paid"], message, "literal_error")
     assert read(text, with_truth=False) == CsvRows([ROW] * 2, [2, 3], None)
 
 
 @pytest.mark.parametrize(
-    ("header", "where", "message", "loc", "kind"),
+    ("header", "name", "message", "kind"),
     [
-        ("", "line 1 years", "The column years is missing.", ["line", 1, "years"], "missing"),
-        ("\n" + HEADER, "line 1 years", "The column years is missing.", ["line", 1, "years"], "missing"),
-        ("years,rate,use", "line 1 secured", "The column secured is missing.", None, "missing"),
-        ("years,rate,use,paid", "line 1 secured", "The column secured is missing.", None, "missing"),
-        ("use,rate,secured", "line 1 years", "The column years is missing.", None, "missing"),
-        (f"{SECRET},rate", "line 1", f"Unknown column. {KNOWN}", ["line", 1], "extra_forbidden"),
-        ("years,rate,use,secured,", "line 1", f"Unknown column. {KNOWN}", ["line", 1], "extra_forbidden"),
-        ("Years,rate,use,secured", "line 1", f"Unknown column. {KNOWN}", ["line", 1], "extra_forbidden"),
-        (
-            "years;rate;use;secured",
-            "line 1",
-            f"Unknown column. {KNOWN}",
-            ["line", 1],
-            "extra_forbidden",
-        ),
-        ("\0", "line 1", f"Unknown column. {KNOWN}", ["line", 1], "extra_forbidden"),
-        (
-            "years,rate,use,secured,rate",
-            "line 1 rate",
-            "The column rate stands twice.",
-            None,
-            "extra_forbidden",
-        ),
+        ("", "years", "The column years is missing.", "missing"),
+        ("\n" + HEADER, "years", "The column years is missing.", "missing"),
+        ("years,rate,use", "secured", "The column secured is missing.", "missing"),
+        ("years,rate,use,paid", "secured", "The column secured is missing.", "missing"),
+        ("use,rate,secured", "years", "The column years is missing.", "missing"),
+        (f"{SECRET},rate", None, UNKNOWN, "extra_forbidden"),
+        ("years,rate,use,secured,", None, UNKNOWN, "extra_forbidden"),
+        ("Years,rate,use,secured", None, UNKNOWN, "extra_forbidden"),
+        ("years;rate;use;secured", None, UNKNOWN, "extra_forbidden"),
+        ("\0", None, UNKNOWN, "extra_forbidden"),
+        ("years,rate,use,secured,rate", "rate", "The column rate stands twice.", "extra_forbidden"),
         (
             "term,rate,use,secured,duration-years",
-            "line 1 years",
+            "years",
             "The column years stands twice.",
-            None,
             "extra_forbidden",
         ),
-        (
-            "years,rate,use,secured,years",
-            "line 1 years",
-            "The column years stands twice.",
-            None,
-            "extra_forbidden",
-        ),
-        (
-            "paid,years,rate,use,secured,paid",
-            "line 1 paid",
-            "The column paid stands twice.",
-            None,
-            "extra_forbidden",
-        ),
+        ("years,rate,use,secured,years", "years", "The column years stands twice.", "extra_forbidden"),
+        ("paid,years,rate,use,secured,paid", "paid", "The column paid stands twice.", "extra_forbidden"),
     ],
 )
 @pytest.mark.parametrize("with_truth", [True, False])
-def test_columns_that_do_not_fit_are_refused(
-    header: str, where: str, message: str, loc: list[str | int] | None, kind: str, with_truth: bool
+def test_wrong_columns_are_refused(
+    header: str, name: str | None, message: str, kind: str, with_truth: bool
 ) -> None:
-    loc = loc or ["line", 1, where.rpartition(" ")[2]]
-    document = invalid(where, message, loc, kind)
+    document = invalid_rows(["line", 1, *([name] if name else [])], message, kind)
     assert refusal(header, with_truth=with_truth) == document
     cells = ",".join("1" * len(header.split(",")))
     assert refusal(f"{header}\n{cells}\n", with_truth=with_truth) == document
@@ -238,16 +181,16 @@ def test_columns_that_do_not_fit_are_refused(
 )
 def test_line_with_another_number_of_cells_is_named(lines: str, line: int, cells: int) -> None:
     message = f"Has {cells} cells where the header has 4."
-    assert refusal(HEADER + lines) == invalid(f"line {line}", message, ["line", line], "cells")
+    assert refusal(HEADER + lines) == invalid_rows(["line", line], message, "cells")
 
 
 @pytest.mark.parametrize("rows", [4, 1000])
 def test_more_rows_than_allowed_are_refused(rows: int) -> None:
     message = "At most 3 rows are allowed in one request."
-    assert refusal(HEADER + LINE * rows) == invalid("body", message, [], "too_long")
+    assert refusal(HEADER + LINE * rows) == invalid_rows([], message, "too_long")
 
 
-def test_rows_beyond_the_limit_are_not_even_read() -> None:
+def test_rows_beyond_the_limit_are_not_read() -> None:
     text = HEADER + LINE * 4 + '"never closed\n'
     assert refusal(text)["errors"][0]["type"] == "too_long"
 
@@ -284,8 +227,8 @@ def test_rows_beyond_the_limit_are_not_even_read() -> None:
         "huge open quote",
     ],
 )
-def test_what_is_not_csv_is_400_and_says_where(body: str | bytes, detail: str) -> None:
-    assert refusal(body) == not_csv(detail)
+def test_file_that_is_not_csv_is_400_and_says_where(body: str | bytes, detail: str) -> None:
+    assert refusal(body) == problem(400, "invalid-csv", detail)
 
 
 def test_largest_cell_is_text_for_validation() -> None:

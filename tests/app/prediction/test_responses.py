@@ -2,24 +2,18 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from unittest.mock import ANY
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from app.core.contract import Contract, Target, load_contract
+from app.core.contract import Contract, Target
 from app.core.features import Matrix
 from app.prediction.responses import ResponseWriter, response_models
 from app.prediction.scoring import FileMetrics, compute_metrics
 
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
-
-
-@pytest.fixture(scope="module")
-def contract(tiny_model: Path) -> Contract:
-    return load_contract(tiny_model)
 
 
 def writer(contract: Contract, target: Target) -> ResponseWriter:
@@ -30,7 +24,7 @@ def matrix(*rows: list[float]) -> Matrix:
     return np.array(rows, dtype=np.float32)
 
 
-def table(content: bytes) -> list[list[str]]:
+def parse_csv(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
@@ -44,7 +38,7 @@ def test_json_has_a_label_and_every_probability_for_each_row(contract: Contract)
     }
 
 
-def test_json_is_stamped_with_the_time_in_utc(contract: Contract) -> None:
+def test_json_has_the_time_in_utc(contract: Contract) -> None:
     before = datetime.now(UTC)
     answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
     stamp = datetime.fromisoformat(answer["timestamp"])
@@ -110,7 +104,7 @@ def test_json_is_as_its_models_describe_it(contract: Contract, target: Target) -
         assert response.model_dump(mode="json", by_alias=True) == document | {"timestamp": ANY}
 
 
-def test_models_describe_no_other_answer(contract: Contract) -> None:
+def test_models_refuse_another_answer(contract: Contract) -> None:
     predict_response, file_response = response_models(contract)
     answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
     for change in (
@@ -134,7 +128,7 @@ def test_csv_quotes_labels(contract: Contract) -> None:
     answer = writer(contract, Target(name="sum", labels=ODD)).csv(
         [0, 1, 2], matrix([0.25, 0.125, 0.625], [1, 0, 0], [0, 0, 1])
     )
-    assert table(answer) == [
+    assert parse_csv(answer) == [
         ["prediction", 'probability 100% "sure"', "probability <=50K, or so", "probability größer\n"],
         ['100% "sure"', "0.25", "0.125", "0.625"],
         ["<=50K, or so", "1", "0", "0"],
@@ -142,7 +136,7 @@ def test_csv_quotes_labels(contract: Contract) -> None:
     ]
 
 
-def test_every_float32_survives_both_ways(contract: Contract) -> None:
+def test_every_float32_survives_json_and_csv(contract: Contract) -> None:
     rng = np.random.default_rng(0)
     bits = rng.integers(0, np.float32(1).view(np.uint32), 20_000, dtype=np.uint32)
     edges = matrix([0, 1e-45, 1.1754944e-38, 1e-9, 0.1234567, 0.6, np.nextafter(np.float32(1), 0), 1])
@@ -151,8 +145,8 @@ def test_every_float32_survives_both_ways(contract: Contract) -> None:
     writer, positions = ResponseWriter(contract), [0] * len(numbers)
 
     answered = json.loads(writer.json(positions, numbers))["probabilities"]
-    lines = table(writer.csv(positions, numbers))[1:]
-    as_json = matrix(*[[each["no"], each["yes"]] for each in answered])
+    lines = parse_csv(writer.csv(positions, numbers))[1:]
+    as_json = matrix(*[[row["no"], row["yes"]] for row in answered])
     as_csv = matrix(*[[float(no), float(yes)] for _, no, yes in lines])
     np.testing.assert_array_equal(as_json, numbers)
     np.testing.assert_array_equal(as_csv, numbers)
@@ -160,7 +154,7 @@ def test_every_float32_survives_both_ways(contract: Contract) -> None:
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.6, 0.7, 0.9])
 @pytest.mark.parametrize("labels", [("no", "yes"), ("yes", "no")])
-def test_label_and_the_shown_probability_agree_around_the_threshold(
+def test_label_and_served_probability_agree_around_the_threshold(
     contract: Contract, labels: tuple[str, str], threshold: float
 ) -> None:
     target = Target(name="paid", labels=labels, positive="yes", threshold=threshold)
@@ -170,7 +164,7 @@ def test_label_and_the_shown_probability_agree_around_the_threshold(
     probabilities = np.stack([columns[label] for label in labels], axis=1)
     positions = target.decide(probabilities).tolist()
     answer = json.loads(writer(contract, target).json(positions, probabilities))
-    shown = [np.float32(each["yes"]) for each in answer["probabilities"]]
+    served = [row["yes"] for row in answer["probabilities"]]
     assert answer["predictions"] == ["no", "yes", "yes"]
-    assert [yes >= at for yes in shown] == [False, True, True]
-    assert len({each["yes"] for each in answer["probabilities"]}) == 3
+    assert [np.float32(yes) >= at for yes in served] == [False, True, True]
+    assert len(set(served)) == 3

@@ -1,0 +1,242 @@
+"""Rows that are refused, and what the problem documents say."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from app.core.chunks import run_at_once
+from app.core.errors import Problem
+from app.core.validation import RowValidator
+from tests.app.core.loans import FEATURES, ROW, row_text, without
+from tests.support.problems import SECRET, Error, invalid_json, invalid_rows, problem
+
+ALLOWED = {
+    "years": "a whole number from 1 to 30",
+    "rate": "a number from -0.5 to 1234567.25; or, when missing, null or n/a or -",
+    "grade": "one of A, B, C; or, when missing, null or ?",
+    "secured": "true or false",
+    "insured": "true or false; or, when missing, null",
+    "use": "one of car, home",
+}
+MUST_BE = {name: f"Must be {allowed}." for name, allowed in ALLOWED.items()}
+A_ROW_HAS = "A row has: years, rate, grade, secured, insured, use."
+MUST_BE_OBJECT = f"Must be an object. {A_ROW_HAS}"
+TOO_MANY_ROWS = "At most 3 rows are allowed in one request."
+UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
+
+validator = RowValidator(FEATURES, max_rows=3)
+
+
+def refusal(body: bytes | str, validator: RowValidator = validator) -> dict[str, Any]:
+    """Return the problem document for a body, which holds nothing secret."""
+    with pytest.raises(Problem) as refused:
+        validator.parse(body if isinstance(body, bytes) else body.encode())
+    document = refused.value.document()
+    assert SECRET not in json.dumps(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("names", "blamed"),
+    [
+        (("years", "term"), "term"),
+        (("term", "years"), "term"),
+        (("term", "duration-years"), "term"),
+    ],
+)
+def test_feature_given_under_two_names_is_refused(names: tuple[str, str], blamed: str) -> None:
+    body = json.dumps(dict.fromkeys(names, 5) | without("years"))
+    assert refusal(body) == invalid_rows([blamed], UNKNOWN, "extra_forbidden")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("years", "0", "greater_than_equal"),
+        ("years", "31", "less_than_equal"),
+        ("years", "5.5", "multiple_of"),
+        ("years", '"5"', "float_type"),
+        ("years", "true", "float_type"),
+        ("years", "null", "float_type"),
+        ("years", '"?"', "float_type"),
+        ("years", "[5]", "float_type"),
+        ("years", "NaN", "finite_number"),
+        ("years", "1e400", "finite_number"),
+        ("years", "-1e400", "finite_number"),
+        ("years", "1" + "0" * 400, "finite_number"),
+        ("rate", "-0.51", "greater_than_equal"),
+        ("rate", "1234567.5", "less_than_equal"),
+        ("rate", '"2.5"', "float_type"),
+        ("rate", '"N/A"', "float_type"),
+        ("rate", '""', "float_type"),
+        ("rate", '["n/a"]', "float_type"),
+        ("rate", "false", "float_type"),
+        ("rate", "NaN", "finite_number"),
+        ("rate", "-Infinity", "finite_number"),
+        ("rate", f'"{SECRET}"', "float_type"),
+        ("grade", '"a"', "literal_error"),
+        ("grade", '" A"', "literal_error"),
+        ("grade", '""', "literal_error"),
+        ("grade", "1", "literal_error"),
+        ("grade", "true", "literal_error"),
+        ("grade", '["A"]', "literal_error"),
+        ("grade", f'"{SECRET}"', "literal_error"),
+        ("secured", "1", "bool_type"),
+        ("secured", "0.0", "bool_type"),
+        ("secured", '"true"', "bool_type"),
+        ("secured", "null", "bool_type"),
+        ("secured", f'{{"{SECRET}": "{SECRET}"}}', "bool_type"),
+        ("insured", '"?"', "bool_type"),
+        ("use", "null", "literal_error"),
+        ("use", '"?"', "literal_error"),
+    ],
+)
+def test_value_is_refused_with_what_is_allowed(name: str, text: str, kind: str) -> None:
+    assert refusal(row_text(name, text)) == invalid_rows([name], MUST_BE[name], kind)
+
+
+@pytest.mark.parametrize("name", ROW)
+def test_missing_field_is_refused_with_what_is_allowed(name: str) -> None:
+    document = invalid_rows([name], f"Required: {ALLOWED[name]}.", "missing")
+    assert refusal(json.dumps(without(name))) == document
+
+
+def test_error_under_an_alias_names_the_alias() -> None:
+    body = json.dumps({"inputs": [ROW, without("years") | {"term": SECRET}]})
+    assert refusal(body) == invalid_rows(["inputs", 1, "term"], MUST_BE["years"], "float_type")
+
+
+def test_last_of_equal_keys_is_the_one_that_is_refused() -> None:
+    body = row_text("years", '7, "years": "wrong"')
+    assert refusal(body) == invalid_rows(["years"], MUST_BE["years"], "float_type")
+
+
+@pytest.mark.parametrize(
+    ("body", "loc", "message", "kind"),
+    [
+        ("null", [], MUST_BE_OBJECT, "dict_type"),
+        (f'"{SECRET}"', [], MUST_BE_OBJECT, "dict_type"),
+        (json.dumps([ROW]), [], MUST_BE_OBJECT, "dict_type"),
+        ('{"inputs": null}', ["inputs"], "Must be an array of rows.", "list_type"),
+        (json.dumps({"inputs": ROW}), ["inputs"], "Must be an array of rows.", "list_type"),
+        (f'{{"inputs": "{SECRET}"}}', ["inputs"], "Must be an array of rows.", "list_type"),
+        ('{"inputs": []}', ["inputs"], "At least one row is needed.", "too_short"),
+        (json.dumps({"inputs": [ROW] * 4}), ["inputs"], TOO_MANY_ROWS, "too_long"),
+        ('{"inputs": [{}, {}, {}, {}]}', ["inputs"], TOO_MANY_ROWS, "too_long"),
+        (json.dumps({"inputs": [ROW, [SECRET]]}), ["inputs", 1], MUST_BE_OBJECT, "dict_type"),
+        (json.dumps({"inputs": [ROW], "parameters": SECRET}), ["parameters"], UNKNOWN, "extra_forbidden"),
+    ],
+)
+def test_other_shape_is_refused_with_the_right_one(
+    body: str, loc: list[str | int], message: str, kind: str
+) -> None:
+    assert refusal(body) == invalid_rows(loc, message, kind)
+
+
+def test_every_error_is_listed_and_the_first_is_the_detail() -> None:
+    rows = [ROW, ROW | {"grade": "Z", "secured": 1}, without("use") | {"years": 99}]
+    errors: list[Error] = [
+        (["inputs", 1, "grade"], MUST_BE["grade"], "literal_error"),
+        (["inputs", 1, "secured"], "Must be true or false.", "bool_type"),
+        (["inputs", 2, "years"], MUST_BE["years"], "less_than_equal"),
+        (["inputs", 2, "use"], f"Required: {ALLOWED['use']}.", "missing"),
+    ]
+    detail = f"4 errors, the first at inputs.1.grade: {MUST_BE['grade']}"
+    assert refusal(json.dumps({"inputs": rows})) == problem(422, "invalid-rows", detail, *errors)
+
+
+@pytest.mark.parametrize(
+    ("count", "omitted"),
+    [(99, {}), (100, {}), (101, {"errors_omitted": 1}), (250, {"errors_omitted": 150})],
+)
+def test_hundred_errors_are_listed_and_the_rest_is_counted(count: int, omitted: dict[str, int]) -> None:
+    rows = [ROW | {"years": SECRET}] * count
+    listed: list[Error] = [
+        (["inputs", number, "years"], MUST_BE["years"], "float_type") for number in range(min(count, 100))
+    ]
+    detail = f"{count} errors, the first at inputs.0.years: {MUST_BE['years']}"
+    document = problem(422, "invalid-rows", detail, *listed, **omitted)
+    assert refusal(json.dumps({"inputs": rows}), RowValidator(FEATURES)) == document
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("salary", "salary"),
+        ("", ""),
+        ("x" * 65, "x" * 64),
+        ("<b>\n\x1b[1m%s{}", "_b____1m_s__"),
+        ("a.b:c/d-e_f 9", "a.b:c/d-e_f 9"),
+        ("größe", "größe"),
+        ("\u202eevil\u0000", "_evil_"),
+        ("__proto__", "__proto__"),
+    ],
+)
+def test_name_of_an_unknown_field_is_cut_and_cleaned(name: str, cleaned: str) -> None:
+    assert refusal(json.dumps(ROW | {name: SECRET})) == invalid_rows([cleaned], UNKNOWN, "extra_forbidden")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        (" ", "EOF while parsing a value at line 1 column 1"),
+        (SECRET, "expected value at line 1 column 1"),
+        (f"{{'{SECRET}': 1}}", "key must be a string at line 1 column 2"),
+        ('{"inputs"', "EOF while parsing an object at line 1 column 9"),
+        ('{"inputs": [{"years": 5,}]}', "trailing comma at line 1 column 25"),
+        (f'{json.dumps(ROW)} "{SECRET}"', f"trailing characters at line 1 column {len(json.dumps(ROW)) + 2}"),
+        ('{"years": 05}', "invalid number at line 1 column 12"),
+        (f'{{"years":\n"{SECRET}', f"EOF while parsing a string at line 2 column {len(SECRET) + 1}"),
+        (b'{"use": "\xff"}', "invalid unicode code point at line 1 column 10"),
+        (b"\xef\xbb\xbf{}", "expected value at line 1 column 1"),
+        (json.dumps(ROW).encode("utf-16"), "expected value at line 1 column 1"),
+        ('{"use": "\\ud800"}', "unexpected end of hex escape at line 1 column 16"),
+        (b"\x00", "expected value at line 1 column 1"),
+        ("[" * 100_000, "recursion limit exceeded at line 1 column 202"),
+        ('{"inputs":' + "[" * 100_000, "recursion limit exceeded at line 1 column 211"),
+        ('{"a":' * 10_000, "recursion limit exceeded at line 1 column 1006"),
+        ('{"years":1' + "0" * 5000 + "}", "number out of range at line 1 column 4311"),
+    ],
+)
+def test_body_that_is_not_json_is_400_and_says_where(body: bytes | str, reason: str) -> None:
+    assert refusal(body) == invalid_json(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines", "loc", "kind"),
+    [
+        ({"rate": math.nan}, None, [1, "rate"], "finite_number"),
+        ({"use": SECRET}, None, [1, "use"], "literal_error"),
+        ({"use": SECRET}, [2, 4], ["line", 4, "use"], "literal_error"),
+    ],
+)
+def test_error_in_python_values_names_the_row_or_its_line(
+    changes: dict[str, Any], lines: list[int] | None, loc: list[str | int], kind: str
+) -> None:
+    with pytest.raises(Problem) as refused:
+        run_at_once(validator.check_in_chunks([ROW, ROW | changes], lines))
+    assert refused.value.document() == invalid_rows(loc, MUST_BE[str(loc[-1])], kind)
+
+
+class Unreachable:
+    """A validator that must not be called."""
+
+    def validate_json(self, _body: bytes) -> None:
+        raise AssertionError("pydantic-core was called")
+
+
+@pytest.mark.parametrize("start", [b'{"inputs":[{', b"{"], ids=["batch", "bare row"])
+def test_million_unknown_fields_are_refused_before_they_are_parsed(
+    monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    validator = RowValidator(FEATURES, max_rows=10_000)
+    for schema in ("_batch", "_row", "_chunk"):
+        monkeypatch.setattr(validator, schema, Unreachable())
+    fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
+    body = start + fields + (b"}]}" if b"[" in start else b"}")
+    assert len(body) > 9_000_000
+    message = f"More fields than 10000 rows have. {A_ROW_HAS}"
+    assert refusal(body, validator) == invalid_rows([], message, "too_many_fields")

@@ -1,0 +1,46 @@
+"""A feature of every type; keyword arguments change what it declares."""
+
+from typing import Any
+
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
+
+YEARS: dict[str, Any] = {
+    "name": "years",
+    "type": "integer",
+    "title": "Years",
+    "minimum": 1,
+    "maximum": 30,
+    "example": 5,
+}
+RATE: dict[str, Any] = {
+    "name": "rate",
+    "type": "number",
+    "title": "Rate",
+    "minimum": 0,
+    "maximum": 20,
+    "example": 2.5,
+}
+GRADE: dict[str, Any] = {
+    "name": "grade",
+    "type": "category",
+    "title": "Grade",
+    "categories": ("A", "B", "C"),
+    "example": "B",
+}
+SECURED: dict[str, Any] = {"name": "secured", "type": "boolean", "title": "Secured", "example": True}
+
+
+def years(**changes: Any) -> IntegerFeature:
+    return IntegerFeature(**YEARS | changes)
+
+
+def rate(**changes: Any) -> NumberFeature:
+    return NumberFeature(**RATE | changes)
+
+
+def grade(**changes: Any) -> CategoryFeature:
+    return CategoryFeature(**GRADE | changes)
+
+
+def secured(**changes: Any) -> BooleanFeature:
+    return BooleanFeature(**SECURED | changes)
