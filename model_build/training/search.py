@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 import optuna
 from optuna.pruners import PercentilePruner
 from optuna.samplers import TPESampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.model_selection import ParameterGrid
+from sqlalchemy import URL, NullPool
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.contract import sha256
 from model_build.artifacts import Candidate, Comparison, SearchReport
@@ -23,54 +23,60 @@ from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
 from model_build.stage import Job, code_checksum, library_versions
+from model_build.text import pluralize
 from model_build.training.cross_validation import TrainingRows, compare_folds, predict_folds, standard_error
 
+DATABASE = "study.db"
 COMPARED = ("roc_auc", "log_loss")
-DIGITS = 3  # of a parameter that is not a whole number; more would say nothing
-KEPT = 75.0  # percent that are not pruned; a median would lose small ones within a standard error of the best
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+DIGITS = 3
+"""Significant digits of a parameter that is no whole number; more would not change the model."""
+KEPT_PERCENTILE = 75.0
+"""Share of the trials, in percent, that goes on to the next fold; a median would prune small models within a
+standard error of the best."""
 
 Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class EvaluatedCandidate:
-    """A candidate, with its figures on every fold by metric."""
+    """A candidate with its metrics: for every name, the value on each fold."""
 
     candidate: Candidate
-    figures: Mapping[str, Sequence[float]]
+    fold_metrics: Mapping[str, Sequence[float]]
 
     def compare(self, default: "EvaluatedCandidate") -> tuple[Comparison, ...]:
         return tuple(
-            compare_folds(metric, self.figures[metric], default.figures[metric]) for metric in COMPARED
+            compare_folds(metric, self.fold_metrics[metric], default.fold_metrics[metric])
+            for metric in COMPARED
         )
 
 
 def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     """Try what training.search of the spec names, and choose by the one-standard-error rule.
 
-    Trials that an earlier run left in study.journal count, if data, space, estimator and folds are the same.
+    Trials that an earlier run left in study.db count, if data, space, estimator and folds are the same.
 
     Raises:
-        SpecError: the spec declares no search, or scikit-learn refuses the value of a parameter.
+        SpecError: the spec declares no search, or scikit-learn refuses the spec's own parameters.
+        BuildError: study.db can't be read.
     """
-    how = job.spec.training.search
-    if how is None:
+    search = job.spec.training.search
+    if search is None:
         raise SpecError(f"{job.spec.name} declares no training.search.")
     started = perf_counter()
-    study = _open(job, rows, how)
-    tuner = _Tuner(job.spec, how, rows, study)
-    resumed = min(len(_finished(study)), tuner.total)
-    with job.progress.bar("trial", tuner.total, resumed) as took:
-        tuner.run(took)
-    trials = _finished(study)[: tuner.total]  # an earlier run may have been asked for more
+    stored = _open_study(job, rows, search)
+    runner = _TrialRunner(job.spec, search, rows)
+    resumed = min(len(stored.trials), runner.total)
+    with job.progress.bar("trial", runner.total, resumed) as advance:
+        runner.run(stored, advance)
+    trials = stored.trials[: runner.total]  # an earlier run may have had more trials
     complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
-    tried = [_tried(trial, how.metric) for trial in complete.values()]
-    default = next(each for each in tried if not each.candidate.parameters)
-    best, chosen, reason = choose_candidate(tried, default, how.metric)
+    evaluated = [_evaluated(trial, search.metric) for trial in complete.values()]
+    default = next(candidate for candidate in evaluated if not candidate.candidate.parameters)
+    best, chosen, reason = choose_candidate(evaluated, default, search.metric)
     return SearchReport(
-        method=how.method,
-        metric=how.metric,
+        method=search.method,
+        metric=search.metric,
         trials=len(trials),
         pruned=sum(not _is_complete(trial) for trial in trials),
         resumed=resumed,
@@ -78,38 +84,43 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
         best=best.candidate,
         chosen=chosen.candidate,
         reason=reason,
-        candidates=tuple(each.candidate for each in tried),
+        candidates=tuple(candidate.candidate for candidate in evaluated),
         against_default=chosen.compare(default),
     )
 
 
 def choose_candidate(
-    tried: Sequence[EvaluatedCandidate], default: EvaluatedCandidate, metric: str
+    evaluated: Sequence[EvaluatedCandidate], default: EvaluatedCandidate, metric: str
 ) -> tuple[EvaluatedCandidate, EvaluatedCandidate, str]:
-    """Return the best, the chosen, and why it was chosen.
+    """Return the best candidate, the chosen one, and why it was chosen.
 
-    Of those within one standard error of the best, those count whose ROC AUC and log loss are not worse than
-    the defaults' by the whole of a paired interval. The smallest wins; if there is none, the defaults do.
+    The smallest candidate within one standard error of the best is chosen. A candidate does not count if its
+    ROC AUC or log loss is worse than the defaults' by the whole of a paired interval. If none is left, the
+    defaults are chosen.
     """
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    best = max(tried, key=lambda each: sign * each.candidate.score)
+    best = max(evaluated, key=lambda candidate: sign * candidate.candidate.score)
     error = best.candidate.standard_error
-    near = [each for each in tried if sign * (best.candidate.score - each.candidate.score) <= error]
-    allowed = [each for each in near if not is_worse(each.compare(default))]
-    ranked = sorted(allowed, key=lambda each: (each.candidate.size, -sign * each.candidate.score))
-    if not ranked:
-        return best, default, f"each of the {len(near)} within one standard error is worse than the defaults"
-    chosen = ranked[0]
-    passed = sum(each.candidate.size < chosen.candidate.size for each in near)
-    reason = f"the smallest of {len(near)} within one standard error ({error:.5f}) of the best"
-    return best, chosen, reason + (f" but {passed} that are worse than the defaults" if passed else "")
+    near = [c for c in evaluated if sign * (best.candidate.score - c.candidate.score) <= error]
+    allowed = [candidate for candidate in near if not is_worse(candidate.compare(default))]
+    group = f"{pluralize(len(near), 'candidate')} within one standard error ({error:.5f}) of the best"
+    if not allowed:
+        return best, default, f"the defaults, because they beat all {group}"
+    chosen = min(allowed, key=lambda c: (c.candidate.size, -sign * c.candidate.score))
+    smaller = sum(candidate.candidate.size < chosen.candidate.size for candidate in near)
+    reason = f"the smallest of {group}"
+    if smaller:
+        reason += f", without {smaller} that did worse than the defaults"
+    return best, chosen, reason
 
 
 def is_worse(comparisons: Sequence[Comparison]) -> bool:
     """Return whether an interval of chosen - default lies wholly on the worse side."""
     return any(
-        each.difference.low > 0 if each.metric in LOWER_IS_BETTER else each.difference.high < 0
-        for each in comparisons
+        comparison.difference.low > 0
+        if comparison.metric in LOWER_IS_BETTER
+        else comparison.difference.high < 0
+        for comparison in comparisons
     )
 
 
@@ -120,113 +131,123 @@ def format_parameters(parameters: Parameters) -> str:
     )
 
 
-class _Tuner:
-    """Asks the study for parameters, and tells it what they come to on the folds."""
+class _TrialRunner:
+    """Runs the planned parameters first, then those that Optuna suggests."""
 
-    def __init__(self, spec: ModelSpec, how: Search, rows: TrainingRows, study: optuna.Study) -> None:
+    def __init__(self, spec: ModelSpec, search: Search, rows: TrainingRows) -> None:
         self._spec = spec
-        self._how = how
+        self._search = search
         self._rows = rows
-        self._study = study
-        self._planned = _planned(spec, how)
-        self.total = len(self._planned) if how.method == "grid" else max(how.trials, len(self._planned))
+        self._planned = _planned_parameters(spec, search)
+        planned = len(self._planned)
+        self.total = planned if search.method == "grid" else max(search.trials, planned)
 
-    def run(self, took: Callable[[str], None]) -> None:
-        done = [trial.user_attrs["planned"] for trial in _finished(self._study)]
-        for number, parameters in enumerate(self._planned):
-            if number not in done:
-                took(self._try(number, parameters))
-        while len(_finished(self._study)) < self.total:
-            took(self._try())
+    def run(self, stored: optuna.Study, advance: Callable[[str], None]) -> None:
+        """Run in memory, and store each trial when it ends: a killed search leaves whole trials only."""
+        study = optuna.create_study(
+            direction=stored.direction,
+            pruner=PercentilePruner(KEPT_PERCENTILE, n_startup_trials=5, n_warmup_steps=1),
+        )
+        study.add_trials(stored.trials)
+        missing = max(0, self.total - len(study.trials))
+        self._prepare(study)
+        study.optimize(
+            self._score,
+            n_trials=missing,
+            callbacks=[
+                lambda _, trial: stored.add_trial(trial),
+                lambda study, trial: advance(self._describe(study, trial)),
+                self._prepare,
+            ],
+        )
 
-    def _try(self, planned: int | None = None, parameters: Parameters | None = None) -> str:
-        """Run one trial; only those that nobody planned may be pruned. Return what to say of it."""
-        # A seed for each trial: one that follows a resumption draws as if nothing had happened.
-        self._study.sampler = TPESampler(seed=self._spec.split.seed + len(_finished(self._study)))
-        if parameters is None:
-            trial = self._study.ask()
-            parameters = {**self._spec.estimator.parameters, **self._suggested(trial)}
-        else:
-            trial = self._ask_for(parameters)
-        trial.set_user_attr("planned", planned)
-        trial.set_user_attr("parameters", dict(parameters))
+    def _prepare(self, study: optuna.Study, _: FrozenTrial | None = None) -> None:
+        """Make the next trial depend on the finished ones only, so that a resumed search ends the same."""
+        number, space = len(study.trials), self._search.space
+        study.sampler = TPESampler(seed=self._spec.split.seed + number)
+        if number < len(self._planned):
+            parameters = self._planned[number]
+            fixed = {name: parameters[name] for name in space} if _is_within(space, parameters) else {}
+            study.enqueue_trial(fixed, user_attrs={"parameters": parameters})
+
+    def _score(self, trial: Trial) -> float:
+        """Return the mean metric over the folds; the trial keeps its parameters and the metrics of each fold.
+
+        Raises:
+            TrialPruned: the trial does not look good enough, or scikit-learn refuses its parameters.
+            SpecError: scikit-learn refuses the spec's own parameters.
+        """
+        planned: Parameters | None = trial.user_attrs.get("parameters")
+        suggested = self._suggest(trial) if planned is None or _is_within(self._search.space, planned) else {}
+        parameters = {**self._spec.estimator.parameters, **suggested} if planned is None else planned
+        trial.set_user_attr("parameters", parameters)
         try:
-            score = self._known(trial, parameters)
-            if score is None:
-                score = self._score(trial, parameters, may_prune=planned is None)
-        except optuna.TrialPruned:
-            self._study.tell(trial, state=TrialState.PRUNED)
-            return "pruned"
+            known = self._known(trial.study, parameters)
+            attributes = known or self._fit(trial, parameters, may_prune=planned is None)
         except SpecError as error:
             if parameters in ({}, self._spec.estimator.parameters):
                 raise
-            self._study.tell(trial, state=TrialState.PRUNED)
-            return f"scikit-learn refuses {format_parameters(parameters)}: {error.__cause__}"
-        self._study.tell(trial, score)
-        return f"{self._how.metric} {score:.5f}, best {self._study.best_value:.5f}"
+            refusal = f"scikit-learn refuses {format_parameters(parameters)}: {error.__cause__}"
+            trial.set_user_attr("refusal", refusal)
+            raise optuna.TrialPruned from error
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        return float(np.mean(attributes["fold_metrics"][self._search.metric]))
 
-    def _ask_for(self, parameters: Parameters) -> Trial:
-        """Return a trial from which the sampler learns too, if the parameters lie in the space."""
-        space = self._how.space
-        if any(name not in parameters or not _holds(space[name], parameters[name]) for name in space):
-            return self._study.ask()
-        self._study.enqueue_trial({name: parameters[name] for name in space})
-        trial = self._study.ask()
-        self._suggested(trial)
-        return trial
+    def _suggest(self, trial: Trial) -> dict[str, Any]:
+        """Return a value of each parameter of the space; of a queued trial, those that are planned."""
+        return {name: _suggest(trial, name, values) for name, values in self._search.space.items()}
 
-    def _suggested(self, trial: Trial) -> dict[str, Any]:
-        return {name: _suggest(trial, name, values) for name, values in self._how.space.items()}
-
-    def _known(self, trial: Trial, parameters: Parameters) -> float | None:
-        """Return the score of a trial with the same parameters, whose figures are this one's too."""
-        same = (
-            each
-            for each in self._study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-            if _key(each.user_attrs["parameters"]) == _key(parameters)
-        )
+    def _known(self, study: optuna.Study, parameters: Parameters) -> dict[str, Any] | None:
+        """Return what a trial with the same parameters came to, if there is one."""
+        trials = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        same = (trial for trial in trials if _key(trial.user_attrs["parameters"]) == _key(parameters))
         twin = next(same, None)
-        if twin is None:
-            return None
-        for name in ("figures", "size"):
-            trial.set_user_attr(name, twin.user_attrs[name])
-        return twin.value
+        return {name: twin.user_attrs[name] for name in ("fold_metrics", "size")} if twin else None
 
-    def _score(self, trial: Trial, parameters: Parameters, *, may_prune: bool) -> float:
-        """Return the mean metric over the folds, and leave every figure with the trial."""
-        metrics = list(dict.fromkeys((self._how.metric, *COMPARED)))
-        figures: dict[str, list[float]] = {metric: [] for metric in metrics}
+    def _fit(self, trial: Trial, parameters: Parameters, *, may_prune: bool) -> dict[str, Any]:
+        """Fit the parameters on every fold; return the metrics of each, and the mean size of the models."""
+        metrics = list(dict.fromkeys((self._search.metric, *COMPARED)))
+        fold_metrics: dict[str, list[float]] = {metric: [] for metric in metrics}
         sizes: list[int] = []
-        for step, answer in enumerate(predict_folds(self._spec, parameters, self._rows)):
-            scored = ScoredRows(self._spec.target, self._rows.labels[answer.validate], answer.probabilities)
-            found = weighted_metrics(scored, np.ones((len(answer.validate), 1)), metrics)
-            for metric, value in zip(metrics, found[:, 0].tolist(), strict=True):
-                figures[metric].append(value)
-            sizes.append(answer.size)
-            trial.report(float(np.mean(figures[self._how.metric])), step)
+        for step, prediction in enumerate(predict_folds(self._spec, parameters, self._rows)):
+            labels = self._rows.labels[prediction.validate]
+            scored = ScoredRows(self._spec.target, labels, prediction.probabilities)
+            values = weighted_metrics(scored, np.ones((len(labels), 1)), metrics)
+            for metric, value in zip(metrics, values[:, 0].tolist(), strict=True):
+                fold_metrics[metric].append(value)
+            sizes.append(prediction.size)
+            trial.report(float(np.mean(fold_metrics[self._search.metric])), step)
             if may_prune and step + 1 < len(self._rows.folds) and trial.should_prune():
                 raise optuna.TrialPruned
-        trial.set_user_attr("figures", figures)
-        trial.set_user_attr("size", round(np.mean(sizes)))
-        return float(np.mean(figures[self._how.metric]))
+        return {"fold_metrics": fold_metrics, "size": round(np.mean(sizes))}
+
+    def _describe(self, study: optuna.Study, trial: FrozenTrial) -> str:
+        if not _is_complete(trial):
+            return str(trial.user_attrs.get("refusal", "pruned"))
+        return f"{self._search.metric} {trial.value:.5f}, best {study.best_value:.5f}"
 
 
-def _planned(spec: ModelSpec, how: Search) -> list[Parameters]:
+def _planned_parameters(spec: ModelSpec, search: Search) -> list[Parameters]:
     """Return the spec's own parameters, the estimator's defaults, and every point of a grid."""
     own = spec.estimator.parameters
     planned: list[Parameters] = [own, {}] if own else [{}]
-    if how.method == "grid":
-        points = ParameterGrid({name: list(values) for name, values in how.space.items()})
+    if search.method == "grid":
+        points = ParameterGrid({name: list(values) for name, values in search.space.items()})
         planned += [{**own, **point} for point in points]
-    return list({_key(each): each for each in planned}.values())
+    return list({_key(parameters): parameters for parameters in planned}.values())
 
 
 def _key(parameters: Parameters) -> str:
-    """Return what tells 1, 1.0 and true apart, which are equal to Python and different to scikit-learn."""
+    """Return text that tells 1, 1.0 and true apart, which Python calls equal and scikit-learn does not."""
     return json.dumps(parameters, sort_keys=True)
 
 
-def _holds(values: Range | Choices, value: Any) -> bool:
+def _is_within(space: Mapping[str, Range | Choices], parameters: Parameters) -> bool:
+    return all(name in parameters and _contains(space[name], parameters[name]) for name in space)
+
+
+def _contains(values: Range | Choices, value: Any) -> bool:
     if not isinstance(values, Range):
         return value in values
     return isinstance(value, int | float) and values.low <= value <= values.high
@@ -241,70 +262,52 @@ def _suggest(trial: Trial, name: str, values: Range | Choices) -> Any:
     return min(max(float(f"{value:.{DIGITS}g}"), values.low), values.high)
 
 
-def _open(job: Job, rows: TrainingRows, how: Search) -> optuna.Study:
-    """Return the study of exactly this question; what was running when it was killed has failed.
+def _open_study(job: Job, rows: TrainingRows, search: Search) -> optuna.Study:
+    """Return the stored study of exactly this question, which holds the finished trials.
 
     Raises:
-        BuildError: the journal holds something else.
+        BuildError: study.db holds something else.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = job.path("study.journal")
-    _mend(journal)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    database = job.path(DATABASE)
+    url = URL.create("sqlite", database=str(database)).render_as_string()
     try:
-        study = optuna.create_study(
-            study_name=_fingerprint(job.spec, rows, how),
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            direction="minimize" if how.metric in LOWER_IS_BETTER else "maximize",
-            pruner=PercentilePruner(KEPT, n_startup_trials=5, n_warmup_steps=1),
+        return optuna.create_study(
+            study_name=_fingerprint(job.spec, rows, search),
+            storage=RDBStorage(url, engine_kwargs={"poolclass": NullPool}),  # leaves no connection open
+            direction="minimize" if search.metric in LOWER_IS_BETTER else "maximize",
             load_if_exists=True,
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise BuildError(f"{journal} can't be read; delete it to start the search afresh.") from error
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
-    return study
+    except (SQLAlchemyError, RuntimeError) as error:  # RuntimeError: another version of Optuna wrote it
+        raise BuildError(f"{database} can't be read; delete it to start the search afresh.") from error
 
 
-def _mend(journal: Path) -> None:
-    """Take away what a search that was killed left, half a line and a lock: no other is at work here."""
-    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
-    content = journal.read_bytes() if journal.exists() else b""
-    if whole := content.rpartition(b"\n")[0]:
-        whole += b"\n"
-    if whole != content:
-        journal.write_bytes(whole)
-
-
-def _fingerprint(spec: ModelSpec, rows: TrainingRows, how: Search) -> str:
-    parts = {
+def _fingerprint(spec: ModelSpec, rows: TrainingRows, search: Search) -> str:
+    question = {
         "features": [feature.model_dump(mode="json") for feature in spec.features],
         "target": spec.target.model_dump(mode="json"),
         "estimator": spec.estimator.model_dump(mode="json"),
         "training": spec.training.model_dump(mode="json", include={"drop", "select", "clip", "resample"}),
-        "search": how.model_dump(mode="json", exclude={"trials"}),
+        "search": search.model_dump(mode="json", exclude={"trials"}),
         "seed": spec.split.seed,
         "folds": [sha256(fold.validate.tobytes()) for fold in rows.folds],
         "data": sha256(rows.matrix.tobytes() + rows.labels.tobytes()),
         "code": code_checksum(),
         "libraries": library_versions(),
     }
-    return sha256(json.dumps(parts, sort_keys=True).encode())
-
-
-def _finished(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=FINISHED)
+    return sha256(json.dumps(question, sort_keys=True).encode())
 
 
 def _is_complete(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE
 
 
-def _tried(trial: FrozenTrial, metric: str) -> EvaluatedCandidate:
-    figures = trial.user_attrs["figures"]
+def _evaluated(trial: FrozenTrial, metric: str) -> EvaluatedCandidate:
+    fold_metrics = trial.user_attrs["fold_metrics"]
     candidate = Candidate(
         parameters=trial.user_attrs["parameters"],
-        score=float(np.mean(figures[metric])),
-        standard_error=standard_error(figures[metric]),
+        score=float(np.mean(fold_metrics[metric])),
+        standard_error=standard_error(fold_metrics[metric]),
         size=trial.user_attrs["size"],
     )
-    return EvaluatedCandidate(candidate, figures)
+    return EvaluatedCandidate(candidate, fold_metrics)
