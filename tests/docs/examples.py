@@ -19,14 +19,15 @@ ADDRESS = "http://127.0.0.1:8001"
 TOLERANCE = 0.05  # the pages show probabilities of a model trained on real data, tests have synthetic data
 
 
-def requests(text: str) -> list[tuple[str, str | None]]:
-    """Return every shell block that asks the service, each with the block that shows its answer, if any."""
-    examples = []
-    matches = list(FENCED.finditer(text))
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
-        if match[1] == "sh" and ADDRESS in match[2] and "make" not in match[2]:
-            adjoins = following is not None and following.start() == match.end() + 1
-            examples.append((match[2], following[2] if following and adjoins else None))
+def requests(text: str) -> dict[str, str | None]:
+    """Return every shell block that asks the service, with the block that shows its answer, if any."""
+    fences = list(FENCED.finditer(text))
+    examples: dict[str, str | None] = {}
+    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+        language, command = fence.groups()
+        if language == "sh" and ADDRESS in command and "make" not in command:
+            adjoins = following is not None and following.start() == fence.end() + 1
+            examples[command] = following[2] if following and adjoins else None
     return examples
 
 
