@@ -1,4 +1,4 @@
-"""Writing so that whoever reads, or kills us, finds the old or the new, and nothing in between."""
+"""Atomic writes: whatever kills the process, a reader sees the whole old content or the whole new content."""
 
 import ctypes
 import fcntl
@@ -20,7 +20,7 @@ RENAME_EXCHANGE = 2
 
 
 def check_replaceable(directory: Path, marker: str) -> None:
-    """Raise DataError unless `directory` is absent, empty, or holds `marker`, by which it is one of ours."""
+    """Raise DataError unless `directory` is absent or empty, or has the file `marker` of a baked model."""
     if not directory.exists() or (directory / marker).is_file():
         return
     if not directory.is_dir() or any(directory.iterdir()):
@@ -28,7 +28,7 @@ def check_replaceable(directory: Path, marker: str) -> None:
 
 
 def replace(directory: Path, contents: Mapping[str, bytes]) -> None:
-    """Make `directory` hold exactly these files; killed at any moment, it is whole, old or new."""
+    """Give `directory` exactly these files; if the process is killed, all files are old or all are new."""
     with _workspace(directory) as workspace:
         new = workspace / "new"
         new.mkdir()
@@ -52,11 +52,11 @@ def dump(value: Any, path: Path) -> None:
 
 @contextmanager
 def _workspace(path: Path) -> Iterator[Path]:
-    """A new directory beside `path`, after removing what killed runs left: one run at a time is there."""
+    """Yield a new directory beside `path`, for one process at a time; remove those of killed processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name}.baking-"
     with _open(path.parent) as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # held until the handle is closed, or we are killed
+        fcntl.flock(handle, fcntl.LOCK_EX)  # until the handle is closed or the process ends
         for leftover in path.parent.iterdir():
             if leftover.name.startswith(prefix):
                 shutil.rmtree(leftover)
@@ -85,23 +85,23 @@ def _open(directory: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two directories in one step where the system can (Linux), in two elsewhere."""
-    if sys.platform == "linux" and _swap(one, other):
+def _exchange(new: Path, current: Path) -> None:
+    """Put `new` in the place of `current`: in one step on Linux, and in two steps elsewhere."""
+    if sys.platform == "linux" and _swap(new, current):
         return
-    aside = one.with_name("old")
-    other.rename(aside)
+    old = new.with_name("old")
+    current.rename(old)
     try:
-        one.rename(other)
+        new.rename(current)
     except OSError:
-        aside.rename(other)
+        old.rename(current)
         raise
 
 
-def _swap(one: Path, other: Path) -> bool:
-    """Return whether the C library and the file system could do it."""
+def _swap(first: Path, second: Path) -> bool:
+    """Swap two paths in one step; return False if the C library or the file system can't do that."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         return False
-    done: int = renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
-    return done == 0
+    status: int = renameat2(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE)
+    return status == 0

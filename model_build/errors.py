@@ -1,21 +1,21 @@
-"""What can go wrong in a bake; the command line prints the sentence and exits with 1."""
+"""The errors that stop a bake; the command line prints the sentence and exits with 1."""
 
 
 class BuildError(Exception):
-    """Base of every error that a user of the training script can cause or meet."""
+    """Base of all errors that a user of the training script can cause or meet."""
 
 
 class SpecError(BuildError):
-    """The model spec has a mistake; the sentence names the file, the key and what is allowed."""
+    """The model spec is invalid; the sentence names the file, the key and the allowed values."""
 
 
 class SourceError(BuildError):
-    """One data source could not be read; another one may still answer."""
+    """A data source could not be read; another source may still answer."""
 
 
 class DataError(BuildError):
-    """The data are there but are not what the spec says."""
+    """The data were read but violate the spec."""
 
 
 class GateError(BuildError):
-    """The model was trained but a gate of the spec keeps it from being baked."""
+    """The model failed a gate of the spec, so it is not baked."""

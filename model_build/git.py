@@ -1,4 +1,4 @@
-"""Which commit of the code is running."""
+"""The commit of the running code."""
 
 import os
 import subprocess
@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DIRTY = "-dirty"
-"""Stands behind a commit when the code that trained had changes that it has not."""
+"""Suffix of a commit if the running code has changes that are not committed."""
 
 
 def git_commit(code: Sequence[Path]) -> str | None:
-    """Return GIT_COMMIT (an image is built without the repository), or what git says of `code`, or None."""
+    """Return the commit of the paths `code`, or None outside of a repository.
+
+    GIT_COMMIT, if it is set, is the answer: an image is built without the repository.
+    """
     if "GIT_COMMIT" in os.environ:
         return os.environ["GIT_COMMIT"] or None
     try:
@@ -23,4 +26,4 @@ def git_commit(code: Sequence[Path]) -> str | None:
 
 def _git(directory: Path, *arguments: str) -> str:
     command = ["git", "-C", str(directory), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - a constant command

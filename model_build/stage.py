@@ -21,7 +21,7 @@ from model_build.spec.source import SourceMode
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 """What a baked model names as the libraries that made it."""
-TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "matplotlib", "optuna", "pandera", "scipy")
+TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "matplotlib", "optuna", "scipy")
 """What other outputs of the stages depend on too."""
 CODE = Path(__file__).parent
 NOT_CODE = frozenset({".pyc", ".txt", ".yaml"})

@@ -54,7 +54,6 @@ FOR_TRAINING_ONLY = {
     "onnx",
     "optuna",
     "pandas",
-    "pandera",
     "scipy",
     "skl2onnx",
     "sklearn",

@@ -1,4 +1,4 @@
-"""Whether the data are what the spec says, and as the reference is: every violation, in one report."""
+"""All checks of the data against the spec and the reference, in one report."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ def check_data(
 ) -> DataReport:
     """Return every violation in the clean rows, whose index is the number of the row in the file.
 
-    A reference that can't be had is a finding, among the others.
+    A reference that can't be read is passed as a violation, and reported with the others.
 
     Raises:
         DataError: there are no rows.
@@ -27,24 +27,24 @@ def check_data(
         raise DataError("There are no rows.")
     cells = schema.find_violations(spec, frame)
     typed = schema.typed_columns(spec, frame)
-    found = [
+    violations = [
         *schema.describe_violations(spec, frame, cells),
         *_columns(spec, cleaning),
         *_duplicates(spec, cleaning),
         *_cardinality(spec, typed),
         *leakage.find_leakage(spec, typed),
     ]
-    ran = [*CHECKS]
+    performed = [*CHECKS]
     if isinstance(reference, Violation):
-        found.append(reference)
-    elif reference is not None and (how := spec.data_checks.reference):
-        found += drift.find_drift(spec, how, frame, typed, reference)
-        ran += drift.CHECKS
-    counts = Counter(finding.check for finding in found)
+        violations.append(reference)
+    elif reference is not None and (config := spec.data_checks.reference):
+        violations += drift.find_drift(spec, config, frame, typed, reference)
+        performed += drift.CHECKS
+    counts = Counter(violation.check for violation in violations)
     return DataReport(
         rows=len(frame),
-        checks={name: counts[name] for name in (*ran, *counts)},
-        violations=tuple(found),
+        checks={name: counts[name] for name in (*performed, *counts)},
+        violations=tuple(violations),
         left_out=schema.excluded_rows(spec.data_checks, cells),
     )
 
@@ -53,25 +53,26 @@ def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
     unknown = cleaning.unknown_columns
     if not unknown:
         return []
-    are = f"{pluralize(len(unknown), 'column')} {'is' if len(unknown) == 1 else 'are'}"
-    sentence = f"{are} not in the spec, and so not read: {', '.join(unknown)}"
+    verb = "is" if len(unknown) == 1 else "are"
+    columns = pluralize(len(unknown), "column")
+    sentence = f"{columns} {verb} not in the spec and {verb} ignored: {', '.join(unknown)}"
     return [Violation(check="columns", severity=spec.data_checks.columns, column=None, sentence=sentence)]
 
 
 def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
-    how, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
-    if share <= how.maximum_duplicates:
+    checks, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
+    if share <= checks.maximum_duplicates:
         return []
     count = cleaning.duplicates
     sentence = (
-        f"{pluralize(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all "
+        f"{pluralize(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all rows "
         f"({format_row_numbers(cleaning.duplicate_rows, count)}); "
-        f"at most {100 * how.maximum_duplicates:g} % is allowed"
+        f"at most {100 * checks.maximum_duplicates:g} % is allowed"
     )
     return [
         Violation(
             check="duplicates",
-            severity=how.duplicates,
+            severity=checks.duplicates,
             column=None,
             sentence=sentence,
             rows=count,
@@ -81,22 +82,22 @@ def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
 
 
 def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
-    problems = {name: _scarcity(typed[name]) for name in typed}
-    then = spec.data_checks.cardinality
+    problems = {name: _cardinality_problem(typed[name]) for name in typed}
+    severity = spec.data_checks.cardinality
     return [
-        Violation(check="cardinality", severity=then, column=name, sentence=f"{name}: {problem}")
+        Violation(check="cardinality", severity=severity, column=name, sentence=f"{name}: {problem}")
         for name, problem in problems.items()
         if problem
     ]
 
 
-def _scarcity(column: pd.Series) -> str | None:
-    """Say which values are the only one, or in no row, of a column that `typed` returned."""
+def _cardinality_problem(column: pd.Series) -> str | None:
+    """Return which value of a typed column is the only one, or which values no row has."""
     values = column.dropna().unique().tolist()
     if not values:
         return "every value is missing or unknown"
     if len(values) == 1:
-        rows = "every row that has a value" if column.hasnans else "every row"
+        rows = "every row with a value" if column.hasnans else "every row"
         return f"{rows} has {format_value(values[0])}"
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None

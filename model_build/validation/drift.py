@@ -1,6 +1,6 @@
-"""Whether the data are distributed as a reference is: numbers, categories, and how many values are missing.
+"""Drift of the data from a reference: numbers, categories, and the shares of missing values.
 
-With many rows any difference is certain, so a violation must be large as well.
+With many rows every difference is significant, so a violation must be large as well.
 """
 
 from collections.abc import Iterator
@@ -19,163 +19,169 @@ from model_build.validation.schema import typed_columns
 
 CHECKS = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
 
-LEAST_EXPECTED = 5  # rows of a category on either side, or the chi-squared distribution does not hold
-LEAST_SHOWN = 1e-4  # of a p-value
+MINIMUM_EXPECTED = 5  # rows of a category in each sample; with fewer, the chi-squared distribution is wrong
+MINIMUM_P_SHOWN = 1e-4
 RARE = "a rare category"
 TWO_SAMPLES = 2
 
 
 @dataclass(frozen=True)
 class _Shift:
-    """How far one column is from the reference; `size` does not grow with the number of rows."""
+    """The difference of a column from the reference; its effect size does not grow with the rows."""
 
     check: str
     column: str
-    figures: str
+    comparison: str
     effect: str
-    size: float
-    smallest: float
+    effect_size: float
+    minimum: float
     statistic: float
     p_value: float
 
 
 def find_drift(
-    spec: ModelSpec, how: Reference, frame: pd.DataFrame, now: pd.DataFrame, reference: pd.DataFrame
+    spec: ModelSpec, config: Reference, frame: pd.DataFrame, typed: pd.DataFrame, reference: pd.DataFrame
 ) -> list[Violation]:
-    """Return the shifts, of the features and the target, that are both certain and large.
+    """Return the shifts of features and target that are both significant and large.
 
-    `now` is the frame as `typed` returns it. The chance of a false alarm is shared among all tests
-    (Bonferroni). A column without values on either side is not tested: that is a finding if the reference has
-    cells there, and none that fits the spec.
+    `typed` is the frame as `typed_columns` returns it. All tests share the chance of a false alarm
+    (Bonferroni). A column without values in either sample is not tested. That is a violation if the reference
+    has cells there and all of them are invalid.
     """
-    before = typed_columns(spec, reference)
-    tests = [*_distributions(how, now, before), *_missing_rates(how, frame, reference)]
-    found = [
-        _finding(how, test)
-        for test in tests
-        if test.p_value < how.alpha / len(tests) and test.size >= test.smallest
+    typed_reference = typed_columns(spec, reference)
+    shifts = [*_distributions(config, typed, typed_reference), *_missing_rates(config, frame, reference)]
+    violations = [
+        _violation(config, shift)
+        for shift in shifts
+        if shift.p_value < config.alpha / len(shifts) and shift.effect_size >= shift.minimum
     ]
-    return [*_untested(how, before, reference), *found]
+    return [*_untested(config, typed_reference, reference), *violations]
 
 
-def _untested(how: Reference, before: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Violation]:
-    for name in before:
+def _untested(config: Reference, typed: pd.DataFrame, reference: pd.DataFrame) -> Iterator[Violation]:
+    for name in typed:
         cells = reference[name].dropna().unique()
-        if not len(cells) or before[name].notna().any():
+        if not len(cells) or typed[name].notna().any():
             continue
         yield Violation(
-            check="chi_squared" if _is_category(before[name]) else "kolmogorov_smirnov",
-            severity=how.severity,
+            check="chi_squared" if _is_categorical(typed[name]) else "kolmogorov_smirnov",
+            severity=config.severity,
             column=name,
             sentence=(
-                f"{name}: could not be compared, because the spec allows no cell of the reference "
+                f"{name}: could not be compared, because every value of the reference is invalid "
                 f"({join_first(map(format_value, cells), len(cells))})"
             ),
         )
 
 
-def _is_category(values: pd.Series) -> bool:
+def _is_categorical(values: pd.Series) -> bool:
     return isinstance(values.dtype, pd.CategoricalDtype)
 
 
-def _distributions(how: Reference, now: pd.DataFrame, before: pd.DataFrame) -> Iterator[_Shift]:
-    for name in now:
-        values, others = now[name].dropna(), before[name].dropna()
-        if not len(values) or not len(others):
-            continue
-        test = _categories if _is_category(values) else _numbers
-        yield from test(name, values, others, how.minimum_shift)
+def _distributions(config: Reference, current: pd.DataFrame, reference: pd.DataFrame) -> Iterator[_Shift]:
+    for name in current:
+        samples = current[name].dropna(), reference[name].dropna()
+        if all(map(len, samples)):
+            compare = _compare_categories if _is_categorical(current[name]) else _compare_numbers
+            yield from compare(name, *samples, config.minimum_shift)
 
 
-def _numbers(name: str, now: pd.Series, before: pd.Series, smallest: float) -> Iterator[_Shift]:
-    found = ks_2samp(now, before, method="asymp")
-    at = found.statistic_location
+def _compare_numbers(name: str, current: pd.Series, reference: pd.Series, minimum: float) -> Iterator[_Shift]:
+    test = ks_2samp(current, reference, method="asymp")
+    value = test.statistic_location
     yield _Shift(
         check="kolmogorov_smirnov",
         column=name,
-        figures=_against((now <= at).mean(), (before <= at).mean(), f"at most {at:.7g}"),
+        comparison=_compare_shares(
+            f"at most {value:.7g}", (current <= value).mean(), (reference <= value).mean()
+        ),
         effect="Kolmogorov-Smirnov's D",
-        size=float(found.statistic),
-        smallest=smallest,
-        statistic=float(found.statistic),
-        p_value=float(found.pvalue),
+        effect_size=float(test.statistic),
+        minimum=minimum,
+        statistic=float(test.statistic),
+        p_value=float(test.pvalue),
     )
 
 
-def _categories(name: str, now: pd.Series, before: pd.Series, smallest: float) -> Iterator[_Shift]:
-    """Compare by chi-squared; nothing if all rows have one category, or few rows have any other.
+def _compare_categories(
+    name: str, current: pd.Series, reference: pd.Series, minimum: float
+) -> Iterator[_Shift]:
+    """Compare by chi-squared; yield nothing if all rows have one category, or few rows have any other.
 
-    Cramér's V is that of the shares, as if both samples had as many rows: of the counts it would shrink
-    with the smaller sample.
+    Cramér's V is computed from the shares, as if both samples had equally many rows. Computed from the
+    counts, it would shrink with the smaller sample.
     """
-    samples = {"now": now.value_counts(sort=False), "before": before.value_counts(sort=False)}
-    counts = _pooled(pd.DataFrame(samples))
+    samples = {"current": current.value_counts(sort=False), "reference": reference.value_counts(sort=False)}
+    counts = _pool_rare(pd.DataFrame(samples))
     if len(counts) < TWO_SAMPLES:
         return
-    found = chi2_contingency(counts, correction=False)
+    test = chi2_contingency(counts, correction=False)
     shares = counts / counts.sum()
-    most = int((shares["now"] - shares["before"]).abs().round(6).argmax())  # of equal ones, the rarest
+    differences = (shares["current"] - shares["reference"]).abs()
+    largest = int(differences.round(6).argmax())  # of equal differences, that of the rarest category
     yield _Shift(
         check="chi_squared",
         column=name,
-        figures=_against(shares["now"].iloc[most], shares["before"].iloc[most], shares.index[most]),
+        comparison=_compare_shares(shares.index[largest], *shares.iloc[largest]),
         effect="Cramér's V",
-        size=float(np.sqrt(chi2_contingency(shares, correction=False).statistic / TWO_SAMPLES)),
-        smallest=smallest,
-        statistic=float(found.statistic),
-        p_value=float(found.pvalue),
+        effect_size=float(np.sqrt(chi2_contingency(shares, correction=False).statistic / TWO_SAMPLES)),
+        minimum=minimum,
+        statistic=float(test.statistic),
+        p_value=float(test.pvalue),
     )
 
 
-def _pooled(counts: pd.DataFrame) -> pd.DataFrame:
-    """Return counts [categories, samples] with the rarest as one category, as common as the test needs."""
-    counts = counts.set_axis(
-        [format_value(each) for each in counts.index]
-    )  # two long ones may be shown alike
+def _pool_rare(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return counts [categories, samples], with the rarest pooled into one that is frequent enough to test.
+
+    The index holds the categories as a sentence shows them, which may be the same for two long ones.
+    """
+    counts = counts.set_axis([format_value(category) for category in counts.index])
     counts = counts.iloc[np.argsort(counts.sum(axis=1), kind="stable")]
     counts = counts[counts.any(axis=1).to_numpy()]
     expected = expected_freq(counts).min(axis=1)
-    rare = int((expected < LEAST_EXPECTED).sum())
+    rare = int((expected < MINIMUM_EXPECTED).sum())
     if not rare:
         return counts
-    rare += expected[:rare].sum() < LEAST_EXPECTED
+    rare += expected[:rare].sum() < MINIMUM_EXPECTED
     return pd.concat([counts[:rare].sum().to_frame(RARE).T, counts[rare:]])
 
 
-def _missing_rates(how: Reference, frame: pd.DataFrame, reference: pd.DataFrame) -> Iterator[_Shift]:
-    """Compare two shares, unless nothing or everything is missing; the z-test's square is chi-squared."""
+def _missing_rates(config: Reference, frame: pd.DataFrame, reference: pd.DataFrame) -> Iterator[_Shift]:
+    """Compare shares by chi-squared, the square of the z-test, unless no value or every value is missing."""
     for name in frame:
-        now, before = frame[name].isna(), reference[name].isna()
-        counts = [[each.sum(), len(each) - each.sum()] for each in (now, before)]
+        missing = frame[name].isna(), reference[name].isna()
+        counts = [[sample.sum(), len(sample) - sample.sum()] for sample in missing]
         if not np.any(counts, axis=0).all():
             continue
-        found = chi2_contingency(counts, correction=False)
+        test = chi2_contingency(counts, correction=False)
+        current_share, reference_share = (sample.mean() for sample in missing)
         yield _Shift(
             check="missing_rates",
             column=name,
-            figures=_against(now.mean(), before.mean(), "missing"),
+            comparison=_compare_shares("missing", current_share, reference_share),
             effect="a difference",
-            size=float(abs(now.mean() - before.mean())),
-            smallest=how.minimum_missing_shift,
-            statistic=float(found.statistic),
-            p_value=float(found.pvalue),
+            effect_size=float(abs(current_share - reference_share)),
+            minimum=config.minimum_missing_shift,
+            statistic=float(test.statistic),
+            p_value=float(test.pvalue),
         )
 
 
-def _against(now: float, before: float, what: str) -> str:
-    return f"{100 * now:.1f} % are {what}, {100 * before:.1f} % in the reference"
+def _compare_shares(description: str, current: float, reference: float) -> str:
+    return f"{100 * current:.1f} % are {description}, {100 * reference:.1f} % in the reference"
 
 
-def _finding(how: Reference, shift: _Shift) -> Violation:
-    exactly = shift.p_value >= LEAST_SHOWN
-    p_value = f"p {shift.p_value:.4f}" if exactly else f"p < {LEAST_SHOWN:.4f}"
+def _violation(config: Reference, shift: _Shift) -> Violation:
+    is_shown = shift.p_value >= MINIMUM_P_SHOWN
+    p_value = f"p {shift.p_value:.4f}" if is_shown else f"p < {MINIMUM_P_SHOWN:.4f}"
     return Violation(
         check=shift.check,
-        severity=how.severity,
+        severity=config.severity,
         column=shift.column,
         sentence=(
-            f"{shift.column}: {shift.figures} "
-            f"({shift.effect} of {shift.size:.3f}, {p_value}; below {shift.smallest:g} is allowed)"
+            f"{shift.column}: {shift.comparison} "
+            f"({shift.effect} of {shift.effect_size:.3f}, {p_value}; below {shift.minimum:g} is allowed)"
         ),
         statistic=shift.statistic,
         p_value=shift.p_value,

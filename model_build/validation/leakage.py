@@ -1,4 +1,4 @@
-"""Whether one feature alone gives the target away, as one does that is known only after it."""
+"""Features that alone nearly determine the target, as a feature does that is only known after the target."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,16 @@ from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 
 FOLDS = 2
-LEAVES = 64  # tell that many categories apart, in whatever order the spec names them
+LEAVES = 64  # enough to separate that many categories, whatever their order in the spec
 LEAF_ROWS = 5
 
 
 def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
-    """Return the features that rank the target too well on their own.
+    """Return a violation for every feature that alone ranks the target too well.
 
-    Each is scored by a small tree on rows that it was not fitted on: of more than two labels, by the mean of
-    each against all others. A label with too few rows to fill a leaf in every fold is left aside.
+    A small tree on that feature is scored on rows that it was not fitted on. With more than two labels, the
+    score is the mean over each label against all others. Labels with too few rows for a leaf in every fold
+    are left out.
     """
     target = typed[spec.target.name]
     counts = target.value_counts()
@@ -35,14 +36,15 @@ def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
         feature.name: _area(_codes(rows[feature.name]), truth, folds, spec.split.seed)
         for feature in spec.features
     }
-    most = spec.data_checks.maximum_leakage
-    return [_finding(spec, name, area) for name, area in areas.items() if area > most]
+    maximum = spec.data_checks.maximum_leakage
+    return [_violation(spec, name, area) for name, area in areas.items() if area > maximum]
 
 
 def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
     """Return the column as [N, 1]; a missing number is NaN, and a missing category -1.
 
-    Numbers are ranked, which is all the same to a tree: it reads float32, and some are too large for that.
+    Numbers are replaced by their ranks, because a tree reads float32, which can't hold all of them. A tree
+    depends on the order of the numbers only.
     """
     ranked = (
         column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column.rank(method="dense")
@@ -55,19 +57,19 @@ def _area(
 ) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, random_state=seed)
     scores = cross_val_predict(tree, codes, truth, cv=folds, method="predict_proba")
-    asked = scores[:, 1] if scores.shape[1] == TWO_LABELS else scores
-    return float(roc_auc_score(truth, asked, multi_class="ovr"))
+    ranking = scores[:, 1] if scores.shape[1] == TWO_LABELS else scores
+    return float(roc_auc_score(truth, ranking, multi_class="ovr"))
 
 
-def _finding(spec: ModelSpec, name: str, area: float) -> Violation:
+def _violation(spec: ModelSpec, name: str, area: float) -> Violation:
     return Violation(
         check="leakage",
         severity=spec.data_checks.leakage,
         column=name,
         sentence=(
-            f"{name}: alone it ranks {spec.target.name} with a ROC AUC of {area:.3f}; "
-            f"at most {spec.data_checks.maximum_leakage:g} is allowed: leave it out of the features, "
-            f"or raise data_checks.maximum_leakage if it is known before {spec.target.name} is"
+            f"{name}: this feature alone ranks {spec.target.name} with a ROC AUC of {area:.3f}; "
+            f"at most {spec.data_checks.maximum_leakage:g} is allowed. Remove the feature, "
+            f"or raise data_checks.maximum_leakage if its value is known before {spec.target.name}"
         ),
         statistic=area,
     )

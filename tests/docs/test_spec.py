@@ -1,17 +1,66 @@
-"""docs/spec.md has every key of a spec with its default."""
+"""docs/spec.md begins with a spec that bakes, and has every key of a spec with its default."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
 
+from model_build.console import Progress
+from model_build.errors import SpecError
+from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
-from tests.docs.markdown import read
+from tests.docs.markdown import blocks, commands, read
+from tests.support.bakes import bake
 
 PAGE = read("docs/spec.md")
+WHOLE, *PARTS = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+LONGEST_SPEC = 25  # lines
+
+
+def customers(rows: int = 400) -> str:
+    """Return the CSV file on the page with more rows: customers with a high fee and many calls leave."""
+    rng = np.random.default_rng(0)
+    (head,) = [block.text for block in blocks(PAGE) if block.language == "csv"]
+    lines = []
+    for _ in range(rows):
+        months, fee, calls = rng.integers(1, 120), round(rng.uniform(5, 60), 2), rng.integers(0, 10)
+        plan, autopay = rng.choice(["basic", "plus", "pro"]), rng.choice(["true", "false"])
+        churned = "yes" if fee / 20 + calls / 3 - months / 60 + rng.normal() > 2 else "no"
+        lines.append(f"{months},{fee},{plan},{autopay},{'?' if rng.random() < 0.1 else calls},{churned}\n")
+    return head + "".join(lines)
+
+
+def test_whole_spec_bakes_as_it_stands(tmp_path: Path, quiet: Progress) -> None:
+    assert len(WHOLE.splitlines()) <= LONGEST_SPEC
+    assert ["python", "-m", "model_build", "bake", "churn.yaml"] in commands(PAGE)
+    (tmp_path / "churn.yaml").write_text(WHOLE)
+    (tmp_path / "churn.csv").write_text(customers())
+    spec = model_spec.load(str(tmp_path / "churn.yaml"))
+    contract = bake(spec, "real", tmp_path / "model", tmp_path, quiet, tmp_path / "build")
+    assert [feature.name for feature in contract.features] == ["months", "fee", "plan", "autopay", "calls"]
+    assert contract.metrics["roc_auc"] > 0.7
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_a_spec_is_valid_in_the_whole_one(tmp_path: Path, part: str) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    (tmp_path / "churn.yaml").write_text(json.dumps(yaml.load(WHOLE) | yaml.load(part)))
+    assert model_spec.load(str(tmp_path / "churn.yaml")).name == "churn"
+
+
+def test_error_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "churn.yaml"
+    path.write_text(WHOLE.replace("maximum: 500", "maximum: many"))
+    with pytest.raises(SpecError) as caught:
+        model_spec.load(str(path))
+    assert f"`{str(caught.value).replace(str(path), path.name)}`" in PAGE
 
 
 def keys_of(annotation: Any) -> Iterator[tuple[str, FieldInfo]]:

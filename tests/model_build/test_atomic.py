@@ -22,14 +22,14 @@ NEW = {"contract.json": b"new", "only-in-the-new": b"2"}
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    return {each.name: each.read_bytes() for each in path.iterdir()}
+    return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
 def names_in(path: Path) -> list[str]:
-    return sorted(each.name for each in path.iterdir())
+    return sorted(entry.name for entry in path.iterdir())
 
 
-def no_renameat2(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_renameat2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
 
 
@@ -37,21 +37,21 @@ def refused_by_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atomic, "RENAME_EXCHANGE", 1 << 20)
 
 
-def another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def on_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
 
 
-ELSEWHERE = [no_renameat2, refused_by_the_file_system, another_system]
+ELSEWHERE = [without_renameat2, refused_by_the_file_system, on_another_system]
 
 
-def test_a_new_directory_holds_the_files_and_nothing_else_is_written(tmp_path: Path) -> None:
+def test_new_directory_has_the_files_and_nothing_else_is_written(tmp_path: Path) -> None:
     atomic.replace(tmp_path / "deep/er/model", NEW)
     assert contents(tmp_path / "deep/er/model") == NEW
     assert names_in(tmp_path / "deep/er") == ["model"]
 
 
 @pytest.mark.parametrize("system", [lambda _: None, *ELSEWHERE])
-def test_the_whole_content_is_replaced_and_nothing_else_is_left(
+def test_all_files_are_replaced_and_nothing_else_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     atomic.replace(tmp_path / "model", OLD)
@@ -61,13 +61,13 @@ def test_the_whole_content_is_replaced_and_nothing_else_is_left(
     assert names_in(tmp_path) == ["model"]
 
 
-def test_a_reader_that_is_no_owner_may_enter(tmp_path: Path) -> None:
+def test_new_directory_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").mkdir()
     atomic.replace(tmp_path / "model", NEW)
     assert (tmp_path / "model").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
-def test_a_relative_directory_is_replaced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_directory_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     atomic.replace(Path("model"), OLD)
     atomic.replace(Path("model"), NEW)
@@ -78,7 +78,7 @@ def test_a_relative_directory_is_replaced_too(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("function", "calls_before"), [("mkdir", 1), ("mkdir", 2), ("fsync", 0), ("fsync", 1), ("fsync", 2)]
 )
-def test_a_full_disk_leaves_the_old(
+def test_full_disk_leaves_the_old_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, calls_before: int
 ) -> None:
     atomic.replace(tmp_path / "model", OLD)
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old(
 
 
 @pytest.mark.parametrize("system", ELSEWHERE)
-def test_a_second_rename_that_fails_takes_the_first_one_back(
+def test_failed_second_rename_undoes_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     atomic.replace(tmp_path / "model", OLD)
@@ -116,7 +116,7 @@ def test_a_second_rename_that_fails_takes_the_first_one_back(
     assert names_in(tmp_path) == ["model"]
 
 
-def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_only_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     for name in (
         ".model.baking-abc/new",
         ".model.joblib.baking-def",
@@ -130,22 +130,22 @@ def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> No
     assert names_in(tmp_path) == [".model-notes", ".models.baking-x", "model", "model.joblib"]
 
 
-def test_a_pickle_is_replaced(tmp_path: Path) -> None:
+def test_pickle_is_replaced(tmp_path: Path) -> None:
     for value in ("old", "new"):
         atomic.dump(value, tmp_path / "deep/model.joblib")
         assert joblib.load(tmp_path / "deep/model.joblib") == value
     assert names_in(tmp_path / "deep") == ["model.joblib"]
 
 
-# A parent that has everything imported forks children, and kills each of them at a random moment of its work.
-# It prints the version of the model that each one left.
+# A parent process imports everything, forks children and kills each of them at a random moment of its work.
+# It prints the version of the model that each child left.
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
 from app.core import contract
 
 kind, kills, out, *arguments = sys.argv[1:]
-paths = [Path(each) for each in arguments]
+paths = [Path(argument) for argument in arguments]
 
 def replacing():
     from model_build import atomic
@@ -201,7 +201,7 @@ def versions_left_by_killed(kind: str, kills: int, out: Path, *paths: Path) -> l
 
 @pytest.fixture
 def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
-    """Two whole models, that differ in their versions and in a file that only the second has."""
+    """Two whole models with different versions; only the second has the file padding."""
     old = {name: content for name, content in contents(tiny_model).items() if name != "metrics.json"}
     document = contract.load_contract(tiny_model).model_dump(mode="json")
     del document["files"]["metrics.json"]
@@ -216,7 +216,7 @@ def document_as(document: dict[str, Any], version: str) -> bytes:
     return to_json(document | {"model_version": version})
 
 
-def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:
+def test_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out/model"
     atomic.replace(out, contents(versions[0]))
     left = versions_left_by_killed("replacing", 60, out, *versions)
@@ -228,7 +228,7 @@ def test_a_killed_replacement_leaves_a_whole_model(versions: list[Path], tmp_pat
     assert names_in(out.parent) == ["model", "undisturbed"]
 
 
-def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Path, tmp_path: Path) -> None:
+def test_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out/model"
     atomic.replace(out, contents(versions[0]))
     (tmp_path / "tiny.yaml").write_text(TINY)
@@ -237,7 +237,7 @@ def test_a_killed_bake_leaves_a_whole_model(versions: list[Path], tiny_data: Pat
     assert set(left) <= {"1.0.0", "1.2.3"}
 
 
-def test_the_check_of_a_whole_model_sees_a_mixture(versions: list[Path], tmp_path: Path) -> None:
+def test_mixture_of_two_models_is_detected(versions: list[Path], tmp_path: Path) -> None:
     mixture = contents(versions[1]) | {"model.onnx": b"of another model"}
     atomic.replace(tmp_path / "model", mixture)
     with pytest.raises(StartupError):

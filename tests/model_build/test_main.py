@@ -173,7 +173,7 @@ def test_data_that_are_not_what_the_spec_says_are_all_told_and_exit_with_1(
     summary, *sentences = done.stdout[done.stdout.index("✗") :].splitlines()
     assert summary == ("✗ The data are not what the spec says (build/tiny/data-checks.json has it all):")
     assert [sentence.split(":")[0].strip() for sentence in sentences] == ["years", "grade"]
-    assert "2 rows are outside 1 to 30 (rows 3, 7: " in sentences[0]
+    assert "2 values are outside 1 to 30 (rows 3, 7: " in sentences[0]
     again = run(tmp_path, tmp_path, "segregate", tiny)
     assert again.returncode == 1
     assert "✗ The data are not what the spec says" in again.stdout

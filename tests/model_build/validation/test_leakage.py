@@ -19,7 +19,7 @@ PAID = RNG.random(ROWS) < 0.4
 
 
 def frame(**columns: object) -> pd.DataFrame:
-    """Return rows whose features say nothing of the label, but for these columns."""
+    """Return rows whose features are independent of the label, except for these columns."""
     good = {
         "years": RNG.integers(1, 31, ROWS).astype(float),
         "rate": RNG.uniform(0, 20, ROWS),
@@ -31,7 +31,7 @@ def frame(**columns: object) -> pd.DataFrame:
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [each.sentence for each in leakage.find_leakage(spec, schema.typed_columns(spec, rows))]
+    return [violation.sentence for violation in leakage.find_leakage(spec, schema.typed_columns(spec, rows))]
 
 
 @pytest.mark.parametrize(
@@ -44,34 +44,34 @@ def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
         ("secured", ~PAID),
     ],
 )
-def test_a_feature_that_gives_the_target_away_is_found(
+def test_feature_that_determines_the_target_is_reported(
     tiny_spec: ModelSpec, column: str, values: object
 ) -> None:
-    (finding,) = leakage.find_leakage(tiny_spec, schema.typed_columns(tiny_spec, frame(**{column: values})))
-    assert finding.model_dump(exclude_none=True) == {
+    (violation,) = leakage.find_leakage(tiny_spec, schema.typed_columns(tiny_spec, frame(**{column: values})))
+    assert violation.model_dump(exclude_none=True) == {
         "check": "leakage",
         "severity": "fail",
         "column": column,
         "sentence": (
-            f"{column}: alone it ranks paid with a ROC AUC of 1.000; at most 0.95 is allowed: "
-            "leave it out of the features, or raise data_checks.maximum_leakage if it is known before paid is"
+            f"{column}: this feature alone ranks paid with a ROC AUC of 1.000; at most 0.95 is allowed. "
+            "Remove the feature, or raise data_checks.maximum_leakage if its value is known before paid"
         ),
         "examples": (),
         "statistic": 1.0,
     }
 
 
-def test_a_value_of_its_own_in_every_row_gives_nothing_away(tiny_spec: ModelSpec) -> None:
+def test_different_value_in_every_row_is_no_leakage(tiny_spec: ModelSpec) -> None:
     assert sentences(tiny_spec, frame(rate=np.linspace(0, 20, ROWS))) == []
 
 
-def test_the_spec_says_how_much_is_too_much(tiny_spec: ModelSpec) -> None:
+def test_maximum_and_severity_come_from_the_spec(tiny_spec: ModelSpec) -> None:
     noisy = frame(secured=PAID ^ (RNG.random(ROWS) < 0.1))
     assert sentences(tiny_spec, noisy) == []
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.8, leakage="warn")})
-    (finding,) = leakage.find_leakage(strict, schema.typed_columns(strict, noisy))
-    assert (finding.column, finding.severity) == ("secured", "warn")
-    assert "; at most 0.8 is allowed: " in finding.sentence
+    (violation,) = leakage.find_leakage(strict, schema.typed_columns(strict, noisy))
+    assert (violation.column, violation.severity) == ("secured", "warn")
+    assert "; at most 0.8 is allowed. " in violation.sentence
 
 
 def three_labels(spec: ModelSpec) -> ModelSpec:
@@ -79,17 +79,17 @@ def three_labels(spec: ModelSpec) -> ModelSpec:
     return spec.model_copy(update={"target": target})
 
 
-def test_a_feature_that_gives_every_one_of_three_labels_away_is_found(tiny_spec: ModelSpec) -> None:
+def test_feature_that_determines_three_labels_is_reported(tiny_spec: ModelSpec) -> None:
     paid = RNG.choice(["no", "late", "yes"], ROWS)
     grades = {"no": "A", "late": "B", "yes": "C"}
     rows = frame(grade=[grades[label] for label in paid], paid=paid)
     assert sentences(three_labels(tiny_spec), rows) == [
-        "grade: alone it ranks paid with a ROC AUC of 1.000; at most 0.95 is allowed: "
-        "leave it out of the features, or raise data_checks.maximum_leakage if it is known before paid is"
+        "grade: this feature alone ranks paid with a ROC AUC of 1.000; at most 0.95 is allowed. "
+        "Remove the feature, or raise data_checks.maximum_leakage if its value is known before paid"
     ]
 
 
-def test_a_feature_that_tells_one_of_three_labels_from_the_others_is_judged_by_the_mean(
+def test_feature_that_determines_one_of_three_labels_is_scored_by_the_mean(
     tiny_spec: ModelSpec,
 ) -> None:
     rows = frame(grade=np.where(PAID, "A", "C"), paid=np.where(PAID, "late", RNG.choice(["no", "yes"], ROWS)))
@@ -97,21 +97,21 @@ def test_a_feature_that_tells_one_of_three_labels_from_the_others_is_judged_by_t
 
 
 def highest_of(rare: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Return rates of which those of a few rows are the highest."""
+    """Return rates that are highest in the rare rows."""
     return np.where(rare, 20.0, RNG.uniform(0, 15, ROWS))
 
 
 @pytest.mark.parametrize("positives", [0, 1, 2, 4, 9])
-def test_a_label_that_hardly_any_row_has_can_not_be_given_away(tiny_spec: ModelSpec, positives: int) -> None:
+def test_label_with_few_rows_is_no_leakage(tiny_spec: ModelSpec, positives: int) -> None:
     paid = np.repeat(["yes", "no"], [positives, ROWS - positives])
     assert sentences(tiny_spec, frame(rate=highest_of(paid == "yes"), paid=paid)) == []
 
 
-def test_a_label_that_hardly_any_row_has_is_no_reason_to_pass_over_the_others(tiny_spec: ModelSpec) -> None:
+def test_label_with_few_rows_does_not_hide_leakage_of_the_others(tiny_spec: ModelSpec) -> None:
     paid = np.where(PAID, "yes", "no").astype(object)
     paid[:9] = "late"
     rows = frame(rate=highest_of(paid == "late"), secured=PAID, paid=paid)
-    assert [each.split(":")[0] for each in sentences(three_labels(tiny_spec), rows)] == ["secured"]
+    assert [sentence.split(":")[0] for sentence in sentences(three_labels(tiny_spec), rows)] == ["secured"]
 
 
 OBESITY = "ObesityDataSet_raw_and_data_sinthetic.csv"
@@ -129,7 +129,7 @@ estimator: {{name: decision_tree}}
 
 
 def declared(name: str, column: pd.Series) -> dict[str, object]:
-    """Return the feature that a column of a file is."""
+    """Return the declaration of a column as a feature."""
     values = sorted(column.unique().tolist())
     feature = {"name": name, "title": name, "example": values[0]}
     if isinstance(values[0], str):
@@ -137,7 +137,7 @@ def declared(name: str, column: pd.Series) -> dict[str, object]:
     return feature | {"type": "number", "minimum": values[0], "maximum": values[-1]}
 
 
-def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_have(tmp_path: Path) -> None:
+def test_weight_is_no_leakage_of_seven_levels_of_obesity(tmp_path: Path) -> None:
     path = Path(os.environ.get("DATA_DIR", "")) / OBESITY
     if not path.is_file():
         pytest.skip(f"DATA_DIR names no directory with UCI's {OBESITY}")
@@ -153,22 +153,22 @@ def test_what_a_person_weighs_does_not_give_away_which_of_seven_weights_they_hav
     )
     assert leakage.find_leakage(obesity, schema.typed_columns(obesity, rows)) == []
     strict = obesity.model_copy(update={"data_checks": DataChecks(maximum_leakage=0.9)})
-    assert [each.column for each in leakage.find_leakage(strict, schema.typed_columns(strict, rows))] == [
-        "Weight"
-    ]
+    assert [
+        violation.column for violation in leakage.find_leakage(strict, schema.typed_columns(strict, rows))
+    ] == ["Weight"]
 
 
-def test_cells_that_do_not_fit_are_taken_as_missing(tiny_spec: ModelSpec) -> None:
+def test_invalid_cells_count_as_missing(tiny_spec: ModelSpec) -> None:
     rows = frame(grade=np.where(PAID, "D", "A"), years="x", paid=np.where(PAID, "yes", "no"))
     rows.loc[:20, "paid"] = ""
-    assert [each.split(":")[0] for each in sentences(tiny_spec, rows)] == ["grade"]
+    assert [sentence.split(":")[0] for sentence in sentences(tiny_spec, rows)] == ["grade"]
 
 
-def test_the_same_rows_give_the_same_figure(tiny_spec: ModelSpec) -> None:
+def test_same_rows_give_the_same_score(tiny_spec: ModelSpec) -> None:
     strict = tiny_spec.model_copy(update={"data_checks": DataChecks(maximum_leakage=0)})
     typed = schema.typed_columns(strict, frame())
     assert leakage.find_leakage(strict, typed) == leakage.find_leakage(strict, typed)
-    assert [each.column for each in leakage.find_leakage(strict, typed)] == [
+    assert [violation.column for violation in leakage.find_leakage(strict, typed)] == [
         "years",
         "rate",
         "grade",

@@ -22,40 +22,43 @@ def frame(column: str = "years", values: tuple[Value, ...] = (5.0, 6.0)) -> pd.D
 
 
 def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
-    return [
-        each.sentence for each in schema.describe_violations(spec, rows, schema.find_violations(spec, rows))
-    ]
+    violations = schema.describe_violations(spec, rows, schema.find_violations(spec, rows))
+    return [violation.sentence for violation in violations]
 
 
 @pytest.mark.parametrize(
     ("column", "values", "sentence"),
     [
-        ("years", (5.0, "ten", 7.0), f"years: 1 row is not a whole number (row 2: 'ten'); {YEARS}"),
+        ("years", (5.0, "ten", 7.0), f"years: 1 value is not a whole number (row 2: 'ten'); {YEARS}"),
         (
             "years",
             (5.5, "nan", "inf"),
-            f"years: 3 rows are not a whole number (rows 1, 2, 3: 5.5, 'nan', 'inf'); {YEARS}",
+            f"years: 3 values are not a whole number (rows 1, 2, 3: 5.5, 'nan', 'inf'); {YEARS}",
         ),
-        ("rate", (0.5, "1,5", "1,5"), f"rate: 2 rows are not a number (rows 2, 3: '1,5' twice); {RATE}"),
-        ("secured", (True, "maybe"), f"secured: 1 row is neither true nor false (row 2: 'maybe'); {SECURED}"),
+        ("rate", (0.5, "1,5", "1,5"), f"rate: 2 values are not a number (rows 2, 3: '1,5' twice); {RATE}"),
+        (
+            "secured",
+            (True, "maybe"),
+            f"secured: 1 value is neither true nor false (row 2: 'maybe'); {SECURED}",
+        ),
         (
             "grade",
             ("D", "A", "b"),
-            f"grade: 2 rows are of an unknown category (rows 1, 3: 'D', 'b'); {GRADE}",
+            f"grade: 2 values are not a known category (rows 1, 3: 'D', 'b'); {GRADE}",
         ),
-        ("years", (0.0, 1.0, 30.0), f"years: 1 row is below 1 (row 1: 0); {YEARS}"),
+        ("years", (0.0, 1.0, 30.0), f"years: 1 value is below 1 (row 1: 0); {YEARS}"),
         (
             "years",
             (30.0, 31.0, 40.0, 40.0),
-            f"years: 3 rows are above 30 (rows 2, 3, 4: 40 twice, 31); {YEARS}",
+            f"years: 3 values are above 30 (rows 2, 3, 4: 40 twice, 31); {YEARS}",
         ),
-        ("rate", (-0.5, 20.5), f"rate: 2 rows are outside 0 to 20 (rows 1, 2: -0.5, 20.5); {RATE}"),
-        ("years", (None, 5.0), f"years: 1 row is without a value (row 1); {YEARS}"),
-        ("secured", (None, None), f"secured: 2 rows are without a value (rows 1, 2); {SECURED}"),
-        ("paid", ("Yes", "no", ""), f"paid: 2 rows are of an unknown label (rows 1, 3: 'Yes', ''); {PAID}"),
+        ("rate", (-0.5, 20.5), f"rate: 2 values are outside 0 to 20 (rows 1, 2: -0.5, 20.5); {RATE}"),
+        ("years", (None, 5.0), f"years: 1 value is missing (row 1); {YEARS}"),
+        ("secured", (None, None), f"secured: 2 values are missing (rows 1, 2); {SECURED}"),
+        ("paid", ("Yes", "no", ""), f"paid: 2 values are not a known label (rows 1, 3: 'Yes', ''); {PAID}"),
     ],
 )
-def test_what_does_not_fit_is_named_with_its_rows_and_what_is_allowed(
+def test_invalid_values_are_described_with_their_rows_and_the_allowed_values(
     tiny_spec: ModelSpec, column: str, values: tuple[Value, ...], sentence: str
 ) -> None:
     assert sentences(tiny_spec, frame(column, values)) == [sentence]
@@ -71,41 +74,41 @@ def test_what_does_not_fit_is_named_with_its_rows_and_what_is_allowed(
         ("paid", ("no", "yes")),
     ],
 )
-def test_what_fits_is_no_finding(tiny_spec: ModelSpec, column: str, values: tuple[Value, ...]) -> None:
+def test_valid_values_are_no_violation(tiny_spec: ModelSpec, column: str, values: tuple[Value, ...]) -> None:
     assert schema.find_violations(tiny_spec, frame(column, values)).empty
     assert sentences(tiny_spec, frame(column, values)) == []
 
 
-def test_a_finding_has_the_figures_of_its_sentence(tiny_spec: ModelSpec) -> None:
+def test_violation_has_the_numbers_of_its_sentence(tiny_spec: ModelSpec) -> None:
     rows = frame(values=tuple(31.0 + number % 7 for number in range(2000)))
-    (finding,) = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
-    assert finding.model_dump(exclude_none=True) == {
+    (violation,) = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
+    assert violation.model_dump(exclude_none=True) == {
         "check": "ranges",
         "severity": "fail",
         "column": "years",
         "rows": 2000,
         "examples": (1, 2, 3, 4, 5),
         "sentence": (
-            "years: 2,000 rows are above 30 (rows 1, 2, 3, 4, 5 and 1,995 more: "
+            "years: 2,000 values are above 30 (rows 1, 2, 3, 4, 5 and 1,995 more: "
             "31 (286 times), 32 (286 times), 33 (286 times), 34 (286 times), 35 (286 times) and 2 more); "
             f"{YEARS}"
         ),
     }
 
 
-def test_many_categories_are_not_all_named(tiny_spec: ModelSpec) -> None:
+def test_many_categories_are_not_listed(tiny_spec: ModelSpec) -> None:
     grade = tiny_spec.features[2].model_copy(update={"categories": tuple(map(str, range(30)))})
     spec = tiny_spec.model_copy(update={"features": (grade,)})
     assert sentences(spec, frame("grade", ("1", "30"))[["grade", "paid"]]) == [
-        "grade: 1 row is of an unknown category (row 2: '30'); must be one of the 30 categories of the spec"
+        "grade: 1 value is not a known category (row 2: '30'); must be one of the 30 categories of the spec"
     ]
 
 
-def test_findings_come_in_the_order_of_the_spec_and_of_the_checks(tiny_spec: ModelSpec) -> None:
+def test_violations_have_the_order_of_the_spec_and_of_the_checks(tiny_spec: ModelSpec) -> None:
     rows = pd.concat([frame(name, ("x", None)) for name in ("paid", "secured", "grade", "rate", "years")])
     rows.index = range(1, 11)
-    found = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
-    assert [(each.column, each.check) for each in found] == [
+    violations = schema.describe_violations(tiny_spec, rows, schema.find_violations(tiny_spec, rows))
+    assert [(violation.column, violation.check) for violation in violations] == [
         ("years", "types"),
         ("years", "missing"),
         ("rate", "types"),
@@ -117,7 +120,7 @@ def test_findings_come_in_the_order_of_the_spec_and_of_the_checks(tiny_spec: Mod
     ]
 
 
-def test_rows_that_a_warning_is_about_are_left_out_and_the_others_are_taken(tiny_spec: ModelSpec) -> None:
+def test_rows_with_a_warning_are_excluded_and_the_others_are_valid(tiny_spec: ModelSpec) -> None:
     rows = pd.concat(
         [
             frame("years", (31.0, 5.0)),
@@ -130,14 +133,14 @@ def test_rows_that_a_warning_is_about_are_left_out_and_the_others_are_taken(tiny
     rows.index = range(11, 21)
     cells = schema.find_violations(tiny_spec, rows)
     warnings = DataChecks(types="warn", categories="warn", ranges="warn", missing="warn", labels="warn")
-    out = schema.excluded_rows(warnings, cells)
-    assert out == (11, 13, 15, 17, 19)
-    assert len(dataset.build_dataset(rows.drop(index=list(out)), tiny_spec).rows) == 5
+    excluded = schema.excluded_rows(warnings, cells)
+    assert excluded == (11, 13, 15, 17, 19)
+    assert len(dataset.build_dataset(rows.drop(index=list(excluded)), tiny_spec).rows) == 5
     assert schema.excluded_rows(DataChecks(ranges="warn"), cells) == (11,)
     assert schema.excluded_rows(DataChecks(), cells) == ()
 
 
-def test_typed_columns_hold_only_what_fits_its_type(tiny_spec: ModelSpec) -> None:
+def test_values_of_another_type_are_missing_in_typed_columns(tiny_spec: ModelSpec) -> None:
     rows = pd.DataFrame(
         {
             "years": [5.0, "nan", 31.0],
