@@ -196,7 +196,7 @@ async def test_other_path_is_404_and_says_where_to_look(client: httpx.AsyncClien
 
 
 @pytest.mark.parametrize("length", [0, 200_000], ids=["small body", "large body"])
-async def test_unexpected_error_is_500_without_a_word_counted_and_logged_once(
+async def test_unexpected_error_is_500_counted_and_logged_once(
     tiny_model: Path,
     prediction: Prediction,
     length: int,

@@ -1,4 +1,4 @@
-"""run.sh as it runs in production: a process of its own, spoken to over a socket."""
+"""run.sh as in production: a process of its own, which gets requests over a socket."""
 
 import json
 import os
@@ -19,18 +19,22 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, sha256
 from app.server import Master
+from tests.support.ports import free_port
+from tests.support.problems import problem
+from tests.support.prometheus import requests, row_errors, series
+from tests.support.tiny import ROW, batch
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 20.0
-ROW = {"years": 5, "rate": 2.5, "grade": "B", "secured": True}
+ANSWERED = requests("/predict", 200)
+TIMED = 'http_request_duration_seconds_count{route="/predict"}'
 
 
 class Service:
-    """run.sh in a session of its own, so that nothing of it is left behind."""
+    """run.sh in a session of its own, so that its workers can be killed with it."""
 
     def __init__(self, log: Path, **settings: str | Path) -> None:
         self.port = free_port()
@@ -51,7 +55,7 @@ class Service:
 
     @property
     def lines(self) -> list[str]:
-        """Everything that was written to standard output and standard error."""
+        """The lines of standard output and standard error."""
         return self._log.read_text().splitlines()
 
     @property
@@ -83,17 +87,10 @@ class Service:
         return self._process.wait(DEADLINE)
 
     def kill(self) -> None:
-        """End whatever is left, workers too."""
+        """Kill what still runs, workers too."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 Start = Callable[..., Service]
@@ -101,7 +98,7 @@ Start = Callable[..., Service]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start services with these settings; all are gone after the test."""
+    """Start services with these settings, and kill them after the test."""
     services: list[Service] = []
 
     def start(**settings: str | Path) -> Service:
@@ -159,106 +156,99 @@ def test_connection_serves_many_requests_until_the_body_is_too_large(start: Star
         again = client.post("/predict", json=ROW)
     assert [response.headers.get("connection") for response in kept] == [None] * 3
     assert (refused.status_code, refused.headers["connection"]) == (413, "close")
-    assert refused.json() == {
-        "type": "urn:problem:body-too-large",
-        "title": "Body too large",
-        "status": 413,
-        "detail": "The body may have at most 1000 bytes.",
-    }
+    assert refused.json() == problem(413, "body-too-large", "The body may have at most 1000 bytes.")
     assert [response.status_code for response in [*kept, again]] == [200] * 4
 
 
 def scrape(service: Service) -> dict[str, float]:
     """Return every number of /metrics, over a connection of its own."""
-    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
-    return {
-        f"{sample.name} {' '.join(sample.labels.values())}".strip(): sample.value
-        for family in families
-        for sample in family.samples
-    }
+    return series(httpx.get(f"{service.url}/metrics").text)
 
 
-def predict(service: Service, requests: int, rows: int) -> None:
-    """Send requests, each over a connection of its own, for any worker to take."""
-    body = json.dumps({"inputs": [ROW] * rows})
-    for _ in range(requests):
+def predict(service: Service, times: int, rows: int) -> None:
+    """Send requests, each over a connection of its own, so that any worker may answer."""
+    body = batch(*[ROW] * rows)
+    for _ in range(times):
         with closing(HTTPConnection("127.0.0.1", service.port, timeout=DEADLINE)) as connection:
             connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
             assert connection.getresponse().status == 200
 
 
 def workers(service: Service) -> list[int]:
-    """Return the process ids of the workers that were started so far, in their order."""
+    """Return the process ids of all workers that were started, oldest first."""
     messages = [record["message"] for record in service.records]
-    return [int(each.rpartition(" ")[2]) for each in messages if each.startswith("Booting worker with pid")]
+    return [
+        int(message.rpartition(" ")[2])
+        for message in messages
+        if message.startswith("Booting worker with pid")
+    ]
 
 
-def wait_for(met: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], description: str) -> None:
     end = time.monotonic() + DEADLINE
-    while not met():
-        assert time.monotonic() < end, f"not in {DEADLINE} s: {what}"
+    while not condition():
+        assert time.monotonic() < end, f"not in {DEADLINE} s: {description}"
         time.sleep(0.05)
 
 
-def settled(service: Service, answered: int) -> dict[str, float]:
-    """Return every number once that many predictions are counted: each is so right after it is sent."""
-    name = "http_requests_total /predict 200"
-    wait_for(lambda: scrape(service).get(name, 0) >= answered, f"{answered} requests are counted")
+def scrape_after(service: Service, answered: int) -> dict[str, float]:
+    """Return every number once so many predictions are counted: a request is counted after its answer."""
+    wait_for(lambda: scrape(service).get(ANSWERED, 0) >= answered, f"{answered} requests are counted")
     return scrape(service)
 
 
-def test_every_request_is_counted_once_whichever_worker_answers(start: Start, tiny_model: Path) -> None:
+def test_every_request_is_counted_once_by_any_worker(start: Start, tiny_model: Path) -> None:
     service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2", MAX_ROWS="5")
     service.wait_until_ready()
     assert httpx.post(f"{service.url}/predict", json={"inputs": [ROW] * 6}).status_code == 422
     predict(service, 40, rows=3)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: predict(service, 50, rows=1), range(8)))
-    settled(service, 440)
+    scrape_after(service, 440)
     for _ in range(10):  # whichever worker answers
-        found = scrape(service)
-        assert found["http_requests_total /predict 200"] == 440
-        assert found["http_requests_total /predict 422"] == 1
-        assert found["http_request_duration_seconds_count /predict"] == 441
-        assert found["predict_rows_total"] == 520
-        assert found["predictions_total no"] + found["predictions_total yes"] == 520
-        assert found["validation_errors_total  too_long"] == 1
+        numbers = scrape(service)
+        assert numbers[ANSWERED] == 440
+        assert numbers[requests("/predict", 422)] == 1
+        assert numbers[TIMED] == 441
+        assert numbers["predict_rows_total"] == 520
+        assert sum(numbers[f'predictions_total{{label="{label}"}}'] for label in ("no", "yes")) == 520
+        assert numbers[row_errors("", "too_long")] == 1
 
 
-def test_counts_outlive_the_worker_that_made_them(start: Start, tiny_model: Path) -> None:
+def test_counts_of_a_killed_worker_are_kept(start: Start, tiny_model: Path) -> None:
     service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
     service.wait_until_ready()
     for killed in range(3):
         wait_for(lambda: len(workers(service)) == killed + 2, "two workers are there")  # noqa: B023
         predict(service, 40, rows=2)
-        settled(service, 40 * (killed + 1))
+        scrape_after(service, 40 * (killed + 1))
         os.kill(workers(service)[-1], signal.SIGKILL)
-    wait_for(lambda: len(workers(service)) == 5, "the last one was replaced too")
+    wait_for(lambda: len(workers(service)) == 5, "the last worker is replaced too")
     predict(service, 40, rows=2)
-    found = settled(service, 160)
-    assert found["http_requests_total /predict 200"] == 160
-    assert found["http_request_duration_seconds_count /predict"] == 160
-    assert found["predict_rows_total"] == 320
+    numbers = scrape_after(service, 160)
+    assert numbers[ANSWERED] == 160
+    assert numbers[TIMED] == 160
+    assert numbers["predict_rows_total"] == 320
 
 
-def test_what_a_dead_worker_had_in_flight_is_not_in_flight(start: Start, tiny_model: Path) -> None:
+def test_requests_of_a_killed_worker_are_not_in_flight(start: Start, tiny_model: Path) -> None:
     service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
     service.wait_until_ready()
     wait_for(lambda: len(workers(service)) == 2, "both workers are there")
     predict(service, 10, rows=1)
-    settled(service, 10)
+    scrape_after(service, 10)
     with socket.create_connection(("127.0.0.1", service.port)) as slow:
         head = "POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
         slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
-        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 2, "the slow request is seen")
+        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 2, "the slow request is counted")
         for pid in workers(service):
             os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: len(workers(service)) == 4, "two workers took their places")
+        wait_for(lambda: len(workers(service)) == 4, "two workers replaced them")
         wait_for(lambda: scrape(service)["http_requests_in_flight"] == 1, "the scrape is alone")
-    assert settled(service, 10)["http_requests_total /predict 200"] == 10
+    assert scrape_after(service, 10)[ANSWERED] == 10
 
 
-def test_new_worker_counts_where_no_living_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_worker_gets_a_slot_that_no_living_worker_has(monkeypatch: pytest.MonkeyPatch) -> None:
     master = Master.__new__(Master)
     master.WORKERS = {}
     used: list[int] = []
@@ -341,7 +331,7 @@ def change_contract(directory: Path, **changes: Any) -> None:
     ],
     ids=["no model", "tampered", "newer schema", "does not fit", "port", "log level"],
 )
-def test_service_that_can_not_start_says_why_in_one_line(
+def test_service_that_can_not_start_prints_one_line(
     start: Start,
     tiny_model: Path,
     tmp_path: Path,

@@ -57,7 +57,7 @@ async def test_body_up_to_the_limit_passes(chunks: list[bytes]) -> None:
     assert reader.chunks == chunks
 
 
-async def test_body_that_nobody_reads_is_not_refused() -> None:
+async def test_body_that_is_not_read_is_not_refused() -> None:
     async def answer(_scope: Scope, _receive: Receive, _send: Send) -> None:
         pass
 

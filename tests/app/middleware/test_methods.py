@@ -3,7 +3,7 @@ from unittest.mock import ANY
 import httpx
 import pytest
 
-from tests.support.problems import problem
+from tests.support.problems import assert_problem, problem
 
 PAGES = ["/", "/health", "/ready", "/metrics", "/card", "/docs", "/openapi.json"]
 
@@ -26,28 +26,26 @@ async def test_head_answers_as_get_without_the_body(client: httpx.AsyncClient, p
         ("/static/swagger/swagger-ui.css", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_options_says_what_is_allowed(client: httpx.AsyncClient, path: str, allowed: str) -> None:
+async def test_options_lists_the_allowed_methods(client: httpx.AsyncClient, path: str, allowed: str) -> None:
     response = await client.options(path)
     assert (response.status_code, response.content) == (204, b"")
     assert dict(response.headers) == {"allow": allowed}
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
-async def test_path_without_anything_is_404_to_every_method(client: httpx.AsyncClient, method: str) -> None:
+async def test_unknown_path_is_404_for_every_method(client: httpx.AsyncClient, method: str) -> None:
     response = await client.request(method, "/nothing")
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_head_of_a_path_that_takes_post_is_405(client: httpx.AsyncClient) -> None:
+async def test_head_of_a_path_for_post_is_405(client: httpx.AsyncClient) -> None:
     response = await client.head("/predict")
     assert (response.status_code, response.headers["allow"], response.content) == (405, "POST", b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/docs"])
-async def test_method_that_is_not_allowed_is_405_and_says_which_are(
-    client: httpx.AsyncClient, path: str
-) -> None:
+async def test_other_method_is_405_and_names_the_allowed_ones(client: httpx.AsyncClient, path: str) -> None:
     response = await client.post(path)
-    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
-    assert response.json() == problem(405, "method-not-allowed", "This path answers GET and HEAD only.")
+    document = problem(405, "method-not-allowed", "This path answers GET and HEAD only.")
+    assert_problem(response, document, {"allow": "GET, HEAD"})

@@ -1,7 +1,5 @@
-import json
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,15 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.contract import load_contract
+from app.core.contract import Contract
 from app.core.errors import Problem
 from app.middleware.measure import Measure
 from app.middleware.problems import Problems, reraise
 from app.monitoring.metrics import Metrics
 from tests.support.asgi import http_scope, run_asgi
-from tests.support.problems import INTERNAL, problem
-
-SECRET = "the-secret"  # noqa: S105 - stands for anything that must not reach a client
+from tests.support.clients import client_of
+from tests.support.problems import INTERNAL, SECRET, assert_problem, problem
 
 
 async def get_problem(_request: Request) -> Response:
@@ -44,25 +41,22 @@ ROUTES = [
 
 
 @pytest.fixture
-def metrics(tiny_model: Path) -> Metrics:
-    return Metrics(load_contract(tiny_model))
+def metrics(contract: Contract) -> Metrics:
+    return Metrics(contract)
 
 
 @pytest.fixture
 async def browser(metrics: Metrics) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the framework within the middleware; what leaves the middleware is raised here."""
+    """A client of the framework in the middleware; an exception that leaves the middleware is raised here."""
     app = Starlette(routes=ROUTES, exception_handlers={HTTPException: reraise, Exception: reraise})
-    transport = httpx.ASGITransport(Problems(app, metrics))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as browser:
+    async with client_of(Problems(app, metrics)) as browser:
         yield browser
 
 
 async def test_raised_problem_is_answered_in_utf_8_with_its_headers(browser: httpx.AsyncClient) -> None:
     response = await browser.get("/problem")
-    assert response.status_code == 409
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.headers["retry-after"] == "5"
-    assert json.loads(response.content.decode("utf-8")) == problem(409, "wrong-moment", "Not now: à bientôt.")
+    assert_problem(response, problem(409, "wrong-moment", "Not now: à bientôt."), {"retry-after": "5"})
+    assert "à bientôt".encode() in response.content
 
 
 @pytest.mark.parametrize(
@@ -89,23 +83,18 @@ async def test_raised_problem_is_answered_in_utf_8_with_its_headers(browser: htt
         ("GET", "/teapot", {"x-kind": "pot"}, problem(418, "i'm-a-teapot", "I'm a Teapot.")),
     ],
 )
-async def test_refusal_of_the_framework_has_the_one_shape(
+async def test_refusal_of_the_framework_is_a_problem_document(
     browser: httpx.AsyncClient, method: str, path: str, headers: dict[str, str], document: dict[str, object]
 ) -> None:
     response = await browser.request(method, path)
-    assert response.status_code == document["status"]
-    assert response.headers["content-type"] == "application/problem+json"
-    assert {name: response.headers[name] for name in headers} == headers
-    assert response.json() == document
+    assert_problem(response, document, headers)
 
 
-async def test_unexpected_error_is_500_without_a_word_and_logged_once_with_the_traceback(
+async def test_unexpected_error_is_500_and_logged_once_with_its_traceback(
     browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = await browser.get("/failure")
-    assert response.status_code == 500
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.json() == INTERNAL
+    assert_problem(response, INTERNAL)
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert (record.name, record.getMessage()) == ("app.middleware.problems", "unhandled error at /failure")
     assert record.exc_info is not None
@@ -120,7 +109,7 @@ def failing_after_the_start(error: Exception) -> ASGIApp:
     return app
 
 
-async def test_error_amid_an_answer_goes_on_to_the_server_which_closes_the_connection(
+async def test_error_amid_a_response_is_raised_for_the_server_to_close_the_connection(
     metrics: Metrics,
 ) -> None:
     app = Measure(Problems(failing_after_the_start(RuntimeError(SECRET)), metrics), metrics)
