@@ -1,0 +1,116 @@
+"""The service with the census model, and requests for it that Hypothesis generates."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DataObject, SearchStrategy
+from threadpoolctl import threadpool_limits
+
+from app.core.contract import Contract, load_contract
+from app.core.errors import ProblemDocument
+from app.core.features import (
+    BooleanFeature,
+    CategoryFeature,
+    Encoder,
+    Feature,
+    IntegerFeature,
+    NumberFeature,
+)
+from app.main import create_app
+from app.settings import Settings
+from tests.support.asgi import body_messages, http_scope, run_asgi
+
+often = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+Row = dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """A response of the service."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The predictions, without their time."""
+        assert (self.status, self.content_type) == (200, "application/json")
+        document: dict[str, Any] = json.loads(self.body)
+        del document["timestamp"]
+        return document
+
+
+class Census:
+    """The service with the census model, and the scikit-learn pipeline from which the model was exported."""
+
+    def __init__(self, directory: Path) -> None:
+        self.contract: Contract = load_contract(directory)
+        self.features = self.contract.features
+        self._pipeline = joblib.load(directory.with_name("model.joblib"))
+        self._app = create_app(Settings(model_dir=directory))
+
+    def post(self, body: bytes, content_type: str = "application/json", path: str = "/predict") -> Answer:
+        """Send a body; an exception of the service is raised here."""
+        scope = http_scope(path, headers=[(b"content-type", content_type.encode("latin-1"))])
+        start, end = asyncio.run(run_asgi(self._app, scope, body_messages([body]), read_all=False))
+        content_type = dict(start["headers"])[b"content-type"].decode()
+        return Answer(start["status"], content_type, end["body"])
+
+    def post_rows(self, rows: list[Row]) -> Answer:
+        return self.post(json.dumps({"inputs": rows}).encode())
+
+    def predict_proba(self, rows: list[Row]) -> Any:
+        """Return the probabilities of scikit-learn itself."""
+        ordered = [{feature.name: row[feature.name] for feature in self.features} for row in rows]
+        with threadpool_limits(1):  # for a few rows, threads cost more than they save
+            return self._pipeline.predict_proba(Encoder(self.features)(ordered))
+
+
+def values(feature: Feature) -> SearchStrategy[Any]:
+    """JSON values that the feature accepts."""
+    match feature:
+        case IntegerFeature():
+            whole = st.integers(feature.minimum, feature.maximum)
+            accepted: SearchStrategy[Any] = whole | whole.map(float)
+        case NumberFeature():
+            accepted = st.floats(feature.minimum, feature.maximum)
+        case CategoryFeature():
+            accepted = st.sampled_from(feature.categories)
+        case BooleanFeature():
+            accepted = st.booleans()
+    if feature.missing is None:
+        return accepted
+    return accepted | st.sampled_from([None, *feature.missing.markers])
+
+
+def rows(features: tuple[Feature, ...]) -> SearchStrategy[Row]:
+    """Rows with a value for each feature, under its own name."""
+    return st.fixed_dictionaries({feature.name: values(feature) for feature in features})
+
+
+def rename_and_shuffle(draw: DataObject, features: tuple[Feature, ...], row: Row) -> Row:
+    """Return the row in any order, with aliases for some of the names."""
+    order = draw.draw(st.permutations(features))
+    return {draw.draw(st.sampled_from(feature.names)): row[feature.name] for feature in order}
+
+
+def assert_problem(answer: Answer) -> None:
+    """Assert that the answer blames the request, in a problem document."""
+    assert answer.content_type == "application/problem+json"
+    document = ProblemDocument.model_validate_json(answer.body, extra="forbid")
+    assert document.status == answer.status
+    assert 400 <= answer.status < 500
+
+
+def assert_answered_or_refused(answer: Answer) -> None:
+    """Assert that the answer is a prediction or blames the request; it is never the service's fault."""
+    if answer.status == 200:
+        assert len(json.loads(answer.body)["predictions"]) >= 1
+    else:
+        assert_problem(answer)
