@@ -40,7 +40,7 @@ MODEL_BUILD_TIERS = (
     ("model_build.gates",),
     ("model_build.reports",),
     ("model_build.pipeline", "model_build.tracking"),
-    ("model_build.__main__",),
+    ("model_build.__main__", "model_build.dvc_yaml"),
 )
 FOR_TRAINING_ONLY = {
     "boto3",
@@ -48,6 +48,7 @@ FOR_TRAINING_ONLY = {
     "httpx",
     "jinja2",
     "joblib",
+    "markdown_it",
     "matplotlib",
     "mlflow",
     "model_build",

@@ -1,15 +1,16 @@
-"""The model card: what a person should know of a model before using it."""
+"""The model card: what people should know about a model before they use it."""
 
 import base64
 import hashlib
-import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from markupsafe import Markup
 
 from app.core.contract import Contract, sha256
-from app.core.features import BooleanFeature, Feature, RangedFeature
+from app.core.features import Feature, RangedFeature
 from model_build.artifacts import (
     Cleaning,
     Curves,
@@ -23,8 +24,9 @@ from model_build.artifacts import (
     TrainingReport,
 )
 from model_build.git import DIRTY
-from model_build.reports import charts
 from model_build.reports.html import TEMPLATES, render
+from model_build.reports.markdown import code_span, escape_text, render_sections
+from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
 from model_build.spec.model_spec import SPECS, ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 from model_build.text import format_number
@@ -43,17 +45,14 @@ TITLES = {
 }
 HEADLINE = ("roc_auc", "average_precision", "accuracy", "f1", "log_loss", "calibration_error")
 RATES = tuple((rate, rate.replace("_", " ").capitalize(), name) for name, rate in DISPARITIES.items())
-"""Of a group, with its title, and what its distance from the reference group's is called."""
-WEAKEST = 15
-"""So many slices stand in the Markdown; the page has all."""
-
-# What Markdown would take for markup: signs that always are, and those that are where they stand.
-MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|^[>#+-]")
+"""A rate of a group, its title, and the name of its difference from the reference group's rate."""
+MOST_SLICES = 15
+"""The least accurate slices that card.md lists; the page lists all."""
 
 
 @dataclass(frozen=True)
-class CardFacts:
-    """All that the stages found."""
+class CardDocuments:
+    """The documents that the card is about; the template knows them by these names."""
 
     spec: ModelSpec
     contract: Contract
@@ -68,76 +67,80 @@ class CardFacts:
     model: ModelReport
 
 
-def render_html(facts: CardFacts) -> str:
-    """Return one self-contained page."""
-    target = facts.contract.target
+def render_markdown(documents: CardDocuments) -> str:
+    """Return the card without plots, and with the least accurate slices only."""
+    return _render_source(documents, _by_accuracy(documents.slices.slices)[:MOST_SLICES], has_plots=False)
+
+
+def render_html(documents: CardDocuments) -> str:
+    """Return the card as one self-contained page: the Markdown with plots and with all slices."""
+    source = _render_source(documents, _by_accuracy(documents.slices.slices), has_plots=True)
+    lead, sections = render_sections(source)
+    target = documents.contract.target
     script = (TEMPLATES / "card.js").read_text()
     return render(
         "card.html",
-        **_values(facts),
-        performance=charts.performance(target, facts.curves, facts.evaluation),
-        fairness=[(each, charts.fairness(each)) for each in facts.fairness.protected],
-        explanation=charts.explanation(target, facts.explanation),
-        slice_features=list(dict.fromkeys(_of(each) for each in facts.slices.slices)),
+        **_values(documents),
+        lead=lead,
+        sections=sections,
+        plots={
+            "performance": plot_performance(target, documents.curves, documents.evaluation),
+            "fairness": list(chain.from_iterable(map(plot_fairness, documents.fairness.protected))),
+            "explanation": plot_explanation(target, documents.explanation),
+        },
         script=Markup(script),  # noqa: S704 - it is ours
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
     )
 
 
-def render_markdown(facts: CardFacts) -> str:
-    """Return what the page says, without its figures and with the weakest slices only."""
-    return render("card.md", **_values(facts), text=text, code=code, weakest=WEAKEST)
+def _render_source(documents: CardDocuments, listed_slices: Sequence[Slice], *, has_plots: bool) -> str:
+    measured = {name for slice_ in documents.slices.slices for name in slice_.metrics}
+    return render(
+        "card.md",
+        **_values(documents),
+        listed_slices=listed_slices,
+        slice_metrics=[name for name in SLICE_METRICS if name in measured],
+        has_plots=has_plots,
+        rates=RATES,
+        commands=_commands(documents),
+        is_dirty=(documents.contract.provenance.git_commit or "").endswith(DIRTY),
+        text=escape_text,
+        code=code_span,
+        allowed_values=allowed_values,
+        signed=signed,
+        to_sentence=to_sentence,
+    )
 
 
-def text(value: Any) -> Markup:
-    """Return what Markdown shows as this text, on one line."""
-    return Markup(MARKUP.sub(r"\\\g<0>", " ".join(str(value).split())))  # noqa: S704 - what HTML reads is escaped
-
-
-def code(value: Any) -> Markup:
-    """Return a code span; one more backtick than the text has in a row stands around it."""
-    line = " ".join(str(value).split()).replace("|", "\\|")  # as a table wants it
-    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
-    space = " " if "`" in line else ""
-    return Markup(f"{fence}{space}{line}{space}{fence}")  # noqa: S704 - within the span nothing is markup
-
-
-def _values(facts: CardFacts) -> dict[str, Any]:
+def _values(documents: CardDocuments) -> dict[str, Any]:
     """Return what both templates read."""
-    slices = sorted(facts.slices.slices, key=_weakness)
-    known = {name for each in slices for name in each.metrics}
-    return {
-        "facts": facts,
+    evaluation = documents.evaluation
+    return vars(documents) | {
         "titles": TITLES,
-        "headline": [name for name in HEADLINE if name in facts.evaluation.intervals],
+        "headline": [name for name in HEADLINE if name in evaluation.intervals],
         "lower_is_better": LOWER_IS_BETTER,
-        "slices": slices,
-        "slice_metrics": [name for name in SLICE_METRICS if name in known],
-        "rates": RATES,
-        "commands": _commands(facts),
-        "is_dirty": (facts.contract.provenance.git_commit or "").endswith(DIRTY),
-        "values_of": values_of,
+        "confidence": f"{format_number(100 * evaluation.confidence)}%",
         "fixed": fixed,
-        "signed": signed,
-        "sentence": sentence,
     }
 
 
-def _weakness(found: Slice) -> tuple[bool, float]:
-    accuracy = found.metrics.get("accuracy")
-    return accuracy is None, accuracy.value if accuracy else 0
+def _by_accuracy(slices: Iterable[Slice]) -> list[Slice]:
+    """Return the least accurate slice first, and slices without an accuracy last."""
+
+    def key(slice_: Slice) -> tuple[bool, float]:
+        accuracy = slice_.metrics.get("accuracy")
+        return accuracy is None, accuracy.value if accuracy else 0
+
+    return sorted(slices, key=key)
 
 
-def _of(found: Slice) -> str:
-    return " × ".join(found.features)
-
-
-def _commands(facts: CardFacts) -> list[str]:
-    """Return what to type for the same model: the spec by name, if it is one of the repository's."""
-    provenance = facts.contract.provenance
-    specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == facts.spec.sha256)
+def _commands(documents: CardDocuments) -> list[str]:
+    """Return the commands that train the same model; a spec of the repository goes by its name."""
+    provenance = documents.contract.provenance
+    digest = documents.spec.sha256
+    specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == digest)
     name = next((path.stem for path in specs), "SPEC.yaml")
-    search = " --search" if facts.training.search else ""
+    search = " --search" if documents.training.search else ""
     commit = (provenance.git_commit or "").removesuffix(DIRTY)
     checkout = [f"git checkout {commit}"] if commit else []
     return [
@@ -147,11 +150,10 @@ def _commands(facts: CardFacts) -> list[str]:
     ]
 
 
-def values_of(feature: Feature) -> str:
-    """Say which values a feature takes."""
+def allowed_values(feature: Feature) -> str:
     if isinstance(feature, RangedFeature):
         return f"{format_number(feature.minimum)} to {format_number(feature.maximum)}"
-    return "true or false" if isinstance(feature, BooleanFeature) else ", ".join(feature.categories)
+    return "true or false" if feature.type == "boolean" else ", ".join(feature.levels)
 
 
 def fixed(value: float, digits: int) -> str:
@@ -159,9 +161,8 @@ def fixed(value: float, digits: int) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    return f"{value:+z.{digits}f}".replace("-", "−")  # noqa: RUF001
+    return f"{value:+z.{digits}f}".replace("-", "−")  # noqa: RUF001 - as above
 
 
-def sentence(reason: str) -> str:
-    """Return a reason as a sentence."""
+def to_sentence(reason: str) -> str:
     return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."

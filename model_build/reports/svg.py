@@ -1,4 +1,4 @@
-"""Figures for the pages: SVG in the colours and the font of the page that they stand in."""
+"""Plots for the pages: SVG in the colours and the font of the page that holds it."""
 
 import io
 import re
@@ -44,49 +44,55 @@ VARIABLES = {
     GOOD: "--good",
     BAD: "--bad",
 }
-"""The CSS variable of each colour; a page gives it another value in the dark."""
+"""The CSS variable of each colour; a page in dark mode gives it another value."""
 
-PIXELS = 72  # an inch
+PIXELS_PER_INCH = 72
 NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-# For the whole process: text and ticks read it whenever they are made, which outlasts any context.
-mpl.rc("axes", axisbelow=True, edgecolor=LINE, facecolor="none", grid=True, labelcolor=MUTED)
-mpl.rc("axes", prop_cycle=cycler(color=[ACCENT, SECOND, THIRD, MUTED]))
-mpl.rc("axes", titlecolor=INK, titlelocation="left", titlesize="medium", titleweight="bold")
-mpl.rc("axes.spines", right=False, top=False)
-mpl.rc("figure", facecolor="none")
-mpl.rc("font", size=11)
-mpl.rc("grid", color=LINE, linewidth=0.8)
-mpl.rc("legend", fontsize="medium", frameon=False)
-mpl.rc("patch", linewidth=0)
-mpl.rc("savefig", facecolor="none")
-mpl.rc("svg", fonttype="none")
-mpl.rc("text", color=INK, parse_math=False)
-mpl.rc("xtick", color=LINE, labelcolor=MUTED)
-mpl.rc("xtick.major", size=0)
-mpl.rc("ytick", color=LINE, labelcolor=MUTED)
-mpl.rc("ytick.major", size=0)
 
+def new_plot(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return an empty plot of this size in inches (72 px each), and its axes row by row.
 
-def plot(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure of so many inches (72 px each) and its axes, row by row."""
-    made = Figure((width, height), PIXELS, layout="constrained")
-    return made, list(made.subplots(rows, columns, squeeze=False).flat)
-
-
-def svg(figure: Figure, title: str) -> Markup:
-    """Return a figure as an element for a page: the same bytes for the same figure and title.
-
-    Text stays text. Identifiers depend on the title, so every figure of a page needs one of its own.
+    Our style holds for the rest of the process: matplotlib reads it whenever it makes a text or a tick, and
+    it makes some of them only when it draws.
     """
-    drawn = _drawn(figure, title)
-    used = set(re.findall(r"(?:href=\"|url\()#(\w+)", drawn))
-    root = ET.fromstring(drawn)  # noqa: S314 - matplotlib wrote it, just now
+    _set_style()
+    plot = Figure((width, height), PIXELS_PER_INCH, layout="constrained")
+    return plot, list(plot.subplots(rows, columns, squeeze=False).flat)
+
+
+def _set_style() -> None:
+    mpl.rc("axes", axisbelow=True, edgecolor=LINE, facecolor="none", grid=True, labelcolor=MUTED)
+    mpl.rc("axes", prop_cycle=cycler(color=[ACCENT, SECOND, THIRD, MUTED]))
+    mpl.rc("axes", titlecolor=INK, titlelocation="left", titlesize="medium", titleweight="bold")
+    mpl.rc("axes.spines", right=False, top=False)
+    mpl.rc("figure", facecolor="none")
+    mpl.rc("font", size=11)
+    mpl.rc("grid", color=LINE, linewidth=0.8)
+    mpl.rc("legend", fontsize="medium", frameon=False)
+    mpl.rc("patch", linewidth=0)
+    mpl.rc("savefig", facecolor="none")
+    mpl.rc("svg", fonttype="none")
+    mpl.rc("text", color=INK, parse_math=False)
+    mpl.rc("xtick", color=LINE, labelcolor=MUTED)
+    mpl.rc("xtick.major", size=0)
+    mpl.rc("ytick", color=LINE, labelcolor=MUTED)
+    mpl.rc("ytick.major", size=0)
+
+
+def to_svg(plot: Figure, title: str) -> Markup:
+    """Return a plot as an element for a page: the same plot and title always give the same bytes.
+
+    Text stays text. The identifiers depend on the title, so every plot of a page needs a title of its own.
+    """
+    drawing = _draw(plot, title)
+    used_ids = set(re.findall(r"(?:href=\"|url\()#(\w+)", drawing))
+    root = ET.fromstring(drawing)  # noqa: S314 - matplotlib wrote it, just now
     for element in root.iter():
-        _adapt(element, used)
-    root[0] = ET.Element("title")  # in place of matplotlib's style sheet, which would be the whole page's
+        _adapt(element, used_ids)
+    root[0] = ET.Element("title")  # in place of matplotlib's style sheet, which would apply to the whole page
     root[0].text = NOT_XML.sub("\ufffd", title)
-    width, height = (f"{side * PIXELS:g}" for side in figure.get_size_inches())
+    width, height = (f"{side * PIXELS_PER_INCH:g}" for side in plot.get_size_inches())
     root.attrib = {
         "viewBox": f"0 0 {width} {height}",
         "width": width,
@@ -97,39 +103,39 @@ def svg(figure: Figure, title: str) -> Markup:
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree has escaped it
 
 
-def as_file(drawing: Markup) -> str:
-    """Return what `svg` drew as a document of its own, which needs the namespace that a page gives it."""
+def to_file(drawing: Markup) -> str:
+    """Return what `to_svg` drew as a file of its own; a file needs the namespace that a page implies."""
     return str(drawing).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
 
 
-def css(colour: str) -> str:
-    """Return the page's colour; beyond a page, as in a notebook, it is the one of the light page."""
+def css_colour(colour: str) -> str:
+    """Return the page's variable for a colour; outside a page, as in a notebook, the light colour is used."""
     return f"var({VARIABLES[colour]}, {colour})" if colour in VARIABLES else colour
 
 
-def _drawn(figure: Figure, title: str) -> str:
+def _draw(plot: Figure, title: str) -> str:
     """Return matplotlib's SVG, without a date, and with identifiers that depend on the title."""
     file = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.hashsalt": title}), warnings.catch_warnings():
-        # matplotlib only measures with its font, and the page's draws
+        # matplotlib uses its font only to measure; the browser draws with the page's font
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
-        if (layout := figure.get_layout_engine()) is not None:
-            layout.execute(figure)  # savefig would draw twice for it, and otherwise the next time
-            figure.set_layout_engine(None)
-        figure.savefig(file, format="svg", metadata=nothing)
+        if (layout := plot.get_layout_engine()) is not None:
+            layout.execute(plot)  # savefig would draw twice for it, and differently the second time
+            plot.set_layout_engine(None)
+        plot.savefig(file, format="svg", metadata=no_metadata)
     return NOT_XML.sub("\ufffd", file.getvalue())
 
 
-def _adapt(element: ET.Element, used: set[str]) -> None:
-    """Leave out namespaces, identifiers that nobody uses and fonts; name the colours of the page."""
+def _adapt(element: ET.Element, used_ids: set[str]) -> None:
+    """Drop namespaces, unused identifiers and fonts; replace the colours by the page's variables."""
     element.tag = element.tag.rpartition("}")[2]
     attributes = {name.rpartition("}")[2]: value for name, value in element.items()}
-    if attributes.get("id") not in used:
+    if attributes.get("id") not in used_ids:
         attributes.pop("id", None)
     if "style" in attributes:
         style = re.sub(r"font-family: [^;]*;? ?", "", attributes["style"])
-        attributes["style"] = re.sub(r"(?<=: )#[0-9a-f]{6}\b", lambda colour: css(colour[0]), style)
+        attributes["style"] = re.sub(r"(?<=: )#[0-9a-f]{6}\b", lambda match: css_colour(match[0]), style)
     if "d" in attributes:
         attributes["d"] = " ".join(attributes["d"].split())
     element.attrib = attributes

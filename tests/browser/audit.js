@@ -1,7 +1,7 @@
-// What a page lacks, as far as a script can tell: a list of complaints.
+// Accessibility faults of a page, as far as a script can tell.
 () => {
-  const complaints = [];
-  const check = (fine, complaint) => fine || complaints.push(complaint);
+  const faults = [];
+  const check = (fine, fault) => fine || faults.push(fault);
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const start = (element) => element.outerHTML.slice(0, 80);
   const labelled = (element) => element.labels?.length || element.getAttribute("aria-label");
@@ -27,6 +27,6 @@
   for (const head of all("thead th")) check(head.scope, `no scope: ${start(head)}`);
   for (const region of all("[tabindex='0']")) check(labelled(region), `a stop with no name: ${start(region)}`);
   const ids = all("[id]").map((element) => element.id);
-  check(new Set(ids).size === ids.length, `ids stand twice: ${ids.filter((id, place) => ids.indexOf(id) !== place)}`);
-  return complaints;
+  check(new Set(ids).size === ids.length, `duplicate ids: ${ids.filter((id, index) => ids.indexOf(id) !== index)}`);
+  return faults;
 };

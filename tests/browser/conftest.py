@@ -1,4 +1,4 @@
-"""A browser, and the pages of the census model to look at with it."""
+"""A browser, and the pages of the census model."""
 
 import os
 import shutil
@@ -37,15 +37,15 @@ Visit = Callable[..., "Visitor"]
 
 
 class Visitor:
-    """A page that is open, and all that it asked for and complained of."""
+    """An open page, with its requests and its errors."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.requests: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(url)
 
     def evaluate(self, script: str) -> Any:
@@ -70,7 +70,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def census_model(quiet: Progress, build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The census model, baked from synthetic data; `build` holds the report on the data."""
+    """The census model, baked from synthetic data; `build` has the report on the data."""
     out = tmp_path_factory.mktemp("census") / "model"
     bake(model_spec.load("census"), "synthetic", out, out.parent, quiet, build)
     return out
@@ -114,7 +114,7 @@ def pages(service: str, build: Path) -> Pages:
 
 @pytest.fixture
 def visit(browser: Browser, pages: Pages) -> Iterator[Visit]:
-    """Open a page by name; the rest is what Playwright calls the options of a context."""
+    """Open a page by name; the options are those of a context of Playwright."""
     contexts = []
 
     def visit(name: str, **options: Any) -> Visitor:

@@ -1,4 +1,4 @@
-// Texts whose contrast with their background is below what WCAG 2 asks of small text.
+// Texts whose contrast with their background is too low for small text by WCAG 2.
 () => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {

@@ -12,22 +12,22 @@ Objects = dict[int, bytes]
 
 
 def pages(pdf: bytes) -> list[str]:
-    """Return the text of each page, without spaces: where those are is left to the fonts."""
+    """Return the text of each page without spaces, because the PDF has none."""
     objects = {int(number): content for number, content in OBJECT.findall(pdf)}
-    return [_text(objects, each) for each in objects.values() if re.search(rb"/Type /Page\b", each)]
+    return [_text(objects, page) for page in objects.values() if re.search(rb"/Type /Page\b", page)]
 
 
 def _text(objects: Objects, page: bytes) -> str:
     fonts = {
-        name: _characters(objects, int(place)) for name, place in re.findall(rb"/(F\d+) (\d+) 0 R", page)
+        name: _characters(objects, int(number)) for name, number in re.findall(rb"/(F\d+) (\d+) 0 R", page)
     }
     font: dict[int, str] = {}
-    found = []
+    text = []
     for name, glyphs in FONT_OR_GLYPHS.findall(_content(objects, "Contents", page)):
         if name:
             font = fonts[name]
-        found += [font.get(int(glyphs[place : place + 4], 16), "") for place in range(0, len(glyphs), 4)]
-    return "".join("".join(found).split())
+        text += [font.get(int(glyphs[start : start + 4], 16), "") for start in range(0, len(glyphs), 4)]
+    return "".join("".join(text).split())
 
 
 def _characters(objects: Objects, font: int) -> dict[int, str]:
@@ -37,15 +37,15 @@ def _characters(objects: Objects, font: int) -> dict[int, str]:
 
 def _ranges(table: bytes) -> Iterator[tuple[int, str]]:
     for line in re.findall(rb"^<.*>$", table, re.MULTILINE)[1:]:
-        first, *last, character = (int(each, 16) for each in re.findall(rb"[0-9A-F]+", line))
+        first, *last, character = (int(code, 16) for code in re.findall(rb"[0-9A-F]+", line))
         yield from (
             (first + step, chr(character + step)) for step in range(last[0] - first + 1 if last else 1)
         )
 
 
 def _content(objects: Objects, key: str, owner: bytes) -> bytes:
-    place = re.search(rb"/%b (\d+) 0 R" % key.encode(), owner)
-    assert place is not None
-    stream = STREAM.search(objects[int(place[1])])
+    reference = re.search(rb"/%b (\d+) 0 R" % key.encode(), owner)
+    assert reference is not None
+    stream = STREAM.search(objects[int(reference[1])])
     assert stream is not None
     return zlib.decompress(stream[1])

@@ -16,7 +16,7 @@ PAPER = {"width": 680, "height": 1009}  # A4 within margins of 1.5 cm, in CSS pi
 PAGES = ["root", "card", "eda"]
 LONG_PAGES = ["card", "eda"]
 CUT = """Array.from(document.querySelectorAll(".scroll")).filter(
-  (each) => each.scrollHeight > each.clientHeight + 1).length"""
+  (frame) => frame.scrollHeight > frame.clientHeight + 1).length"""
 WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 
 
@@ -26,12 +26,12 @@ def background(visitor: Visitor) -> list[int]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_asks_nobody_else_and_has_nothing_to_complain_of(visit: Visit, pages: Pages, name: str) -> None:
+def test_page_sends_no_other_request_and_logs_no_error(visit: Visit, pages: Pages, name: str) -> None:
     visitor = visit(name)
     hosts = {urlsplit(url).netloc for url in visitor.requests if not url.startswith("data:")}
     assert hosts == {urlsplit(pages[name]).netloc}
     assert [url for url in visitor.requests if not url.startswith("data:")] == [pages[name]]
-    assert visitor.complaints == []
+    assert visitor.errors == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_page_has_a_title(visit: Visit, name: str, title: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_built_for_those_who_do_not_see_it(visit: Visit, name: str) -> None:
+def test_page_is_accessible_to_screen_readers(visit: Visit, name: str) -> None:
     assert visit(name).evaluate(AUDIT) == []
 
 
@@ -51,12 +51,12 @@ def test_page_is_built_for_those_who_do_not_see_it(visit: Visit, name: str) -> N
 @pytest.mark.parametrize("name", PAGES)
 def test_text_stands_out_from_its_background(visit: Visit, name: str, scheme: str) -> None:
     visitor = visit(name, color_scheme=scheme)
-    visitor.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    visitor.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert visitor.evaluate(CONTRAST) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_dark_scheme_is_dark_and_light_scheme_light(visit: Visit, name: str) -> None:
+def test_the_dark_scheme_is_dark_and_the_light_scheme_light(visit: Visit, name: str) -> None:
     assert max(background(visit(name, color_scheme="dark"))) < 60
     assert min(background(visit(name, color_scheme="light"))) > 200
 

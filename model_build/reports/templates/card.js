@@ -1,51 +1,58 @@
 "use strict";
 
-/** What a column is sorted by: a number if there is one, else the text; null if the cell is empty. */
-function keyOf(row, column) {
-  const cell = row.cells[column];
-  if (cell.dataset.key === undefined) return cell.textContent.trim();
-  return cell.dataset.key === "" ? null : Number(cell.dataset.key);
+/** Return what a cell is sorted by: the number in a column of numbers, null if the cell is empty, or else the text. */
+function keyOf(cell) {
+  const text = cell.textContent.trim();
+  if (!cell.classList.contains("right")) return text;
+  const number = Number.parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  return Number.isNaN(number) ? null : number;
 }
 
-/** Ascending or descending, with empty cells last either way; rows that are equal keep their order. */
+/** Sort in a direction, 1 or -1; empty cells are last either way, and equal rows keep their order. */
 function sortBy(table, column, direction) {
   const body = table.tBodies[0];
   const compare = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
-  const keyed = Array.from(body.rows, (row) => [keyOf(row, column), row]);
+  const keyed = Array.from(body.rows, (row) => [keyOf(row.cells[column]), row]);
   keyed.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : direction * compare(a, b)));
   body.append(...keyed.map(([, row]) => row));
 }
 
-function makeSortable(table) {
+function makeSortable(table, sortedBy) {
   const heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach((head, column) => {
+    head.setAttribute("aria-sort", head.textContent === sortedBy ? "ascending" : "none");
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
-    if (!head.hasAttribute("aria-sort")) head.setAttribute("aria-sort", "none");
     button.addEventListener("click", () => {
-      const ascending = head.getAttribute("aria-sort") !== "ascending";
-      heads.forEach((each) => each.setAttribute("aria-sort", "none"));
-      head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-      sortBy(table, column, ascending ? 1 : -1);
+      const isAscending = head.getAttribute("aria-sort") !== "ascending";
+      heads.forEach((cell) => cell.setAttribute("aria-sort", "none"));
+      head.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
+      sortBy(table, column, isAscending ? 1 : -1);
     });
   });
 }
 
-function makeFilter(form) {
-  const rows = Array.from(document.querySelectorAll("#slices-table tbody tr"));
-  const status = form.querySelector("output");
+/** Put a form before the table that shows the rows of one feature, the text of the first column. */
+function addFilter(table) {
+  const rows = Array.from(table.tBodies[0].rows);
+  const nameOf = (row) => row.cells[0].textContent;
+  const form = document.createElement("form");
+  form.innerHTML = '<label for="feature">Feature</label> <select id="feature"></select> <output for="feature"></output>';
+  const [select, status] = [form.querySelector("select"), form.querySelector("output")];
+  select.append(new Option("all", ""), ...Array.from(new Set(rows.map(nameOf)), (name) => new Option(name, name)));
   const show = () => {
-    const wanted = form.elements.feature.value;
-    for (const row of rows) row.hidden = wanted !== "" && row.dataset.feature !== wanted;
+    for (const row of rows) row.hidden = select.value !== "" && nameOf(row) !== select.value;
     status.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} slices`;
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", show);
-  form.hidden = false;
+  table.closest(".scroll").before(form);
   show();
 }
 
-document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
-document.querySelectorAll("form[data-filter]").forEach(makeFilter);
+document.querySelectorAll("#slices table").forEach((table) => {
+  makeSortable(table, "Accuracy");
+  addFilter(table);
+});
