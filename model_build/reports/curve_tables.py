@@ -1,37 +1,49 @@
-"""The curves as flat tables, one point a line, as `dvc plots` draws them and compares commits."""
+"""The curves as flat tables with one point a line, which `dvc plots` draws and compares between commits."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from model_build.artifacts import CalibrationBin, Curve, Curves
 
-AXES = {
-    "roc": ("false_positive_rate", "true_positive_rate"),
-    "precision_recall": ("recall", "precision"),
-    "lift": ("share_of_rows", "lift"),
-    "calibration": ("predicted", "observed"),
-}
-FILES = tuple(f"{name}.csv" for name in AXES)
+
+@dataclass(frozen=True)
+class CurveTable:
+    """The file of a kind of curve; its columns are `label`, `x` and `y`."""
+
+    file: str
+    title: str
+    x: str
+    y: str
+
+
+ROC = CurveTable("roc.csv", "ROC curve", "false_positive_rate", "true_positive_rate")
+PRECISION_RECALL = CurveTable("precision_recall.csv", "Precision and recall", "recall", "precision")
+LIFT = CurveTable("lift.csv", "Lift", "share_of_rows", "lift")
+CALIBRATION = CurveTable("calibration.csv", "Calibration", "predicted", "observed")
+TABLES = (ROC, PRECISION_RECALL, LIFT, CALIBRATION)
 
 
 def write_curve_tables(curves: Curves, directory: Path) -> None:
-    """Write a table for each kind of curve, with the columns label and those of AXES."""
+    """Write every table of TABLES, with no rows for a kind of curve that there is none of."""
     points = {
-        "roc": _of_curves(curves.roc),
-        "precision_recall": _of_curves(curves.precision_recall),
-        "lift": _of_curves(curves.lift),
-        "calibration": _of_bins(curves.calibration),
+        ROC: _curve_points(curves.roc),
+        PRECISION_RECALL: _curve_points(curves.precision_recall),
+        LIFT: _curve_points(curves.lift),
+        CALIBRATION: _bin_points(curves.calibration),
     }
-    for name, axes in AXES.items():
-        table = pd.DataFrame(points[name], columns=["label", *axes])
-        table.to_csv(directory / f"{name}.csv", index=False)
+    for table in TABLES:
+        frame = pd.DataFrame(points[table], columns=["label", table.x, table.y])
+        frame.to_csv(directory / table.file, index=False)
 
 
-def _of_curves(curves: Mapping[str, Curve]) -> list[tuple[str, float, float]]:
+def _curve_points(curves: Mapping[str, Curve]) -> list[tuple[str, float, float]]:
     return [(label, x, y) for label, curve in curves.items() for x, y in zip(curve.x, curve.y, strict=True)]
 
 
-def _of_bins(bins: Mapping[str, tuple[CalibrationBin, ...]]) -> list[tuple[str, float, float]]:
-    return [(label, each.predicted, each.observed.value) for label, found in bins.items() for each in found]
+def _bin_points(bins_by_label: Mapping[str, tuple[CalibrationBin, ...]]) -> list[tuple[str, float, float]]:
+    return [
+        (label, bin_.predicted, bin_.observed.value) for label, bins in bins_by_label.items() for bin_ in bins
+    ]

@@ -9,19 +9,19 @@ from typing import Any
 import joblib
 import pytest
 
-os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # what Jupyter will do; it warns where it is not said
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # the future default of Jupyter, which warns without it
 
 import nbformat
 from nbclient import NotebookClient
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOK = Path("notebooks") / "explore.ipynb"
-SECONDS = 120  # that a cell may take; the slowest takes about three
+SECONDS = 120  # limit for a cell; the slowest takes about three
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the notebook needs of the repository, without any data or model."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the notebook needs, without any data or model."""
     directory = tmp_path_factory.mktemp("repository")
     for name in ("app", "model_build", "notebooks"):
         shutil.copytree(REPOSITORY / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -29,68 +29,68 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(repository: Path) -> dict[str, list[Any]]:
-    """Return what each cell puts out; a cell that fails is an error."""
+    """Return the outputs of every cell, by its id; a failing cell is an error."""
     notebook = nbformat.read(repository / NOTEBOOK, as_version=4)
-    place = {"metadata": {"path": repository / "notebooks"}}
-    # Nothing is downloaded either: there is no such proxy.
-    nowhere = {"DATA_DIR": str(repository / "data"), "HTTPS_PROXY": "http://127.0.0.1:9"}
-    NotebookClient(notebook, timeout=SECONDS, resources=place).execute(env=os.environ | nowhere)
+    resources = {"metadata": {"path": repository / "notebooks"}}
+    # An absent proxy makes sure that nothing is downloaded.
+    offline = {"DATA_DIR": str(repository / "data"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    NotebookClient(notebook, timeout=SECONDS, resources=resources).execute(env=os.environ | offline)
     return {cell.id: cell.get("outputs", []) for cell in notebook.cells}
 
 
 def text(outputs: list[Any], kind: str = "text/plain") -> str:
     """Return what a cell printed and showed."""
-    return "".join(each.get("text") or each["data"].get(kind, "") for each in outputs)
+    return "".join(output.get("text") or output["data"].get(kind, "") for output in outputs)
 
 
 @pytest.fixture(scope="module")
-def found(bare: Path) -> dict[str, list[Any]]:
-    return run(bare)
+def outputs(repository: Path) -> dict[str, list[Any]]:
+    return run(repository)
 
 
-def test_without_data_the_rows_are_synthetic(found: dict[str, list[Any]]) -> None:
-    assert "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA." in text(found["data"])
+def test_without_data_the_rows_are_synthetic(outputs: dict[str, list[Any]]) -> None:
+    assert "THE MODEL WILL BE TRAINED ON SYNTHETIC DATA." in text(outputs["data"])
     rows = "**32,561 rows of synthetic data** from synthetic:census?rows=32561&seed=7"
-    assert rows in text(found["data"], "text/markdown")
+    assert rows in text(outputs["data"], "text/markdown")
 
 
-def test_every_column_is_in_the_table(found: dict[str, list[Any]]) -> None:
-    rows = re.findall(r"<th>(\w+)</th>", text(found["columns"], "text/html"))
+def test_every_column_is_in_the_table(outputs: dict[str, list[Any]]) -> None:
+    rows = re.findall(r"<th>(\w+)</th>", text(outputs["columns"], "text/html"))
     assert rows[-1] == "salary"
     assert {"age", "workclass", "native_country"} <= set(rows)
 
 
-def test_what_stands_out_is_told(found: dict[str, list[Any]]) -> None:
-    assert "- What goes with salary most: " in text(found["findings"], "text/markdown")
+def test_alerts_are_listed(outputs: dict[str, list[Any]]) -> None:
+    assert "- The strongest associations with salary: " in text(outputs["alerts"], "text/markdown")
 
 
-def test_figures_are_drawn(found: dict[str, list[Any]]) -> None:
-    drawn = re.findall(r"<svg [^>]*><title>([^:<]*)", text(found["figures"], "text/html"))
-    assert drawn == ["Age", "Highest education", "Marital status", "Working time"]
-    assert text(found["heat-map"], "text/html").count("<svg ") == 1
+def test_distributions_and_associations_are_plotted(outputs: dict[str, list[Any]]) -> None:
+    titles = re.findall(r"<svg [^>]*><title>([^:<]*)", text(outputs["distributions"], "text/html"))
+    assert titles == ["Age", "Highest education", "Marital status", "Working time"]
+    assert text(outputs["heat-map"], "text/html").count("<svg ") == 1
 
 
-def test_features_are_ranked(found: dict[str, list[Any]]) -> None:
-    ranked = re.findall(r'class="row_heading[^>]*>(\w+)</th>', text(found["strengths"], "text/html"))
+def test_features_are_ranked(outputs: dict[str, list[Any]]) -> None:
+    ranked = re.findall(r'class="row_heading[^>]*>(\w+)</th>', text(outputs["strengths"], "text/html"))
     assert len(ranked) == 14
     assert {"relationship", "marital_status"} <= set(ranked[:3])
 
 
-def test_without_a_model_the_command_that_makes_one_is_named(found: dict[str, list[Any]]) -> None:
-    fitted, baked = (text(found[cell], "text/markdown") for cell in ("pipeline", "prediction"))
+def test_without_a_model_the_command_that_bakes_one_is_named(outputs: dict[str, list[Any]]) -> None:
+    fitted, baked = (text(outputs[cell], "text/markdown") for cell in ("pipeline", "prediction"))
     assert fitted == "No model is fitted yet: run `python -m model_build bake`."
     assert baked == "No model is baked yet: run `python -m model_build bake`."
 
 
-def test_a_baked_model_is_shown_and_asked(bare: Path, tiny_model: Path, tmp_path: Path) -> None:
-    shutil.copytree(bare, tmp_path, dirs_exist_ok=True)
+def test_a_baked_model_is_shown_and_predicts(repository: Path, tiny_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository, tmp_path, dirs_exist_ok=True)
     shutil.copytree(tiny_model, tmp_path / "model")
     shutil.copy(tiny_model.with_name("model.joblib"), tmp_path)
-    found = run(tmp_path)
+    outputs = run(tmp_path)
     fitted = joblib.load(tmp_path / "model.joblib")
-    assert f"{type(fitted).__name__}(" in text(found["pipeline"])
-    assert "sk-container-id-1" in text(found["pipeline"], "text/html")
-    answer = text(found["prediction"])
+    assert f"{type(fitted).__name__}(" in text(outputs["pipeline"])
+    assert "sk-container-id-1" in text(outputs["pipeline"], "text/html")
+    answer = text(outputs["prediction"])
     assert answer.splitlines()[0].strip() == "tiny 1.2.3"
     assert re.search(r"probability of no +0\.\d+\nprobability of yes +0\.\d+\npaid +(no|yes)$", answer)
 

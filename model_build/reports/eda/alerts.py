@@ -1,6 +1,6 @@
-"""What stands out in a file, in sentences; the figures behind them follow in the report."""
+"""Alerts: what stands out in a file, in sentences. The report then shows the numbers behind them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 import pandas as pd
@@ -8,84 +8,96 @@ import pandas as pd
 from model_build.reports.eda.profile import DataProfile
 from model_build.text import format_number, format_percent, pluralize
 
-RARE = 30  # rows; of a rarer level little can be learnt
-SAME = 0.95  # association from which on two columns say the same
-TOGETHER = 0.9  # of the rows in which either of two columns is missing
-NOTHING = 0.005  # of the target's entropy
-STRONGEST = 3  # associations to name
+RARE = 30  # a level with fewer rows teaches a model little
+NEARLY_SAME = 0.95  # association from which on two columns hold nearly the same information
+TOGETHER = 0.9  # of the rows in which at least one of two columns is missing
+UNINFORMATIVE = 0.005  # share of the target's entropy
+STRONGEST = 3  # associations that a sentence names
 WEAK = 0.05  # association below which none is worth naming
-NAMES = 4  # in a sentence
+MOST_NAMES = 4  # in a sentence
 
 
-def find_alerts(table: DataProfile, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
-    """Yield a sentence for each, the gravest first; `square` holds the associations of all columns."""
-    yield from _cells(table)
-    yield from _rows(table)
-    yield from _missing(table)
-    yield from _associations(table, square, information)
-    yield from _values(table)
+def find_alerts(
+    data: DataProfile, associations: pd.DataFrame, information: Mapping[str, float]
+) -> Iterator[str]:
+    """Yield one sentence for each alert, the most serious first.
+
+    `associations` has a row and a column for every column of the file. `information` has, for every
+    feature, its mutual information with the target as a share of the target's entropy.
+    """
+    yield from _invalid_cells(data)
+    yield from _repeated_rows(data)
+    yield from _missing_cells(data)
+    yield from _associations(data, associations, information)
+    yield from _uneven_values(data)
 
 
-def _cells(table: DataProfile) -> Iterator[str]:
-    for column in table.columns:
-        if count := len(column.unfit):
+def _invalid_cells(data: DataProfile) -> Iterator[str]:
+    for column in data.columns:
+        if count := len(column.invalid):
             share = format_percent(count / len(column.cells), 2)
             yield f"{column.name} has {pluralize(count, 'cell')} that the spec does not allow ({share})."
-    if table.unknown:
-        yield f"The spec does not name {listed(table.unknown)}, which the model will not see."
+    if data.unknown:
+        yield f"The spec does not name {join_names(data.unknown)}, which the model ignores."
 
 
-def _rows(table: DataProfile) -> Iterator[str]:
-    if table.duplicates:
-        share = format_percent(table.duplicates / len(table.cells), 2)
-        yield f"{pluralize(table.duplicates, 'duplicate')} of an earlier row ({share})."
-    if table.contradictions:
+def _repeated_rows(data: DataProfile) -> Iterator[str]:
+    if data.duplicates:
+        share = format_percent(data.duplicates / len(data.cells), 2)
+        verb = "repeats" if data.duplicates == 1 else "repeat"
+        yield f"{pluralize(data.duplicates, 'row')} {verb} an earlier row ({share})."
+    if data.contradictions:
         yield (
-            f"{format_number(table.contradictions)} rows have a twin with the same features and another "
-            f"{table.target.name}: no model can have both right."
+            f"{format_number(data.contradictions)} rows have the same features as another row but a "
+            f"different {data.target.name}: no model can predict both."
         )
 
 
-def _missing(table: DataProfile) -> Iterator[str]:
-    gaps = {column.name: column.missing for column in table.features if column.missing.any()}
-    for one, other in combinations(gaps, 2):
-        both, either = (gaps[one] & gaps[other]).sum(), (gaps[one] | gaps[other]).sum()
+def _missing_cells(data: DataProfile) -> Iterator[str]:
+    missing = {column.name: column.missing for column in data.features if column.missing.any()}
+    for first, second in combinations(missing, 2):
+        both = (missing[first] & missing[second]).sum()
+        either = (missing[first] | missing[second]).sum()
         if both >= TOGETHER * either:
             rows = f"{format_number(both)} of {pluralize(either, 'row')}"
-            yield f"{one} and {other} are missing together: in {rows}."
+            yield f"{first} and {second} are missing together in {rows}."
 
 
-def _associations(table: DataProfile, square: pd.DataFrame, information: dict[str, float]) -> Iterator[str]:
-    target = table.target.name
-    strengths = square[target].drop(target).sort_values(ascending=False, kind="stable")
-    pairs = [f"{name} ({value:.2f})" for name, value in strengths[:STRONGEST].items() if value >= WEAK]
-    if pairs:
-        yield f"What goes with {target} most: {listed(pairs)}."
-    for one, other in combinations([column.name for column in table.features], 2):
-        if abs(square.loc[one, other]) >= SAME:
-            yield f"{one} and {other} say nearly the same ({square.loc[one, other]:.2f})."
-    idle = [name for name, share in information.items() if share < NOTHING]
+def _associations(
+    data: DataProfile, associations: pd.DataFrame, information: Mapping[str, float]
+) -> Iterator[str]:
+    target = data.target.name
+    strengths = associations[target].drop(target).sort_values(ascending=False, kind="stable")
+    strongest = [f"{name} ({value:.2f})" for name, value in strengths[:STRONGEST].items() if value >= WEAK]
+    if strongest:
+        yield f"The strongest associations with {target}: {join_names(strongest)}."
+    for first, second in combinations([column.name for column in data.features], 2):
+        strength = associations.loc[first, second]
+        if abs(strength) >= NEARLY_SAME:
+            yield f"{first} and {second} hold nearly the same information ({strength:.2f})."
+    idle = [name for name, share in information.items() if share < UNINFORMATIVE]
     if idle:
-        yield f"Alone, {listed(idle)} say{'s' if len(idle) == 1 else ''} next to nothing of {target}."
+        verb = "says" if len(idle) == 1 else "say"
+        yield f"Alone, {join_names(idle)} {verb} almost nothing about {target}."
 
 
-def _values(table: DataProfile) -> Iterator[str]:
-    for column in table.features:
+def _uneven_values(data: DataProfile) -> Iterator[str]:
+    for column in data.features:
         counts = column.known.value_counts()
         if column.known.nunique() <= 1:
-            yield f"{column.name} has no two different values."
+            yield f"{column.name} does not have two different values."
         elif column.common is not None:
             share = format_percent((column.known == column.common).mean())
             yield f"{column.name} is {format_number(column.common)} in {share} of the rows."
         rare = [] if column.is_number else counts.index[counts.between(1, RARE - 1)]
         if len(rare):
             levels = pluralize(len(rare), "level")
-            yield f"{column.name} has {levels} with fewer than {RARE} rows: {listed(rare)}."
+            yield f"{column.name} has {levels} with fewer than {RARE} rows: {join_names(rare)}."
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return `a, b and c`, or the first of them and how many more there are."""
-    first, rest = list(names)[:NAMES], list(names)[NAMES:]
+def join_names(names: Iterable[str]) -> str:
+    """Return `a, b and c`; of a longer list, the first names and the number of the rest."""
+    first, rest = list(names)[:MOST_NAMES], list(names)[MOST_NAMES:]
     if rest:
         return f"{', '.join(first)} and {len(rest)} more"
     return " and ".join([*filter(None, [", ".join(first[:-1])]), first[-1]])

@@ -1,4 +1,4 @@
-"""How strongly columns go together, each pair by the measure that their types allow."""
+"""The strength of association between columns; the types of a pair decide on the measure."""
 
 from itertools import combinations
 
@@ -11,33 +11,35 @@ from sklearn.metrics import mutual_info_score
 from model_build.reports.eda.profile import ColumnProfile
 
 MEASURES = {2: "Spearman's rank correlation", 1: "correlation ratio (ε)", 0: "Cramér's V"}
-"""By how many of the two columns are numbers."""
+"""By the count of numbers in the pair."""
 
 
 def compute_associations(columns: tuple[ColumnProfile, ...]) -> pd.DataFrame:
     """Return the association of every pair of columns, over the rows in which both are known.
 
-    Spearman's lies in -1 to 1, the others in 0 to 1. A column of one value goes with nothing: NaN.
+    Spearman's lies in -1 to 1, the others in 0 to 1. It is NaN where a column has only one value.
     """
     names = [column.name for column in columns]
-    found = pd.DataFrame(np.eye(len(columns)), names, names)
+    associations = pd.DataFrame(np.eye(len(columns)), names, names)
     numbers = [column.name for column in columns if column.is_number]
-    ranks = pd.DataFrame({column.name: column.values for column in columns if column.is_number})
-    found.loc[numbers, numbers] = ranks.corr("spearman")
-    for one, other in combinations(columns, 2):
-        if not (one.is_number and other.is_number):
-            found.loc[one.name, other.name] = found.loc[other.name, one.name] = _association(one, other)
-    return found
+    values = pd.DataFrame({column.name: column.values for column in columns if column.is_number})
+    associations.loc[numbers, numbers] = values.corr("spearman")
+    for first, second in combinations(columns, 2):
+        if not (first.is_number and second.is_number):
+            association = _association(first, second)
+            associations.loc[first.name, second.name] = association
+            associations.loc[second.name, first.name] = association
+    return associations
 
 
-def measure_names(one: ColumnProfile, other: ColumnProfile) -> str:
-    return MEASURES[one.is_number + other.is_number]
+def measure_name(first: ColumnProfile, second: ColumnProfile) -> str:
+    return MEASURES[first.is_number + second.is_number]
 
 
-def information(column: ColumnProfile, target: ColumnProfile) -> float:
-    """Return the mutual information of two columns, as a share of the target's entropy; NaN if that is 0.
+def information_share(column: ColumnProfile, target: ColumnProfile) -> float:
+    """Return the mutual information of a column and the target, as a share of the target's entropy.
 
-    Numbers are taken in bands, and a missing value is a level of its own.
+    Numbers are taken in bands, and missing values are a level of their own. NaN if the entropy is 0.
     """
     labels = target.known
     if labels.nunique() <= 1:
@@ -47,21 +49,20 @@ def information(column: ColumnProfile, target: ColumnProfile) -> float:
     return float(shared / entropy(labels.value_counts()))
 
 
-def _association(one: ColumnProfile, other: ColumnProfile) -> float:
-    if one.is_number:
-        return correlation_ratio(other.values, one.values)
-    return (
-        correlation_ratio(one.values, other.values)
-        if other.is_number
-        else cramers_v(one.values, other.values)
-    )
+def _association(first: ColumnProfile, second: ColumnProfile) -> float:
+    """Return the association of two columns of which at most one is a number."""
+    if first.is_number:
+        return correlation_ratio(second.values, first.values)
+    if second.is_number:
+        return correlation_ratio(first.values, second.values)
+    return cramers_v(first.values, second.values)
 
 
 def correlation_ratio(levels: pd.Series, values: pd.Series) -> float:
     """Return ε, the correlation ratio η corrected for its bias (Kelley 1935); SciPy has neither.
 
-    η² is the share of the variance of `values` that lies between the levels; of many levels with few rows
-    each it is large by chance. NaN if every level has one row only.
+    η² is the share of the variance of `values` that lies between the levels. Chance makes it large if there
+    are many levels with few rows. NaN if every level has only one row.
     """
     known = levels.notna() & values.notna()
     groups = values[known].groupby(levels[known], observed=True)
@@ -71,10 +72,10 @@ def correlation_ratio(levels: pd.Series, values: pd.Series) -> float:
     return float(np.sqrt(max(0.0, 1 - within / values[known].var())))
 
 
-def cramers_v(one: pd.Series, other: pd.Series) -> float:
-    """Return Cramér's V, corrected for its bias (Bergsma 2013); SciPy has only the plain one."""
-    known = one.notna() & other.notna()
-    counts = crosstab(one[known].cat.codes, other[known].cat.codes).count
+def cramers_v(first: pd.Series, second: pd.Series) -> float:
+    """Return Cramér's V, corrected for its bias (Bergsma 2013); SciPy has only the uncorrected one."""
+    known = first.notna() & second.notna()
+    counts = crosstab(first[known].cat.codes, second[known].cat.codes).count
     (rows, columns), n = counts.shape, known.sum()
     if min(rows, columns) <= 1:
         return float("nan")

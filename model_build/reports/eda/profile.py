@@ -1,4 +1,4 @@
-"""The columns of a file as the spec reads them: values, missing cells, and cells that don't fit."""
+"""The columns of a file as the spec reads them: values, missing cells and invalid cells."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from app.core.contract import Target
-from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
+from app.core.features import Feature, IntegerFeature, RangedFeature
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
@@ -30,9 +30,9 @@ class ColumnProfile:
     type: str
     allowed: str
     cells: pd.Series
-    """What `data.clean` made of the text; None is missing."""
+    """What `dataset.clean` made of the text; None is missing."""
     values: pd.Series
-    """float64, or categorical in the order of the spec; NaN where the cell is missing or doesn't fit."""
+    """float64, or categorical in the order of the spec; NaN where the cell is missing or invalid."""
 
     @property
     def is_number(self) -> bool:
@@ -47,26 +47,27 @@ class ColumnProfile:
         return self.cells.isna()
 
     @property
-    def unfit(self) -> pd.Series:
+    def invalid(self) -> pd.Series:
         """The cells that are neither missing nor a value that the feature allows."""
         return self.cells[self.values.isna() & ~self.missing]
 
     @cached_property
     def common(self) -> float | None:
-        """The number that more than half, but not all, of the known cells have; None if there is none."""
+        """The number in more than half of the known cells, but not in all; None if there is none."""
         counts = self.known.value_counts()[:1] if self.is_number else {}
-        return next((float(value) for value, n in counts.items() if self._is_most(n)), None)
-
-    def _is_most(self, rows: int) -> bool:
-        return len(self.known) / 2 < rows < len(self.known)
+        total = len(self.known)
+        return next((float(value) for value, rows in counts.items() if total / 2 < rows < total), None)
 
     @cached_property
     def bands(self) -> pd.Series:
-        """The band of each known number, of equally many rows where ties allow; a common value has band 0."""
-        rest = self.known[self.known != self.common]
-        codes = pd.Series(0, self.known.index)
-        codes[rest.index] = np.ceil(rest.rank(pct=True) * BANDS).astype(int)
-        return codes
+        """The band of each known number.
+
+        Bands have equally many rows, as far as ties allow. A common value has band 0.
+        """
+        values = self.known[self.known != self.common]
+        bands = pd.Series(0, self.known.index)
+        bands[values.index] = np.ceil(values.rank(pct=True) * BANDS).astype(int)
+        return bands
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Outliers:
     below: int
     above: int
     extremes: dict[float, tuple[int, ...]]
-    """The values farthest from the median, the farthest first, with the numbers of their rows."""
+    """The values farthest from the median, the farthest first, each with its row numbers."""
 
     @property
     def count(self) -> int:
@@ -92,7 +93,7 @@ class DataProfile:
     features: tuple[ColumnProfile, ...]
     target: ColumnProfile
     cells: pd.DataFrame
-    """Clean values of all of them, before anything is dropped."""
+    """Clean values of all columns, before any row is dropped."""
     unknown: tuple[str, ...]
     """Columns of the file that the spec does not name."""
 
@@ -102,24 +103,25 @@ class DataProfile:
 
     @cached_property
     def duplicates(self) -> int:
-        """Rows that repeat an earlier one in every column."""
+        """Rows that repeat an earlier row in every column."""
         return int(self.cells.duplicated().sum())
 
     @cached_property
     def contradictions(self) -> int:
-        """Rows that agree with another one in every feature, but not in the target."""
+        """Rows that agree with another row in every feature, but not in the target."""
         features = [column.name for column in self.features]
         labels = self.cells.groupby(features, sort=False, dropna=False)[self.target.name]
         return int((labels.transform("nunique") > 1).sum())
 
     @property
     def missing(self) -> int:
-        """Cells of the features."""
+        """Missing cells of the features."""
         return sum(int(column.missing.sum()) for column in self.features)
 
     @property
-    def unfit(self) -> int:
-        return sum(len(column.unfit) for column in self.columns)
+    def invalid(self) -> int:
+        """Invalid cells of the features and the target."""
+        return sum(len(column.invalid) for column in self.columns)
 
     @property
     def numbers(self) -> tuple[ColumnProfile, ...]:
@@ -127,21 +129,21 @@ class DataProfile:
 
 
 def profile_columns(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> DataProfile:
-    """Return every row of the file.
+    """Return the profile of all rows of the file; the index of `raw` holds their numbers.
 
     Raises:
-        DataError: a column is absent, or there twice; or there are no rows.
+        DataError: a column is absent or appears twice, or there are no rows.
     """
     if raw.empty:
         raise DataError(f"{origin.uri} has no rows.")
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
-    cells, found = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
+    cells, report = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
     features = tuple(_column(feature, cells[feature.name]) for feature in spec.features)
-    return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, found.unknown_columns)
+    return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, report.unknown_columns)
 
 
-def outliers(column: ColumnProfile, examples: int) -> Outliers:
-    """Return what lies beyond the whiskers, and so many of the most extreme values."""
+def find_outliers(column: ColumnProfile, examples: int) -> Outliers:
+    """Return the numbers beyond the whiskers, with at most this many of the most extreme values."""
     first, median, third = column.known.quantile([0.25, 0.5, 0.75])
     reach = WHISKER * (third - first)
     low, high = first - reach, third + reach
@@ -152,12 +154,12 @@ def outliers(column: ColumnProfile, examples: int) -> Outliers:
 
 
 def _column(feature: Feature, cells: pd.Series) -> ColumnProfile:
-    if isinstance(feature, CategoryFeature):
-        allowed, values = ", ".join(feature.categories), _categories(cells, feature.categories)
-    elif isinstance(feature, BooleanFeature):
-        allowed, values = "true or false", _categories(cells.map(TRUTH_NAMES), TRUTH_NAMES.values())
-    else:
+    if isinstance(feature, RangedFeature):
         allowed, values = _numbers(feature, cells)
+    elif feature.type == "boolean":
+        allowed, values = "true or false", _categories(cells.map(TRUTH_NAMES), feature.levels)
+    else:
+        allowed, values = ", ".join(feature.levels), _categories(cells, feature.levels)
     return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
 
 
@@ -166,14 +168,15 @@ def _target(target: Target, cells: pd.Series) -> ColumnProfile:
     return ColumnProfile(target.name, target.name, None, "target", ", ".join(target.labels), cells, values)
 
 
-def _categories(names: pd.Series, allowed: Collection[str]) -> pd.Series:
-    return pd.Series(pd.Categorical(names.where(names.isin(allowed)), allowed), names.index)
+def _categories(names: pd.Series, levels: Collection[str]) -> pd.Series:
+    return pd.Series(pd.Categorical(names.where(names.isin(levels)), levels), names.index)
 
 
-def _numbers(feature: IntegerFeature | NumberFeature, cells: pd.Series) -> tuple[str, pd.Series]:
+def _numbers(feature: RangedFeature, cells: pd.Series) -> tuple[str, pd.Series]:
+    """Return the allowed numbers in words, and the values of the cells."""
     values = pd.to_numeric(cells, errors="coerce").astype(float)
-    fits = values.between(feature.minimum, feature.maximum)
+    is_allowed = values.between(feature.minimum, feature.maximum)
     limits = f"from {format_number(feature.minimum)} to {format_number(feature.maximum)}"
     if isinstance(feature, IntegerFeature):
-        return f"whole numbers {limits}", values.where(fits & (values % 1 == 0))
-    return f"numbers {limits}", values.where(fits)
+        return f"whole numbers {limits}", values.where(is_allowed & (values % 1 == 0))
+    return f"numbers {limits}", values.where(is_allowed)

@@ -19,20 +19,20 @@ def test_text_is_escaped(template: Path) -> None:
     assert html.render("page.html", text="<b>") == "&lt;b&gt;"
 
 
-def test_a_value_that_the_template_lacks_is_an_error(template: Path) -> None:
+def test_a_missing_value_is_an_error(template: Path) -> None:
     template.write_text("{{ text }}")
     with pytest.raises(UndefinedError, match="'text' is undefined"):
         html.render("page.html")
 
 
-def test_filters_show_numbers(template: Path) -> None:
+def test_filters_format_numbers(template: Path) -> None:
     template.write_text(
         "{{ 32561 | number }} {{ 0.9312 | percent }} {{ 0.5 | metric }} {{ 1 | pluralize('row') }}"
     )
     assert html.render("page.html") == "32,561 93.1% 0.5000 1 row"
 
 
-def test_the_base_page_asks_nothing_of_the_network() -> None:
+def test_the_base_page_sends_no_request() -> None:
     page = (html.TEMPLATES / "page.html").read_text()
     assert "http" not in page
     assert "@import" not in page

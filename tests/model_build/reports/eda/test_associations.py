@@ -1,4 +1,4 @@
-"""Measures of association against values that are known otherwise."""
+"""Measures of association, compared with values from another source."""
 
 import math
 
@@ -11,8 +11,8 @@ from model_build.reports.eda.associations import (
     compute_associations,
     correlation_ratio,
     cramers_v,
-    information,
-    measure_names,
+    information_share,
+    measure_name,
 )
 from model_build.reports.eda.profile import ColumnProfile
 
@@ -40,9 +40,9 @@ def test_independent_levels_have_a_v_of_0() -> None:
 
 def test_v_is_corrected_for_its_bias() -> None:
     # 10, 20, 20, 10: chi² = 20/3, φ² = 1/9; Bergsma (2013): sqrt((1/9 - 1/59) / (2 - 1/59 - 1))
-    one = levels(*"a" * 30, *"b" * 30)
-    other = levels(*"x" * 10, *"y" * 20, *"x" * 20, *"y" * 10)
-    assert cramers_v(one, other) == pytest.approx(math.sqrt((1 / 9 - 1 / 59) / (1 - 1 / 59)))
+    first = levels(*"a" * 30, *"b" * 30)
+    second = levels(*"x" * 10, *"y" * 20, *"x" * 20, *"y" * 10)
+    assert cramers_v(first, second) == pytest.approx(math.sqrt((1 / 9 - 1 / 59) / (1 - 1 / 59)))
 
 
 def test_the_correlation_ratio_of_two_levels_is_the_root_of_the_adjusted_r_squared() -> None:
@@ -53,14 +53,14 @@ def test_the_correlation_ratio_of_two_levels_is_the_root_of_the_adjusted_r_squar
     assert correlation_ratio(names, pd.Series(values)) == pytest.approx(expected)
 
 
-def test_the_correlation_ratio_of_many_levels_that_tell_nothing_is_near_0() -> None:
+def test_the_correlation_ratio_of_many_random_levels_is_near_0() -> None:
     rng = np.random.default_rng(0)
     names, values = rng.integers(0, 100, 300), pd.Series(rng.normal(size=300))
     assert correlation_ratio(levels(*names.astype(str)), values) < 0.1
     assert correlation_ratio(levels(*"aabb"), numbers(1, 2, 1, 2)) == 0
 
 
-def test_levels_of_one_row_each_tell_nothing() -> None:
+def test_levels_of_one_row_each_have_no_correlation_ratio() -> None:
     assert math.isnan(correlation_ratio(levels("a", "b", "c", None), numbers(1, 2, 3, 4)))
 
 
@@ -73,7 +73,7 @@ def test_missing_values_are_left_out_of_a_pair() -> None:
     "values",
     [numbers(1, 1, 1), numbers(0.1, 0.1, 0.1), numbers(1, math.nan, math.nan), numbers(*[math.nan] * 3)],
 )
-def test_a_column_of_one_value_goes_with_nothing(values: pd.Series) -> None:
+def test_a_column_of_one_value_has_no_associations(values: pd.Series) -> None:
     square = compute_associations(
         (column("a", levels("x", "y", "x")), column("b", values), column("c", numbers(1, 2, 3)))
     )
@@ -81,32 +81,32 @@ def test_a_column_of_one_value_goes_with_nothing(values: pd.Series) -> None:
 
 
 def test_each_pair_has_the_measure_of_its_types() -> None:
-    one, other, third = (
+    first, second, third = (
         column("a", numbers(1, 2, 3, 4)),
         column("b", numbers(4, 3, 2, 0)),
         column("c", levels(*"xxyy")),
     )
-    square = compute_associations((one, other, third))
+    square = compute_associations((first, second, third))
     assert square.loc["a", "b"] == pytest.approx(-1)
     assert square.loc["c", "a"] == square.loc["a", "c"] == pytest.approx(math.sqrt(1 - 1 / 5 * 3 / 2))
-    assert [measure_names(one, other), measure_names(one, third), measure_names(third, third)] == [
+    assert [measure_name(first, second), measure_name(first, third), measure_name(third, third)] == [
         "Spearman's rank correlation",
         "correlation ratio (ε)",
         "Cramér's V",
     ]
 
 
-def test_what_determines_the_target_takes_all_its_entropy() -> None:
+def test_a_column_that_determines_the_target_explains_all_its_entropy() -> None:
     target = column("t", levels(*"nnyy" * 5))
-    assert information(column("a", levels(*"xxyy" * 5)), target) == pytest.approx(1)
-    assert information(column("a", numbers(*[1, 2, 8, 9] * 5)), target) == pytest.approx(1)
-    assert information(column("a", levels(*"xyxy" * 5)), target) == pytest.approx(0, abs=1e-12)
+    assert information_share(column("a", levels(*"xxyy" * 5)), target) == pytest.approx(1)
+    assert information_share(column("a", numbers(*[1, 2, 8, 9] * 5)), target) == pytest.approx(1)
+    assert information_share(column("a", levels(*"xyxy" * 5)), target) == pytest.approx(0, abs=1e-12)
 
 
-def test_that_a_value_is_missing_may_tell_of_the_target() -> None:
+def test_missing_values_may_explain_the_target() -> None:
     target = column("t", levels(*"nnyy" * 5))
-    assert information(column("a", levels(*["x", "x", None, None] * 5)), target) == pytest.approx(1)
+    assert information_share(column("a", levels(*["x", "x", None, None] * 5)), target) == pytest.approx(1)
 
 
-def test_of_a_target_without_entropy_nothing_can_be_told() -> None:
-    assert math.isnan(information(column("a", levels(*"xy")), column("t", levels(*"nn"))))
+def test_a_target_without_entropy_has_no_information_share() -> None:
+    assert math.isnan(information_share(column("a", levels(*"xy")), column("t", levels(*"nn"))))

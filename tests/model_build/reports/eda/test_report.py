@@ -1,4 +1,4 @@
-"""The report on the data, read as a browser would: sections with their text, and tables with their cells."""
+"""The EDA report, read as a browser does: sections with their text, and tables with their cells."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
-from model_build.reports.eda.report import render_report as render
+from model_build.reports.eda.report import render_report
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import NOTHING
@@ -33,29 +33,29 @@ DASH = NOTHING
 
 
 class Page(HTMLParser):
-    """The text of every section, and the rows of the tables in it."""
+    """The text of every section, and the rows of its tables."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text: dict[str, str] = {}
         self.rows: dict[str, list[list[str]]] = {}
         self.links: list[str] = []
-        self.names: set[str] = set()
+        self.ids: set[str] = set()
         self._section, self._cell = "", False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = dict(attributes)
+        values = dict(attributes)
         if tag == "section":
-            self._section = str(found["id"])
+            self._section = str(values["id"])
             self.rows[self._section] = []
         elif tag == "tr":
             self.rows[self._section].append([])
         elif tag in {"td", "th"}:
             self.rows[self._section][-1].append("")
             self._cell = True
-        self.names |= {str(found["id"])} if "id" in found else set()
-        self.links += [str(found[name]) for name in ("src", "href") if name in found]
+        self.ids |= {str(values["id"])} if "id" in values else set()
+        self.links += [str(values[name]) for name in ("src", "href") if name in values]
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"}:
@@ -72,13 +72,13 @@ class Page(HTMLParser):
 
 
 def report(directory: Path, text: str, spec_text: str = TINY) -> str:
-    """Return the page on a CSV file, after the round trip that the stages make."""
+    """Return the report on a CSV file, after the round trip that the stages make."""
     (directory / "tiny.yaml").write_text(spec_text)
     (directory / "loans.csv").write_text(text)
     model = model_spec.load(str(directory / "tiny.yaml"))
     frame, origin = dataset.fetch_rows(model, "real", directory, pytest.fail)
     dataset.write(frame, directory / "raw.csv")
-    return render(model, dataset.read(directory / "raw.csv"), origin)
+    return render_report(model, dataset.read(directory / "raw.csv"), origin)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def page(html: str) -> Page:
     return Page(html)
 
 
-def test_there_is_a_section_for_each_question_and_a_way_to_it(page: Page) -> None:
-    sections = "overview columns distributions associations missing outliers duplicates unfit"
+def test_every_section_has_a_link(page: Page) -> None:
+    sections = "overview columns distributions associations missing outliers duplicates invalid"
     assert list(page.rows) == sections.split()
     assert {f"#{name}" for name in page.rows} <= set(page.links)
 
@@ -104,16 +104,16 @@ def test_features_are_counted_by_their_type(page: Page, tmp_path: Path) -> None:
     assert "features: 1 number, 3 others 4" in text["overview"]
 
 
-def test_every_way_leads_somewhere(page: Page) -> None:
-    assert {link[1:] for link in page.links if link != "data:,"} <= page.names
+def test_every_link_has_its_target(page: Page) -> None:
+    assert {link[1:] for link in page.links if link != "data:,"} <= page.ids
 
 
-def test_nothing_is_asked_of_the_network(page: Page, html: str) -> None:
+def test_page_sends_no_request(page: Page, html: str) -> None:
     assert {link[0] for link in page.links if link != "data:,"} == {"#"}
     assert not re.search(r"url\((?!#)|@import|<script|<img|https?:", html)
 
 
-def test_the_same_data_make_the_same_page(html: str, tmp_path: Path) -> None:
+def test_the_same_data_give_the_same_page(html: str, tmp_path: Path) -> None:
     assert report(tmp_path, HEADER + ROWS) == html
 
 
@@ -127,7 +127,7 @@ def test_every_column_has_a_line(page: Page) -> None:
     ]
 
 
-def test_every_feature_has_a_figure_and_so_have_the_associations(html: str) -> None:
+def test_every_feature_has_a_plot_and_the_associations_have_one(html: str) -> None:
     assert re.findall(r"<svg [^>]*><title>(.*?)</title>", html) == [
         "Years: distribution by label, and share of yes",
         "Rate: distribution by label, and share of yes",
@@ -149,29 +149,30 @@ def test_features_are_ranked_by_their_association_with_the_target(page: Page) ->
     assert strengths == sorted(strengths, reverse=True)
 
 
-def test_columns_that_are_missing_together_stand_together(page: Page) -> None:
+def test_columns_that_are_missing_together_share_a_row(page: Page) -> None:
     assert page.rows["missing"][1:] == [
         ["rate", "2", "22.22%", "0.0%"],
         ["rate, grade", "2", "22.22%", "0.0%"],
     ]
 
 
-def test_outliers_are_counted_with_the_most_extreme_and_their_rows(page: Page) -> None:
+def test_outliers_are_counted_and_the_most_extreme_have_their_rows(page: Page) -> None:
     assert page.rows["outliers"][1:] == [
         ["years", "3.875 to 8.875", "0", "1", "30 (row 5)"],
         ["rate", "0.5625 to 4.062", "0", "0", DASH],
     ]
 
 
-def test_rows_that_repeat_are_shown_with_their_numbers(page: Page) -> None:
+def test_duplicates_are_shown_with_their_row_numbers(page: Page) -> None:
     assert page.rows["duplicates"][1:] == [["2", "2, 3", "7", "missing", "missing", "false", "no"]]
     assert (
-        "1 duplicate of an earlier row, in every column: dropped before training." in page.text["duplicates"]
+        "1 row repeats an earlier row in every column. Duplicates are dropped before training."
+        in page.text["duplicates"]
     )
 
 
-def test_cells_that_do_not_fit_are_shown_with_what_is_allowed(page: Page) -> None:
-    assert page.rows["unfit"][1:] == [
+def test_invalid_cells_are_shown_with_the_allowed_values(page: Page) -> None:
+    assert page.rows["invalid"][1:] == [
         ["years", "five", "1", "7", "whole numbers from 1 to 30"],
         ["rate", "1e+300", "1", "7", "numbers from 0 to 20"],
         ["grade", "Z", "2", "8, 9", "A, B, C"],
@@ -182,37 +183,37 @@ def test_cells_that_do_not_fit_are_shown_with_what_is_allowed(page: Page) -> Non
 
 
 @pytest.mark.parametrize("row", ["5, 1, A, true, yes", "a, b, c, d, e", "5, n/a, ?, true, yes"])
-def test_columns_of_one_value_or_none_are_survived(tmp_path: Path, row: str) -> None:
+def test_columns_of_one_value_or_none_are_reported(tmp_path: Path, row: str) -> None:
     html = report(tmp_path, HEADER + row)
     assert html.count("<svg") == 5
     assert not re.search(r">-?(nan|inf)\b", html)
 
 
-def test_what_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_section_without_content_says_so(tmp_path: Path) -> None:
     text = Page(report(tmp_path, HEADER + "5, 1, A, true, yes")).text
     assert text["missing"] == "Missing values No value is missing."
-    assert text["duplicates"] == "Duplicates No row repeats another one in every column."
-    assert text["unfit"] == "Unfit cells Every cell is missing or a value that the spec allows."
+    assert text["duplicates"] == "Duplicates No row repeats an earlier row in every column."
+    assert text["invalid"] == "Invalid cells Every cell is missing or allowed by the spec."
 
 
-def test_of_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
+def test_with_several_labels_the_share_of_each_is_shown(tmp_path: Path) -> None:
     html = report(tmp_path, HEADER + ROWS.replace("true, no", "true, late"), MULTICLASS)
     assert "<title>Years: distribution by label, and share of no, late, yes</title>" in html
     columns = ["missing together", "rows", "of all", "no in these", "late in these", "yes in these"]
     assert Page(html).rows["missing"][:2] == [columns, ["rate", "2", "22.22%", "50.0%", "50.0%", "0.0%"]]
 
 
-def test_synthetic_rows_are_called_so(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
+def test_synthetic_rows_are_announced(tiny_spec: ModelSpec, tiny_data: Path, html: str) -> None:
     frame, _ = dataset.fetch_rows(tiny_spec, "real", tiny_data, pytest.fail)
     origin = Origin(source="synthetic", uri="synthetic:loans?rows=400&seed=0", sha256=None)
-    assert "These rows are synthetic." in render(tiny_spec, frame, origin)
+    assert "These rows are synthetic." in render_report(tiny_spec, frame, origin)
     assert "These rows are synthetic." not in html
 
 
 def test_an_absent_column_is_named(tiny_spec: ModelSpec, tiny_data: Path) -> None:
     frame, origin = dataset.fetch_rows(tiny_spec, "real", tiny_data, pytest.fail)
     with pytest.raises(DataError) as caught:
-        render(tiny_spec, frame.drop(columns="rate"), origin)
+        render_report(tiny_spec, frame.drop(columns="rate"), origin)
     assert str(caught.value) == "loans.csv has no column rate; it has duration_years, grade, secured, paid"
 
 
@@ -221,21 +222,21 @@ def test_no_rows_are_an_error(tmp_path: Path) -> None:
         report(tmp_path, HEADER)
 
 
-def test_what_stands_out_of_the_real_census_data_is_told() -> None:
+def test_the_report_on_the_real_census_data_has_its_known_alerts() -> None:
     if "DATA_DIR" not in os.environ:
         pytest.skip("DATA_DIR is not set: there is no directory with the real adult.data of UCI Adult")
     directory = Path(os.environ["DATA_DIR"])
     if not (directory / "adult.data").is_file():
         pytest.skip(f"there is no adult.data of UCI Adult in {directory}")
     census = model_spec.load("census")
-    html = render(census, *dataset.fetch_rows(census, "real", directory, pytest.fail))
-    told = Page(html).text["overview"]
+    html = render_report(census, *dataset.fetch_rows(census, "real", directory, pytest.fail))
+    overview = Page(html).text["overview"]
     for sentence in (
-        "24 duplicates of an earlier row (0.07%).",
-        "workclass and occupation are missing together: in 1,836 of 1,843 rows.",
-        "education and education_num say nearly the same (1.00).",
+        "24 rows repeat an earlier row (0.07%).",
+        "workclass and occupation are missing together in 1,836 of 1,843 rows.",
+        "education and education_num hold nearly the same information (1.00).",
         "capital_gain is 0 in 91.7% of the rows.",
         ">50K: 24.08% of the rows",
     ):
-        assert sentence in told
+        assert sentence in overview
     assert len(html) < 1_500_000
