@@ -1,4 +1,4 @@
-"""What a run of MLflow keeps of what the stages made."""
+"""What a run of MLflow keeps: parameters, metrics, tags, plots and the documents of the stages."""
 
 import json
 import re
@@ -23,16 +23,18 @@ from model_build.artifacts import (
     Slices,
     TrainingReport,
 )
-from model_build.reports import charts, svg
+from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
+from model_build.reports.svg import to_file
 from model_build.spec.model_spec import ModelSpec
 
 NOT_LOGGED = frozenset({".csv", ".onnx"})
-"""The rows stay where they are, and the model goes to the registry."""
+"""Rows are not logged, and the model goes to the registry."""
 MLFLOW_TYPES = {"integer": "long", "number": "double", "category": "string", "boolean": "boolean"}
 
 
-def log_run(made: Mapping[str, Path], spec: ModelSpec) -> None:
-    for name, path in made.items():
+def log_run(outputs: Mapping[str, Path], spec: ModelSpec) -> None:
+    """Log the outputs of the stages, by name, to the active run."""
+    for name, path in outputs.items():
         if name in LOGGED:
             LOGGED[name](path, spec)
         if path.suffix not in NOT_LOGGED:
@@ -42,12 +44,15 @@ def log_run(made: Mapping[str, Path], spec: ModelSpec) -> None:
 def _log_origin(path: Path, spec: ModelSpec) -> None:
     origin = Origin.read(path)
     mlflow.log_param("data_source", origin.source)
-    mlflow.set_tags(known(data_source=origin.source, data_sha256=origin.sha256))
-    columns = [ColSpec(MLFLOW_TYPES[each.type], each.name, each.missing is None) for each in spec.features]
+    mlflow.set_tags(known_tags(data_source=origin.source, data_sha256=origin.sha256))
+    columns = [
+        ColSpec(MLFLOW_TYPES[feature.type], feature.name, feature.missing is None)
+        for feature in spec.features
+    ]
     schema = Schema([*columns, ColSpec("string", spec.target.name)])
     data = Dataset(
         name=Path(origin.uri).name,
-        digest=(origin.sha256 or spec.sha256)[:36],  # the longest there may be; the spec seeds synthetic data
+        digest=(origin.sha256 or spec.sha256)[:36],  # MLflow's limit; the spec has the seed of synthetic data
         source_type=origin.source,
         source=json.dumps({"uri": origin.uri}),
         schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
@@ -58,7 +63,7 @@ def _log_origin(path: Path, spec: ModelSpec) -> None:
 
 def _log_training(path: Path, spec: ModelSpec) -> None:
     report = TrainingReport.read(path)
-    mlflow.set_tags(known(git_commit=report.git_commit))
+    mlflow.set_tags(known_tags(git_commit=report.git_commit))
     mlflow.log_params(
         _parameters(report.parameters)
         | {
@@ -72,10 +77,10 @@ def _log_training(path: Path, spec: ModelSpec) -> None:
             "threshold": report.threshold.value if report.threshold else spec.target.threshold,
         }
     )
-    spreads = report.cross_validation.items()
+    scores = report.cross_validation.items()
     mlflow.log_metrics(
-        {f"cross_validation_{name}_mean": spread.mean for name, spread in spreads}
-        | {f"cross_validation_{name}_deviation": spread.deviation for name, spread in spreads}
+        {f"cross_validation_{name}_mean": score.mean for name, score in scores}
+        | {f"cross_validation_{name}_deviation": score.deviation for name, score in scores}
         | {"size": report.size}
     )
     if report.search:
@@ -110,9 +115,9 @@ def _bounds(intervals: Mapping[str, Interval]) -> dict[str, float]:
 
 
 def _log_worst_slice(path: Path, _: ModelSpec) -> None:
-    found = Slices.read(path).slices
-    if found:
-        worst = min(found, key=lambda each: each.metrics["accuracy"].value)
+    slices = Slices.read(path).slices
+    if slices:
+        worst = min(slices, key=lambda slice_: slice_.metrics["accuracy"].value)
         accuracy = worst.metrics["accuracy"]
         pairs = zip(worst.features, worst.levels, strict=True)
         mlflow.set_tag("worst_slice", ", ".join(f"{feature} {level}" for feature, level in pairs))
@@ -121,29 +126,29 @@ def _log_worst_slice(path: Path, _: ModelSpec) -> None:
         )
 
 
-def _log_figures(path: Path, spec: ModelSpec) -> None:
-    """Log the figures of the card as files, because MLflow shows those beside a run."""
-    found = path.parent
-    target = TrainingReport.read(found / "training.json").with_threshold(spec.target)
-    evaluation = Evaluation.read(found / "metrics.json")
-    drawn = [
-        *charts.performance(target, Curves.read(found / "curves.json"), evaluation),
-        *chain(*map(charts.fairness, Fairness.read(found / "fairness.json").protected)),
-        *charts.explanation(target, Explanation.read(path)),
+def _log_plots(path: Path, spec: ModelSpec) -> None:
+    """Log the plots of the card as files, because MLflow shows files beside a run."""
+    build = path.parent
+    target = TrainingReport.read(build / "training.json").with_threshold(spec.target)
+    evaluation = Evaluation.read(build / "metrics.json")
+    plots = [
+        *plot_performance(target, Curves.read(build / "curves.json"), evaluation),
+        *chain(*map(plot_fairness, Fairness.read(build / "fairness.json").protected)),
+        *plot_explanation(target, Explanation.read(path)),
     ]
-    for chart in drawn:
-        name = "_".join(re.findall(r"\w+", chart.title.lower()))
-        mlflow.log_text(svg.as_file(chart.drawing), f"figures/{name}.svg")
+    for plot in plots:
+        name = "_".join(re.findall(r"\w+", plot.title.lower()))
+        mlflow.log_text(to_file(plot.drawing), f"plots/{name}.svg")
 
 
-def _log_checks(path: Path, _: ModelSpec) -> None:
+def _log_gates(path: Path, _: ModelSpec) -> None:
     report = ModelReport.read(path)
     mlflow.log_metrics(
         {
             "bytes": report.bytes,
             "microseconds": report.microseconds,
-            "checks_kept": len(report.passed),
-            "checks_broken": len(report.failed),
+            "gates_passed": len(report.passed),
+            "gates_failed": len(report.failed),
         }
     )
 
@@ -153,10 +158,11 @@ LOGGED: Mapping[str, Callable[[Path, ModelSpec], None]] = {
     "training.json": _log_training,
     "metrics.json": _log_evaluation,
     "slices.json": _log_worst_slice,
-    "importance.json": _log_figures,
-    "model-checks.json": _log_checks,
+    "importance.json": _log_plots,
+    "model-checks.json": _log_gates,
 }
 
 
-def known(**tags: str | None) -> dict[str, str]:
+def known_tags(**tags: str | None) -> dict[str, str]:
+    """Return the tags that have a value."""
     return {name: value for name, value in tags.items() if value is not None}

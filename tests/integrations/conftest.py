@@ -1,4 +1,4 @@
-"""Bakes that are tracked by MLflow, which model_build.tracking must set up before a test imports it."""
+"""Bakes that MLflow tracks. MLflow must be prepared before a test imports it."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,15 +12,18 @@ from model_build import pipeline
 from model_build.console import Progress
 from model_build.spec import model_spec
 from model_build.stage import Job
-from model_build.tracking import registry
+from model_build.tracking.environment import prepare_mlflow
 from tests.support.tiny import TINY, loans
 
 with warnings.catch_warnings():
-    # What MLflow 3.17 itself meets when it is first used; only those who develop with warnings on see it.
+    # MLflow 3.17 causes these itself when it is first used.
     warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
     warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
+    prepare_mlflow()
     import mlflow.pyfunc
     import mlflow.store.tracking.sqlalchemy_store
+
+    from model_build.tracking import registry
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Bakery:
     progress: Progress
 
     def job(self, name: str, text: str = TINY) -> Job:
-        """Return a bake of a tiny spec of that name."""
+        """Return a job for a tiny spec of that name."""
         path = self.directory / f"{name}.yaml"
         path.write_text(text.replace("name: tiny\n", f"name: {name}\n"))
         build = self.directory / "build" / name
@@ -66,7 +69,7 @@ def runs(name: str) -> list[Any]:
 
 
 def artifacts(run: Any, directory: str | None = None) -> set[str]:
-    return {each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id, directory)}
+    return {item.path for item in mlflow.MlflowClient().list_artifacts(run.info.run_id, directory)}
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -74,8 +77,8 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 def aliases(name: str) -> dict[str, int]:
-    found = mlflow.MlflowClient().get_registered_model(name).aliases
-    return {alias: int(version) for alias, version in found.items()}
+    versions = mlflow.MlflowClient().get_registered_model(name).aliases
+    return {alias: int(version) for alias, version in versions.items()}
 
 
 @pytest.fixture(scope="module")

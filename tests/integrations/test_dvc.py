@@ -1,4 +1,4 @@
-"""The versioned pipeline, as a user runs it: DVC in a copy of the repository, with few rows and few trees."""
+"""The DVC pipeline as a user runs it, in a copy of the repository, with few rows and few trees."""
 
 import json
 import os
@@ -38,12 +38,12 @@ STAGES = [
 
 @dataclass(frozen=True)
 class Checkout:
-    """A clone of the repository, in which nothing of this machine's configuration counts."""
+    """A copy of the repository; the configuration of this machine has no effect in it."""
 
     path: Path
 
     def run(self, *command: str | Path, **changes: str) -> str:
-        """Return what a command prints; fail the test, with all of it, if the command fails."""
+        """Return the output of a command; fail the test with that output if the command fails."""
         done = subprocess.run(
             command,
             cwd=self.path,
@@ -76,7 +76,7 @@ class Checkout:
         yaml.dump(tree, path)
 
     def append(self, *names: str) -> None:
-        """Change files, or make them."""
+        """Change files, or create them."""
         for name in names:
             (self.path / name).parent.mkdir(exist_ok=True)
             with (self.path / name).open("a") as file:
@@ -84,8 +84,10 @@ class Checkout:
 
     def _environment(self) -> dict[str, str]:
         home = self.path.parent / "home"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GIT_"))}
-        return kept | {
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GIT_"))
+        }
+        return inherited | {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home),
@@ -101,7 +103,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def baked(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A clone in which the whole pipeline ran, with its dvc.lock committed; copy it before changing it."""
+    """A checkout in which the whole pipeline ran, with dvc.lock committed; copy it before changing it."""
     assert DVC.exists(), "DVC is not installed: `make test-integrations` installs it."
     checkout = Checkout(tmp_path_factory.mktemp("dvc") / "repository")
     checkout.path.mkdir()
@@ -125,7 +127,7 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def _copy_sources(destination: Path) -> None:
-    """Copy what git would commit: the files of the working copy that it does not ignore."""
+    """Copy the files that git does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     for name in names.split("\0"):
@@ -166,12 +168,12 @@ def test_nothing_runs_when_nothing_changed(checkout: Checkout) -> None:
     assert checkout.run("git", "status", "--short") == ""
 
 
-def test_what_is_no_code_that_trains_changes_nothing(checkout: Checkout) -> None:
+def test_files_that_do_not_train_change_no_stage(checkout: Checkout) -> None:
     checkout.append("app/main.py", "model_build/dvc-requirements.txt", "model_build/__pycache__/made.pyc")
     assert UP_TO_DATE in checkout.dvc("status")
 
 
-def test_code_that_trains_changes_every_stage(checkout: Checkout) -> None:
+def test_training_code_changes_every_stage(checkout: Checkout) -> None:
     checkout.append("app/core/features.py")
     assert set(json.loads(checkout.dvc("status", "--json"))) == set(STAGES)
 
@@ -185,10 +187,10 @@ def test_the_graph_is_shown(checkout: Checkout) -> None:
 def test_the_metrics_are_those_of_the_model(checkout: Checkout) -> None:
     shown = json.loads(checkout.dvc("metrics", "show", "--json"))[""]["data"]
     contract = json.loads((checkout.path / "model" / "contract.json").read_text())
-    assert shown[f"{BUILD}/figures.json"]["data"] == contract["metrics"]
+    assert shown[f"{BUILD}/metric-values.json"]["data"] == contract["metrics"]
 
 
-def test_the_curves_are_drawn(checkout: Checkout) -> None:
+def test_the_curves_are_plotted(checkout: Checkout) -> None:
     page = checkout.path / "plots"
     checkout.dvc("plots", "show", "--out", str(page))
     html = (page / "index.html").read_text()
@@ -196,14 +198,14 @@ def test_the_curves_are_drawn(checkout: Checkout) -> None:
         assert title in html
 
 
-def test_an_experiment_shows_what_came_of_a_parameter_and_is_undone(checkout: Checkout) -> None:
+def test_an_experiment_shows_the_effect_of_a_parameter_and_can_be_undone(checkout: Checkout) -> None:
     contract = (checkout.path / "model" / "contract.json").read_bytes()
     log = checkout.dvc("exp", "run", "--set-param", f"{SPEC}:estimator.parameters.max_iter=60")
     assert re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE) == STAGES[STAGES.index("train") :]
     changed = json.loads(checkout.dvc("params", "diff", "--json"))
     assert changed[SPEC]["estimator.parameters.max_iter"] == {"old": 10, "new": 60, "diff": 50}
-    figures = json.loads(checkout.dvc("metrics", "diff", "--json"))[f"{BUILD}/figures.json"]
-    assert figures["log_loss"]["diff"] == figures["log_loss"]["new"] - figures["log_loss"]["old"] != 0
+    metrics = json.loads(checkout.dvc("metrics", "diff", "--json"))[f"{BUILD}/metric-values.json"]
+    assert metrics["log_loss"]["diff"] == metrics["log_loss"]["new"] - metrics["log_loss"]["old"] != 0
     checkout.run("git", "checkout", "--quiet", ".")
     checkout.dvc("checkout")
     assert UP_TO_DATE in checkout.dvc("status")
@@ -212,7 +214,7 @@ def test_an_experiment_shows_what_came_of_a_parameter_and_is_undone(checkout: Ch
     assert UP_TO_DATE in checkout.dvc("status")
 
 
-def test_another_machine_gets_all_from_s3_and_trains_nothing(
+def test_another_machine_gets_all_outputs_from_s3_and_trains_nothing(
     checkout: Checkout, bucket: dict[str, str], tmp_path: Path
 ) -> None:
     checkout.dvc("remote", "add", "--default", "s3", "s3://models/census")
@@ -230,10 +232,10 @@ def test_another_machine_gets_all_from_s3_and_trains_nothing(
     assert "Nobody should use it." in (clone.path / "model" / "card.md").read_text()
 
 
-def test_without_a_bucket_a_directory_that_git_ignores_is_the_remote(checkout: Checkout) -> None:
+def test_without_a_bucket_an_ignored_directory_is_the_remote(checkout: Checkout) -> None:
     checkout.dvc("push")
     assert checkout.run("git", "status", "--short") == ""
-    for lost in (checkout.path / ".dvc" / "cache", checkout.path / "build", checkout.path / "model"):
-        shutil.rmtree(lost)
+    for directory in (checkout.path / ".dvc" / "cache", checkout.path / "build", checkout.path / "model"):
+        shutil.rmtree(directory)
     checkout.dvc("pull")
     assert UP_TO_DATE in checkout.dvc("status")

@@ -1,4 +1,4 @@
-"""What is registered, and what becomes of it when it is baked again."""
+"""The registry: what a bake registers, and what a bake from the registry restores."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ GOLDEN = (
 
 
 def registered_files(name: str, version: int) -> Path:
-    """Return where the local store has the baked model of a version."""
+    """Return the directory in which the local store has the baked model of a version."""
     location = mlflow.MlflowClient().get_model_version_download_uri(name, str(version))
     return Path(location) / "extra_files"
 
@@ -45,7 +45,7 @@ def test_the_first_version_is_candidate_and_champion_and_the_next_only_candidate
     assert aliases("promoted") == {"candidate": 2, "champion": 1}
 
 
-def test_a_version_says_what_it_is(tiny: Path) -> None:
+def test_a_version_has_its_provenance_as_tags(tiny: Path) -> None:
     version = mlflow.MlflowClient().get_model_version("tiny", "1")
     origin = load_contract(tiny).provenance
     (run,) = runs("tiny")
@@ -60,7 +60,7 @@ def test_a_version_says_what_it_is(tiny: Path) -> None:
     }
 
 
-def test_mlflow_itself_loads_the_registered_model_and_answers_as_the_service_does(tiny: Path) -> None:
+def test_mlflow_loads_the_registered_model_and_predicts_as_the_service_does(tiny: Path) -> None:
     model = Model.load(tiny)
     matrix = model.encode([model.contract.example])
     loaded = mlflow.pyfunc.load_model("models:/tiny@champion")
@@ -71,7 +71,7 @@ def test_mlflow_itself_loads_the_registered_model_and_answers_as_the_service_doe
     )
 
 
-# And back
+# From the registry
 
 
 @pytest.mark.parametrize("uri", ["models:/tiny@champion", "models:/tiny@candidate", "models:/tiny/1"])
@@ -81,9 +81,7 @@ def test_a_registered_model_is_restored_byte_by_byte(bakery: Bakery, tiny: Path,
     shutil.rmtree(restored)
 
 
-def test_a_restored_model_takes_the_place_of_another_and_of_its_fitted_pipeline(
-    bakery: Bakery, tiny: Path
-) -> None:
+def test_a_restored_model_replaces_another_model_and_its_fitted_pipeline(bakery: Bakery, tiny: Path) -> None:
     out = bakery.directory / "replaced"
     pipeline.bake(bakery.job("replaced"), out)
     registry.restore_model(bakery.job("tiny"), "models:/tiny/1", out)
@@ -100,17 +98,17 @@ def test_a_restored_model_takes_the_place_of_another_and_of_its_fitted_pipeline(
         ("models:/tiny/99", "Model Version (name=tiny, version=99) not found"),
     ],
 )
-def test_what_is_not_registered_is_one_sentence(bakery: Bakery, uri: str, sentence: str) -> None:
+def test_an_unregistered_model_is_one_sentence(bakery: Bakery, uri: str, sentence: str) -> None:
     assert_not_restored(bakery, uri, f"{uri} of {mlflow.get_tracking_uri()}: {sentence}")
 
 
 @pytest.mark.parametrize("uri", ["tiny", "models:/tiny", "models:/tiny/Production", "runs:/abc/model", ""])
-def test_what_names_no_registered_model_is_refused(bakery: Bakery, uri: str) -> None:
-    sentence = f"{uri} is not of the form models:/NAME@ALIAS or models:/NAME/VERSION."
+def test_a_uri_of_another_form_is_refused(bakery: Bakery, uri: str) -> None:
+    sentence = f"{uri} does not have the form models:/NAME@ALIAS or models:/NAME/VERSION."
     assert_not_restored(bakery, uri, sentence)
 
 
-def test_a_file_that_was_changed_in_the_store_is_found(bakery: Bakery) -> None:
+def test_a_changed_file_in_the_store_is_detected(bakery: Bakery) -> None:
     bakery.bake(bakery.job("tampered"))
     path = registered_files("tampered", 1) / "metrics.json"
     path.write_bytes(path.read_bytes() + b" ")
@@ -119,19 +117,19 @@ def test_a_file_that_was_changed_in_the_store_is_found(bakery: Bakery) -> None:
         bakery.restore(bakery.job("tampered"), "models:/tampered/1")
 
 
-def test_a_contract_that_was_changed_with_its_checksums_is_found(bakery: Bakery) -> None:
+def test_a_changed_contract_in_the_store_is_detected(bakery: Bakery) -> None:
     out = bakery.bake(bakery.job("forged"))
     path = registered_files("forged", 1) / "contract.json"
     path.write_bytes(path.read_bytes().replace(b"Tiny loans", b"Huge loans"))
-    found, wanted = (sha256((each / "contract.json").read_bytes()) for each in (path.parent, out))
+    stored, registered = (sha256((files / "contract.json").read_bytes()) for files in (path.parent, out))
     with pytest.raises(BuildError) as caught:
         bakery.restore(bakery.job("forged"), "models:/forged/1")
     assert str(caught.value) == (
-        f"models:/forged/1 was changed: its contract.json has sha256 {found}, not {wanted}."
+        f"models:/forged/1 was changed: its contract.json has sha256 {stored}, not {registered}."
     )
 
 
-def test_files_that_are_gone_are_one_sentence(bakery: Bakery) -> None:
+def test_deleted_files_are_one_sentence(bakery: Bakery) -> None:
     bakery.bake(bakery.job("gone"))
     shutil.rmtree(registered_files("gone", 1))
     with pytest.raises(BuildError) as caught:
@@ -155,7 +153,7 @@ def test_a_model_with_other_features_than_the_spec_is_refused(bakery: Bakery) ->
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_model_that_answers_a_golden_row_otherwise_is_refused(bakery: Bakery) -> None:
+def test_a_model_that_fails_a_golden_row_is_refused(bakery: Bakery) -> None:
     sentence = r"^models:/tiny/1 was not baked: A long loan: the answer is no, with 0\."
     with pytest.raises(GateError, match=sentence):
         bakery.restore(bakery.job("tiny", TINY + GOLDEN), "models:/tiny/1")
