@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Threads of scikit-learn that wait by spinning take minutes on cores that others use too.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format lock clean
+.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format dvc-yaml lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ check: $(VENV)/.test ## Lint, formatting and types
 format: $(VENV)/.test ## Put the code into shape
 	ruff check --fix
 	ruff format
+
+dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline
+	python -m model_build.dvc_yaml > dvc.yaml
 
 lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requirements files
 	uv pip compile --group test -o tests/requirements.txt $(COMPILE)

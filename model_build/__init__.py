@@ -19,5 +19,6 @@ Each room imports only rooms above it.
     reports     the model card and the report on the data
     tracking    MLflow: runs and the registry of models
     pipeline    the stages in their order
+    dvc_yaml    the same stages as DVC runs them
     __main__    the command line
 """
