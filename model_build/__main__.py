@@ -16,73 +16,90 @@ from model_build.spec.source import SourceMode
 from model_build.stage import Job
 
 INTERRUPTED = 130
-"""The exit code that shells give to what Ctrl-C ended."""
+"""The exit code that shells use after Ctrl-C."""
 
 HELP = {
-    "fetch": "get the rows: a file, a download, or synthetic data",
-    "eda": "write a report on the data, to look at",
-    "preprocess": "strip, name and read the values; drop duplicates",
-    "check-data": "find what is wrong with the data, all at once",
-    "segregate": "set the test rows aside",
-    "train": "cross-validate, calibrate, fit and convert",
-    "evaluate": "score the test rows: overall, by slice and by protected group",
-    "check-model": "hold the model to its gates and promises, through the code that serves",
-    "card": "write the model card",
-    "bake": "all of these, and then the directory that the service reads",
+    "fetch": "get the rows from a file, a download or the synthetic generator",
+    "eda": "write a report on the data (eda.html)",
+    "preprocess": "clean the values and drop duplicates",
+    "check-data": "check the data and report every violation",
+    "segregate": "split the rows into training and test rows",
+    "train": "cross-validate, calibrate and fit the model, and convert it to ONNX",
+    "evaluate": "measure the model on the test rows: overall, by slice and by protected group",
+    "check-model": "check the gates of the spec, with the code that serves the model",
+    "card": "write the model card (card.html and card.md)",
+    "bake": "run all of these, and write the directory that the service reads",
 }
 
 
 def parser() -> argparse.ArgumentParser:
-    arguments = argparse.ArgumentParser(prog="python -m model_build", description="The training script.")
+    arguments = argparse.ArgumentParser(
+        prog="python -m model_build", description="Train, check and bake a model from its spec."
+    )
     commands = arguments.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in HELP.items():
-        command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         command.add_argument(
-            "spec", nargs="?", default="census", help="name of a spec, or path of a .yaml file"
+            "spec",
+            nargs="?",
+            default="census",
+            help="name of a spec, or path of a .yaml file (default: census)",
         )
         command.add_argument(
-            "--build", type=Path, default=Path("build"), help="where the stages leave their results, by model"
+            "--build",
+            type=Path,
+            default=Path("build"),
+            help="directory of the stages' outputs (default: build)",
         )
-        if name in {"fetch", "bake"}:
-            command.add_argument(
-                "--source",
-                choices=get_args(SourceMode),
-                default="auto",
-                help="real data, synthetic data, or (auto) synthetic when no real data can be had",
-            )
-        if name in {"train", "bake"}:
-            command.add_argument(
-                "--search", action="store_true", help="look for better parameters, as training.search says"
-            )
-        if name in {"check-model", "bake"}:
-            command.add_argument(
-                "--deployed",
-                metavar="PLACE",
-                help="the model not to be worse than: a directory, s3://bucket/prefix, or a service's URL",
-            )
-    _add_kinds_of_bake(commands.choices["bake"])
+        _add_stage_options(command, name)
+    _add_bake_options(commands.choices["bake"])
     return arguments
 
 
-def _add_kinds_of_bake(bake: argparse.ArgumentParser) -> None:
-    kinds = bake.add_mutually_exclusive_group()
-    kinds.add_argument(
+def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
+    """Add the options of one stage; a bake has those of all stages."""
+    if name in {"fetch", "bake"}:
+        command.add_argument(
+            "--source",
+            choices=get_args(SourceMode),
+            default="auto",
+            help="real data, synthetic data, or synthetic data if no real data are available (default: auto)",
+        )
+    if name in {"train", "bake"}:
+        command.add_argument(
+            "--search",
+            action="store_true",
+            help="search for better parameters, as training.search of the spec says",
+        )
+    if name in {"check-model", "bake"}:
+        command.add_argument(
+            "--deployed",
+            metavar="MODEL",
+            help="fail if worse than this model: a directory, s3://bucket/prefix or a service's URL",
+        )
+
+
+def _add_bake_options(bake: argparse.ArgumentParser) -> None:
+    modes = bake.add_mutually_exclusive_group()
+    modes.add_argument(
         "--from-build",
         action="store_true",
-        help="train nothing: bake what the stages left under --build, as the last stage of dvc.yaml does",
+        help="run no stage: bake the outputs under --build, as the last stage of dvc.yaml does",
     )
-    kinds.add_argument(
+    modes.add_argument(
         "--track",
         action="store_true",
-        help="keep the bake as a run of MLflow, at MLFLOW_TRACKING_URI or in mlflow.db, and register the "
-        "model as candidate; the first one is the champion too",
+        help="log the bake to MLflow, at MLFLOW_TRACKING_URI or in mlflow.db, and register the model as "
+        "candidate; the first version is also the champion",
     )
-    kinds.add_argument(
+    modes.add_argument(
         "--from-registry",
         metavar="URI",
-        help="train nothing: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
+        help="run no stage: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
     )
-    bake.add_argument("--out", type=Path, default=Path("model"), help="directory of the baked model")
+    bake.add_argument(
+        "--out", type=Path, default=Path("model"), help="directory of the baked model (default: model)"
+    )
 
 
 def main() -> None:
@@ -99,7 +116,7 @@ def main() -> None:
         progress.fail(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        progress.fail("Stopped. The same command goes on where it was.")
+        progress.fail("Stopped. The same command continues from here.")
         sys.exit(INTERRUPTED)
 
 
@@ -110,7 +127,11 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if not (arguments.track or arguments.from_registry):
         pipeline.bake(job, arguments.out)
         return
-    from model_build.tracking import registry  # noqa: PLC0415 - only who asks for it needs MLflow
+    # Only these two options need MLflow.
+    from model_build.tracking import environment  # noqa: PLC0415 - see above
+
+    environment.prepare_mlflow()
+    from model_build.tracking import registry  # noqa: PLC0415 - see above
 
     if arguments.from_registry:
         registry.restore_model(job, arguments.from_registry, arguments.out)
@@ -119,10 +140,10 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
 
 
 def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
-    found = model_spec.load(arguments.spec)
+    spec = model_spec.load(arguments.spec)
     return Job(
-        spec=found,
-        directory=arguments.build / found.name,
+        spec=spec,
+        directory=arguments.build / spec.name,
         data_directory=Path(os.environ.get("DATA_DIR", "data")),
         progress=progress,
         source_mode=getattr(arguments, "source", "auto"),

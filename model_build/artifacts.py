@@ -1,4 +1,4 @@
-"""What the stages tell each other: the JSON documents that they write under build/."""
+"""The JSON documents that the stages write for each other under build/NAME/."""
 
 import hashlib
 from datetime import datetime
@@ -14,17 +14,19 @@ from model_build.spec.sections import Severity
 
 
 class Artifact(Frozen):
-    """A document of one stage; numbers are plain floats, all finite."""
+    """A document of one stage, or a part of one. Numbers are plain floats, all finite."""
 
     model_config = ConfigDict(strict=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raise BuildError if there is something else, of an earlier version for instance."""
+        """Raise BuildError if the file has another format, of an earlier version for example."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise BuildError(f"{path} is not what this version writes; delete it and bake again.") from error
+            raise BuildError(
+                f"{path} does not have the format of this version; delete it and bake again."
+            ) from error
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=2) + "\n")
@@ -34,7 +36,7 @@ class Artifact(Frozen):
 
 
 class Origin(Artifact):
-    """source.json: where the rows came from."""
+    """source.json: where the rows come from."""
 
     source: DataSource
     uri: str
@@ -42,29 +44,29 @@ class Origin(Artifact):
 
 
 class Cleaning(Artifact):
-    """cleaning.json: what preprocessing found and dropped."""
+    """cleaning.json: what preprocessing read and dropped."""
 
     rows_read: int
     rows: int
     duplicates: int
-    """Exact duplicates of a row before them, dropped if the spec says so."""
+    """Exact duplicates of an earlier row; they are dropped if the spec says so."""
     duplicate_rows: tuple[int, ...] = ()
-    """Numbers, in the file, of the first of them."""
+    """The first of their row numbers in the file."""
     unknown_columns: tuple[str, ...]
     missing: dict[str, int]
 
 
 class Violation(Artifact):
-    """One violation; `sentence` has the column, the figures and what is allowed."""
+    """One violation; `sentence` names the column, what was measured and what is allowed."""
 
     check: str
     severity: Severity
     column: str | None
     sentence: str
     rows: int | None = None
-    """How many rows violate it, where it is about rows."""
+    """How many rows violate the check; None if the check is not about rows."""
     examples: tuple[int, ...] = ()
-    """Numbers, in the file, of the first of them."""
+    """The first of their row numbers in the file."""
     statistic: float | None = None
     p_value: float | None = None
 
@@ -74,16 +76,16 @@ class DataReport(Artifact):
 
     rows: int
     checks: dict[str, int]
-    """Name of every check that ran, and how many violations it found."""
+    """How many violations each check reported, by name; it has every check that ran."""
     violations: tuple[Violation, ...]
     left_out: tuple[int, ...]
-    """Numbers, in the file, of the rows that violate a check that only warns, and so do not train."""
+    """Row numbers in the file of the rows that do not train, because they violate a check that only warns."""
     clean_sha256: Sha256 | None = None
-    """Of clean.csv, whose rows these are."""
+    """Checksum of the clean.csv that was checked."""
 
     @property
     def fatal_violations(self) -> tuple[Violation, ...]:
-        return tuple(finding for finding in self.violations if finding.severity == "fail")
+        return tuple(violation for violation in self.violations if violation.severity == "fail")
 
 
 # ---- train
@@ -96,7 +98,7 @@ class Interval(Artifact):
 
 
 class FoldScores(Artifact):
-    """A figure over the validation folds."""
+    """A metric over the validation folds."""
 
     mean: float
     deviation: float
@@ -110,17 +112,17 @@ class Comparison(Artifact):
     chosen: FoldScores
     default: FoldScores
     difference: Interval
-    """chosen - default, paired by fold, corrected for folds that share rows (Nadeau and Bengio)."""
+    """chosen - default, paired by fold; corrected for training rows that folds share (Nadeau and Bengio)."""
 
 
 class Candidate(Artifact):
-    """One set of parameters of the search, and what it came to on the folds."""
+    """One set of parameters of the search, with its score on the folds."""
 
     parameters: dict[str, Any]
     score: float
     standard_error: float
     size: int
-    """Nodes of all trees, or coefficients that are not 0: what the one-standard-error rule keeps small."""
+    """Nodes of all trees, or non-zero coefficients; the one-standard-error rule prefers a small size."""
 
 
 class SearchReport(Artifact):
@@ -129,19 +131,19 @@ class SearchReport(Artifact):
     trials: int
     pruned: int
     resumed: int
-    """Trials that an earlier run had left."""
+    """Trials taken from an earlier run."""
     seconds: float
     best: Candidate
     chosen: Candidate
     """The smallest within one standard error of the best that is not worse than the defaults."""
     reason: str
-    """Why it was chosen."""
+    """Why `chosen` was chosen."""
     candidates: tuple[Candidate, ...]
     against_default: tuple[Comparison, ...]
 
 
 class Calibration(Artifact):
-    """The choice between the estimator's probabilities and calibrated ones, by log loss on the folds."""
+    """The choice between raw and calibrated probabilities, by log loss on the folds."""
 
     method: Literal["none", "sigmoid", "isotonic", "temperature"]
     reason: str
@@ -150,25 +152,25 @@ class Calibration(Artifact):
 
 
 class Threshold(Artifact):
-    """Above which probability the positive label is taken; None for more than two labels."""
+    """The probability from which on the positive label is predicted; only a binary target has one."""
 
     value: float
     objective: str
     reason: str
     scores: dict[str, float]
-    """The objective on the folds: at the chosen threshold, the best one and the target's."""
+    """The objective on the folds, by threshold: the chosen one, the best one and the target's."""
 
 
 class TrainingReport(Artifact):
-    """training.json: how the model came to be."""
+    """training.json: how the model was trained."""
 
     training_checksum: Sha256
-    """Of the spec that it was trained by."""
+    """Of the sections of the spec that decide the training."""
     rows: int
     estimator: str
     parameters: dict[str, Any]
     features: tuple[str, ...]
-    """Those that the model reads."""
+    """The features that the model reads."""
     folds: int
     cross_validation: dict[str, FoldScores]
     search: SearchReport | None
@@ -180,7 +182,7 @@ class TrainingReport(Artifact):
     size: int
 
     def with_threshold(self, target: Target) -> Target:
-        """Return the target with the threshold that was chosen."""
+        """Return the target with the chosen threshold."""
         return target.model_copy(update={"threshold": self.threshold.value}) if self.threshold else target
 
 
@@ -199,10 +201,10 @@ class CalibrationBin(Artifact):
 
 
 class Evaluation(Artifact):
-    """metrics.json: the test split, with bootstrap intervals."""
+    """metrics.json: the metrics of the test split, with bootstrap intervals."""
 
     model_sha256: Sha256 | None = None
-    """Of model.onnx; its fitted pipeline gave the answers."""
+    """Checksum of model.onnx; the fitted pipeline that it was exported from made the predictions."""
     rows: int
     labels: tuple[str, ...]
     metrics: dict[str, float]
@@ -214,37 +216,37 @@ class Evaluation(Artifact):
 
 
 class Curves(Artifact):
-    """curves.json: by label; of two labels, only of the positive one."""
+    """curves.json: the curves of every label; of two labels, only of the positive one."""
 
     roc: dict[str, Curve]
     """False positive rate → true positive rate."""
     precision_recall: dict[str, Curve]
     """Recall → precision."""
     lift: dict[str, Curve]
-    """Share of the rows, the likeliest first → how many times as many positives as by chance."""
+    """Share of the rows, the likeliest first → share of positives in them, divided by that in all rows."""
     calibration: dict[str, tuple[CalibrationBin, ...]]
 
 
 class Slice(Artifact):
-    """The test rows that share a category, a band of a number, or several of these."""
+    """The test rows that have a category, a band of a number, or several of these in common."""
 
     features: tuple[str, ...]
     levels: tuple[str, ...]
     rows: int
     positives: int | None
-    """Rows whose true label is the positive one; None for more than two labels."""
+    """Rows whose true label is positive; None for more than two labels."""
     support: dict[str, int]
-    """How many of the rows each of SHARES is a share of."""
+    """The number of rows that each of SHARES is a share of."""
     metrics: dict[str, Interval]
-    """Those of SLICE_METRICS that the rows allow: no ROC AUC where all have one label."""
+    """The metrics of SLICE_METRICS that the rows allow; rows of one label have no ROC AUC, for example."""
 
 
 class Slices(Artifact):
-    """slices.json."""
+    """slices.json: the metrics of the slices."""
 
     minimum_rows: int
     too_small: int
-    """Slices left out because they have fewer rows."""
+    """The number of slices left out because they have fewer rows."""
     slices: tuple[Slice, ...]
 
 
@@ -252,7 +254,7 @@ class Group(Artifact):
     level: str
     rows: int
     support: dict[str, int]
-    """How many of the rows each rate is a share of."""
+    """The number of rows that each rate is a share of."""
     selection_rate: Interval
     true_positive_rate: Interval | None
     false_positive_rate: Interval | None
@@ -263,7 +265,7 @@ class Group(Artifact):
     Empty for the reference group itself. A ratio to a rate of 0 is left out.
     """
     four_fifths: bool
-    """Whether the selection rate is at least 80 % of the reference group's, and not above 125 %."""
+    """Whether the selection rate is 80 % to 125 % of the reference group's."""
 
 
 class Protected(Artifact):
@@ -273,7 +275,7 @@ class Protected(Artifact):
 
 
 class Fairness(Artifact):
-    """fairness.json."""
+    """fairness.json: the rates of the groups of protected features."""
 
     protected: tuple[Protected, ...]
 
@@ -281,20 +283,20 @@ class Fairness(Artifact):
 class Importance(Artifact):
     feature: str
     drop: Interval
-    """By how much the ROC AUC falls when the feature's values are shuffled."""
+    """How much the ROC AUC drops when the feature's values are shuffled."""
 
 
 class Dependence(Artifact):
     feature: str
     values: tuple[str, ...]
     numbers: tuple[float, ...] | None
-    """The values of a number; None for a category."""
+    """The values as numbers; None for a category."""
     scores: tuple[float, ...]
-    """Mean probability of the positive (or last) label, were every row to have the value."""
+    """Mean probability of the positive (or last) label if every row had the value."""
 
 
 class Explanation(Artifact):
-    """importance.json."""
+    """importance.json: which features the model uses, and how."""
 
     importance: tuple[Importance, ...]
     dependence: tuple[Dependence, ...]
@@ -304,45 +306,45 @@ class Explanation(Artifact):
 
 
 class GateResult(Artifact):
-    """A gate or a check of behaviour, and whether it was kept."""
+    """Whether a gate passed."""
 
     kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
     name: str
     passed: bool
     judged: bool = True
-    """False when there was nothing to judge, which keeps a gate but says nothing for the model."""
+    """False if there was nothing to judge; the gate then passes, but says nothing about the model."""
     sentence: str
-    """What was found, what is allowed, and by how much it is missed."""
+    """What was measured, what is allowed, and the difference if the gate fails."""
 
 
 class ModelReport(Artifact):
-    """model-checks.json."""
+    """model-checks.json: the results of all gates."""
 
     results: tuple[GateResult, ...]
     bytes: int
     microseconds: float
     checked: dict[str, Sha256]
-    """The files that it is about."""
+    """Checksums of the files that were checked."""
     gates_checksum: Sha256
-    """Of the gates and checks of the spec."""
+    """Of the sections of the spec that define the gates."""
 
     @property
     def failed(self) -> tuple[GateResult, ...]:
-        return tuple(each for each in self.results if not each.passed)
+        return tuple(result for result in self.results if not result.passed)
 
     @property
     def passed(self) -> tuple[GateResult, ...]:
-        return tuple(each for each in self.results if each.passed and each.judged)
+        return tuple(result for result in self.results if result.passed and result.judged)
 
     @property
     def not_judged(self) -> tuple[GateResult, ...]:
-        return tuple(each for each in self.results if not each.judged)
+        return tuple(result for result in self.results if not result.judged)
 
 
 def require(path: Path, command: str) -> Path:
-    """Return `path`; raise BuildError, with the command that makes it, when it is not there."""
+    """Return `path`; raise BuildError with the command that writes it if it does not exist."""
     if not path.exists():
-        raise BuildError(f"{path} is not there; run `{command}` first.")
+        raise BuildError(f"{path} does not exist; run `{command}` first.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a bake: each step with its time, then the figures."""
+"""The output of a bake at the terminal: each step with its time, and at the end the metrics."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +13,13 @@ from rich.table import Table
 from model_build.artifacts import Evaluation, Interval, Slice, Slices
 
 STEP = "[green]✓[/] {name:<11}[dim]{seconds:6.2f} s[/]  {notes}"
-WEAK_IN = ("accuracy", "roc_auc")
-WEAKEST = 3
+WEAKEST_BY = ("accuracy", "roc_auc")
+MOST_SLICES = 3  # by each of these metrics
 INDENT = "\n" + " " * 23
 
 
 class Progress:
-    """Prints to a terminal with colour and a spinner, to anything else in plain lines."""
+    """Prints with colour and a spinner to a terminal, and plain lines to anything else."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, emoji=False, soft_wrap=True)
@@ -32,7 +32,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
-        """Time a step; it prints the notes that the step added, one a line."""
+        """Time a step, and then print the notes that it added, one a line."""
         notes: list[str] = []
         started = time.perf_counter()
         spinner = self._console.status(f"{name} …") if self._console.is_terminal else nullcontext()
@@ -44,9 +44,9 @@ class Progress:
 
     @contextmanager
     def bar(self, name: str, total: int, done: int) -> Iterator[Callable[[str], None]]:
-        """Yield what to call, with a few words, whenever one more of `total` is done.
+        """Yield a function to call with a few words whenever one more of `total` items is done.
 
-        A terminal shows a bar, with those words and the time that is left; anything else a line for each.
+        A terminal shows a bar with these words and the time left; anything else gets a line for each item.
         """
         if not self._console.is_terminal:
             numbers = iter(range(done + 1, total + 1))
@@ -66,51 +66,52 @@ class Progress:
     def fail(self, text: str) -> None:
         self._console.print(f"[bold red]✗[/] {escape(text)}")
 
-    def figures(self, evaluation: Evaluation, slices: Slices | None = None) -> None:
-        """Print the metrics, the confusion matrix, and the slices where the model is weakest."""
+    def show_metrics(self, evaluation: Evaluation, slices: Slices | None = None) -> None:
+        """Print the metrics, the confusion matrix and the slices where the model is weakest."""
         self._console.print()
-        self._console.print(_metrics(evaluation))
-        self._console.print(_confusion(evaluation.labels, evaluation.confusion_matrix))
+        self._console.print(_metrics_table(evaluation))
+        self._console.print(_confusion_table(evaluation.labels, evaluation.confusion_matrix))
         if slices is not None and slices.slices:
-            self._console.print(_weakest(slices.slices, evaluation.confidence))
+            self._console.print(_weakest_table(slices.slices, evaluation.confidence))
 
 
-def _metrics(evaluation: Evaluation) -> Table:
+def _metrics_table(evaluation: Evaluation) -> Table:
     table = Table("metric", title=f"Test split, {evaluation.rows:,} rows", title_justify="left")
     table.add_column("value", justify="right")
-    table.add_column(_interval(evaluation.confidence))
-    for name, found in evaluation.intervals.items():
-        table.add_row(name.replace("_", " "), *_shown(found))
+    table.add_column(_interval_head(evaluation.confidence))
+    for name, interval in evaluation.intervals.items():
+        table.add_row(name.replace("_", " "), *_format_interval(interval))
     return table
 
 
-def _weakest(slices: Sequence[Slice], confidence: float) -> Table:
-    """List the slices that have the lowest figures, of each metric of WEAK_IN."""
+def _weakest_table(slices: Sequence[Slice], confidence: float) -> Table:
+    """List the slices with the lowest metrics, for each metric of WEAKEST_BY."""
     table = Table("metric", "slice", title="Weakest slices", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column("value", justify="right")
-    table.add_column(_interval(confidence))
-    for metric in WEAK_IN:
-        measured = [each for each in slices if metric in each.metrics]
-        for each in sorted(measured, key=lambda part: part.metrics[metric].value)[:WEAKEST]:
-            levels = zip(each.features, each.levels, strict=True)
+    table.add_column(_interval_head(confidence))
+    for metric in WEAKEST_BY:
+        measured = [slice_ for slice_ in slices if metric in slice_.metrics]
+        ranked = sorted(measured, key=lambda slice_: slice_.metrics[metric].value)
+        for slice_ in ranked[:MOST_SLICES]:
+            levels = zip(slice_.features, slice_.levels, strict=True)
             name = ", ".join(f"{feature} {level}" for feature, level in levels)
-            found = _shown(each.metrics[metric])
-            table.add_row(metric.replace("_", " "), escape(name), f"{each.rows:,}", *found)
+            interval = _format_interval(slice_.metrics[metric])
+            table.add_row(metric.replace("_", " "), escape(name), f"{slice_.rows:,}", *interval)
     return table
 
 
-def _interval(confidence: float) -> str:
+def _interval_head(confidence: float) -> str:
     return f"{100 * confidence:g} % interval"
 
 
-def _shown(found: Interval) -> tuple[str, str]:
-    return f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"
+def _format_interval(interval: Interval) -> tuple[str, str]:
+    return f"{interval.value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"
 
 
-def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Table:
+def _confusion_table(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Table:
     table = Table(title="Confusion matrix", title_justify="left")
-    table.add_column("true ↓ predicted →", overflow="fold")  # names cut short may be the same
+    table.add_column("true ↓ predicted →", overflow="fold")  # truncated names could be the same
     for label in labels:
         table.add_column(escape(label), justify="right", overflow="fold")
     for label, counts in zip(labels, matrix, strict=True):

@@ -1,4 +1,4 @@
-"""Numbers, counts and lists in the sentences that people read."""
+"""Numbers, counts and lists in sentences."""
 
 import math
 import reprlib
@@ -8,15 +8,15 @@ from itertools import islice
 from app.core.features import Value
 
 EXAMPLES = 5
-"""Rows, or values, that a sentence names when there are many."""
+"""The most rows or values that a sentence names."""
 
 NOTHING = "\N{EN DASH}"
-GROUPED = 1000  # from where on digits stand in groups
-LONG = 1e15
+GROUPED = 1000  # the first number with a thousands separator
+LONG = 1e15  # larger numbers are written with an exponent
 
 
 def format_number(value: float) -> str:
-    """Return 12,345, or about four digits of a number that is not whole; nothing for NaN, as all of these."""
+    """Return 12,345 for a whole number and about four digits of any other; a dash for NaN."""
     if math.isnan(value):
         return NOTHING
     if abs(value) >= LONG:
@@ -32,10 +32,12 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def format_percent(share: float, digits: int = 1) -> str:
+    """Return 12.3%; a dash for NaN."""
     return NOTHING if math.isnan(share) else f"{share:.{digits}%}"
 
 
 def format_metric(value: float) -> str:
+    """Return four decimals; a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:.4f}"
 
 
@@ -50,11 +52,11 @@ def format_value(value: Value) -> str:
 
 
 def join_first(items: Iterable[str], count: int) -> str:
-    """Return the first few of `count` items."""
+    """Return the first few of `count` items, and the number of the rest."""
     first = ", ".join(islice(items, EXAMPLES))
     return f"{first} and {count - EXAMPLES:,} more" if count > EXAMPLES else first
 
 
 def format_row_numbers(rows: Iterable[int], count: int) -> str:
-    """Return `row 3`, or `rows 3, 7`: the first few of `count` rows."""
+    """Return `row 3` or `rows 3, 7`: the first few of `count` row numbers, and how many more there are."""
     return f"{'row' if count == 1 else 'rows'} {join_first((f'{row:,}' for row in rows), count)}"

@@ -46,7 +46,7 @@ def package_model(job: Job, out: Path) -> Contract:
         atomic.replace(out, contents)
         atomic.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
         notes.append(f"{out}/ and {out}.joblib")
-    job.progress.figures(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
+    job.progress.show_metrics(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
     return sealed
 
 

@@ -14,13 +14,13 @@ INTERVALS = {
 EVALUATION = Evaluation(
     rows=9762,
     labels=("<=50K", "[b]>50K"),
-    metrics={name: found.value for name, found in INTERVALS.items()},
+    metrics={name: interval.value for name, interval in INTERVALS.items()},
     intervals=INTERVALS,
     confidence=0.95,
     resamples=1000,
     confusion_matrix=((6973, 437), (774, 1578)),
 )
-FIGURES = """
+METRICS = """
 Test split, 9,762 rows
 ┏━━━━━━━━━━┳━━━━━━━━┳━━━━━━━━━━━━━━━━━━┓
 ┃ metric   ┃  value ┃ 95 % interval    ┃
@@ -50,16 +50,16 @@ Weakest slices
 """
 
 
-def part(levels: dict[str, str], rows: int, **metrics: float) -> Slice:
+def make_slice(levels: dict[str, str], rows: int, **metrics: float) -> Slice:
     """Return a slice whose intervals reach 0.1 to either side."""
-    around = {name: Interval(value=x, low=x - 0.1, high=x + 0.1) for name, x in metrics.items()}
+    intervals = {name: Interval(value=x, low=x - 0.1, high=x + 0.1) for name, x in metrics.items()}
     return Slice(
         features=tuple(levels),
         levels=tuple(levels.values()),
         rows=rows,
         positives=None,
         support={},
-        metrics=around,
+        metrics=intervals,
     )
 
 
@@ -79,31 +79,33 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Progress:
     return Progress()
 
 
-def test_the_figures_are_tables(capsys: Capture) -> None:
-    Progress().figures(EVALUATION)
-    assert capsys.readouterr().out == FIGURES
+def test_metrics_are_printed_as_tables(capsys: Capture) -> None:
+    Progress().show_metrics(EVALUATION)
+    assert capsys.readouterr().out == METRICS
 
 
-def test_the_three_weakest_slices_of_each_kind_follow(capsys: Capture) -> None:
-    small = [part({"sex": "[b]F", "age": f"{14 + i}"}, 101 + i, accuracy=0.7 - i / 10) for i in range(4)]
-    slices = (*small, part({"age": "above 48"}, 2341, accuracy=0.9, roc_auc=0.9))
-    Progress().figures(EVALUATION, Slices(minimum_rows=50, too_small=0, slices=slices))
-    assert capsys.readouterr().out == FIGURES + WEAKEST
+def test_the_three_weakest_slices_by_each_metric_follow(capsys: Capture) -> None:
+    small = [
+        make_slice({"sex": "[b]F", "age": f"{14 + i}"}, 101 + i, accuracy=0.7 - i / 10) for i in range(4)
+    ]
+    slices = (*small, make_slice({"age": "above 48"}, 2341, accuracy=0.9, roc_auc=0.9))
+    Progress().show_metrics(EVALUATION, Slices(minimum_rows=50, too_small=0, slices=slices))
+    assert capsys.readouterr().out == METRICS + WEAKEST
 
 
-def test_labels_that_are_long_are_told_apart(capsys: Capture) -> None:
+def test_long_labels_are_not_truncated(capsys: Capture) -> None:
     labels = [f"Level_of_obesity_{number}" for number in range(7)]
     matrix = tuple((0,) * 7 for _ in labels)
     many = EVALUATION.model_copy(update={"labels": tuple(labels), "confusion_matrix": matrix})
-    Progress(Console(width=80)).figures(many)
+    Progress(Console(width=80)).show_metrics(many)
     confusion = capsys.readouterr().out.partition("Confusion matrix")[2]
     assert "…" not in confusion
     assert confusion.count("_6") == 2
 
 
 def test_without_slices_there_is_no_table_of_them(capsys: Capture) -> None:
-    Progress().figures(EVALUATION, Slices(minimum_rows=50, too_small=7, slices=()))
-    assert capsys.readouterr().out == FIGURES
+    Progress().show_metrics(EVALUATION, Slices(minimum_rows=50, too_small=7, slices=()))
+    assert capsys.readouterr().out == METRICS
 
 
 def test_a_step_is_a_line_with_its_time_and_a_line_for_each_further_note(capsys: Capture) -> None:

@@ -51,7 +51,7 @@ def run(directory: Path, data: Path, *arguments: str | Path) -> subprocess.Compl
     )
 
 
-def test_a_bake_prints_each_step_and_the_figures_in_plain_lines(
+def test_a_bake_prints_each_step_and_the_metrics_in_plain_lines(
     tiny: Path, tmp_path: Path, tiny_data: Path
 ) -> None:
     done = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--out", "deep/model")
@@ -60,7 +60,7 @@ def test_a_bake_prints_each_step_and_the_figures_in_plain_lines(
     assert lines[0] == "Baking tiny 1.2.3"
     assert [line.split()[1] for line in lines if line.startswith("✓")] == [*STAGES, "bake"]
     size = (tmp_path / "deep/model/model.onnx").stat().st_size
-    low, value, high = interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
+    low, value, high = read_interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
     for line in (
         "✓ fetch        _ s  real: loans.csv, 400 rows",
         "                       exact duplicates dropped: 2 of 400 rows",
@@ -69,7 +69,7 @@ def test_a_bake_prints_each_step_and_the_figures_in_plain_lines(
         "                       threshold 0.6: as the spec has it",
         f"                       model.onnx, {size:,} bytes",
         f"✓ evaluate     _ s  ROC AUC {value} ({low} to {high})",
-        "                       5 gates and checks kept",
+        "                       5 gates passed",
         "✓ card         _ s  build/tiny/card.html",
         "✓ bake         _ s  deep/model/ and deep/model.joblib",
         "Test split, 100 rows",
@@ -87,12 +87,12 @@ def test_a_bake_prints_each_step_and_the_figures_in_plain_lines(
     assert TIME.sub("_ s", alone.stdout) == "✓ card         _ s  unchanged\n"
 
 
-def interval(path: Path, metric: str) -> tuple[str, str, str]:
-    found = Evaluation.read(path).intervals[metric]
-    return f"{found.low:.4f}", f"{found.value:.4f}", f"{found.high:.4f}"
+def read_interval(path: Path, metric: str) -> tuple[str, str, str]:
+    interval = Evaluation.read(path).intervals[metric]
+    return f"{interval.low:.4f}", f"{interval.value:.4f}", f"{interval.high:.4f}"
 
 
-def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
+def test_a_model_of_another_spec_is_not_baked(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
     assert run(tmp_path, tiny_data, "bake", tiny, "--source", "real").returncode == 0
     before = load_contract(tmp_path / "model")
     tiny.write_text(TINY.replace("categories: [A, B, C]", "categories: [C, B, A]"))
@@ -103,19 +103,19 @@ def test_what_another_spec_trained_is_not_baked(tiny: Path, tmp_path: Path, tiny
     )
     tiny.write_text(TINY.replace("Will it be paid back?", "Is it paid back?"))
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
-    wanted = f"run `python -m model_build card {tiny}` first."
-    assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md is of another spec; {wanted}\n")
+    advice = f"run `python -m model_build card {tiny}` first."
+    assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md is of another spec; {advice}\n")
     assert run(tmp_path, tiny_data, "card", tiny).returncode == 0
     assert run(tmp_path, tiny_data, "bake", tiny, "--from-build").returncode == 0
     assert load_contract(tmp_path / "model").model_sha256 == before.model_sha256
     (tmp_path / "build/tiny/training.json").write_text("{}")
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     assert done.stdout == (
-        "✗ build/tiny/training.json is not what this version writes; delete it and bake again.\n"
+        "✗ build/tiny/training.json does not have the format of this version; delete it and bake again.\n"
     )
 
 
-def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
+def test_a_terminal_shows_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
     ours, theirs = pty.openpty()
     arguments = command("bake", tiny, "--source", "real", "--out", "model")
     with subprocess.Popen(
@@ -131,7 +131,7 @@ def test_a_terminal_sees_the_bake_in_colour(tiny: Path, tmp_path: Path, tiny_dat
 
 
 def read_all(handle: int) -> str:
-    """Read what a pseudo-terminal gets until its last writer has left, which Linux reports as an error."""
+    """Read from a pseudo-terminal until its last writer has closed it, which Linux reports as an error."""
     printed = b""
     try:
         while chunk := os.read(handle, 4096):
@@ -143,18 +143,17 @@ def read_all(handle: int) -> str:
     return printed.decode()
 
 
-def test_a_gate_that_is_not_kept_prints_the_figures_and_exits_with_1(
+def test_a_failed_gate_prints_the_metrics_and_exits_with_1(
     tiny: Path, tmp_path: Path, tiny_data: Path
 ) -> None:
     tiny.write_text(TINY + "gates: {metrics: [{metric: roc_auc, minimum: 1}]}\n")
     done = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--out", "model")
     assert (done.returncode, done.stderr) == (1, "")
-    low, value, high = interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
+    low, value, high = read_interval(tmp_path / "build/tiny/metrics.json", "roc_auc")
     *_, summary, sentence = done.stdout.splitlines()
     assert f"│ roc auc           │ {value} │" in done.stdout
     assert summary == (
-        "✗ No model was baked; broken are 1 of 6 gates and checks "
-        "(build/tiny/model-checks.json has them all):"
+        "✗ No model was baked: 1 of 6 gates failed (build/tiny/model-checks.json has all results):"
     )
     assert sentence.startswith(
         f"  roc_auc is {value} ({low} to {high}), the gate wants its lower bound at least 1: "
@@ -162,29 +161,27 @@ def test_a_gate_that_is_not_kept_prints_the_figures_and_exits_with_1(
     assert not (tmp_path / "model").exists()
 
 
-def test_data_that_are_not_what_the_spec_says_are_all_told_and_exit_with_1(
-    tiny: Path, tmp_path: Path
-) -> None:
+def test_every_violation_is_printed_and_exits_with_1(tiny: Path, tmp_path: Path) -> None:
     lines = loans().splitlines()
     lines[3], lines[7] = "31, 1, D, true, no", "-1, 1, A, true, yes"
     (tmp_path / "loans.csv").write_text("\n".join(lines))
     done = run(tmp_path, tmp_path, "bake", tiny, "--source", "real", "--out", "model")
     assert (done.returncode, done.stderr) == (1, "")
     summary, *sentences = done.stdout[done.stdout.index("✗") :].splitlines()
-    assert summary == ("✗ The data are not what the spec says (build/tiny/data-checks.json has it all):")
+    assert summary == "✗ The data violate the spec (build/tiny/data-checks.json has every violation):"
     assert [sentence.split(":")[0].strip() for sentence in sentences] == ["years", "grade"]
     assert "2 values are outside 1 to 30 (rows 3, 7: " in sentences[0]
     again = run(tmp_path, tmp_path, "segregate", tiny)
     assert again.returncode == 1
-    assert "✗ The data are not what the spec says" in again.stdout
+    assert "✗ The data violate the spec" in again.stdout
     assert not (tmp_path / "model").exists()
 
 
-def test_a_stage_alone_says_which_one_must_run_before_it(tiny: Path, tmp_path: Path) -> None:
+def test_a_single_stage_names_the_stage_that_must_run_first(tiny: Path, tmp_path: Path) -> None:
     done = run(tmp_path, tmp_path, "train", tiny)
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
-        f"✗ build/tiny/train.csv is not there; run `python -m model_build segregate {tiny}` first.\n",
+        f"✗ build/tiny/train.csv does not exist; run `python -m model_build segregate {tiny}` first.\n",
         "",
     )
 
@@ -212,7 +209,7 @@ def test_an_unknown_source_exits_with_2(tmp_path: Path) -> None:
 
 @pytest.fixture
 def bake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bake:
-    """Return a function that gives the arguments to main, and returns its exit code and what it printed."""
+    """Return a function that calls main with arguments, and returns its exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_DIR", "data")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -243,7 +240,7 @@ def bake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         (["wrong.yaml"], "✗ wrong.yaml: target.threshold: must be below 1.\n"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exits_with_1(
+def test_an_error_is_one_sentence_and_exits_with_1(
     bake: Bake, tmp_path: Path, arguments: list[str], printed: str
 ) -> None:
     (tmp_path / "wrong.yaml").write_text(TINY.replace("threshold: 0.6", "threshold: 6"))
@@ -252,16 +249,18 @@ def test_a_mistake_is_one_sentence_and_exits_with_1(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_what_is_interrupted_says_that_it_can_go_on(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_says_that_it_can_continue(
+    bake: Bake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("model_build.pipeline.run", interrupt)
-    said = "✗ Stopped. The same command goes on where it was.\n"
-    assert bake("train", "tiny.yaml", "--search") == (130, said, "")
+    sentence = "✗ Stopped. The same command continues from here.\n"
+    assert bake("train", "tiny.yaml", "--search") == (130, sentence, "")
 
 
-def test_a_search_is_part_of_a_bake_that_asks_for_one(tmp_path: Path, tiny_data: Path) -> None:
+def test_a_bake_with_the_option_searches(tmp_path: Path, tiny_data: Path) -> None:
     space = "training: {threshold: accuracy, search: {method: grid, space: {max_leaf_nodes: [2]}}}\n"
     (tmp_path / "tiny.yaml").write_text(TINY + space)
     done = run(tmp_path, tiny_data, "bake", "tiny.yaml", "--source", "real", "--search")
@@ -270,7 +269,7 @@ def test_a_search_is_part_of_a_bake_that_asks_for_one(tmp_path: Path, tiny_data:
     report = TrainingReport.read(tmp_path / "build/tiny/training.json")
     assert report.search is not None
     assert report.parameters == report.search.chosen.parameters
-    assert [each.parameters for each in report.search.candidates][1:] == [
+    assert [candidate.parameters for candidate in report.search.candidates][1:] == [
         *({}, {"max_iter": 5, "max_leaf_nodes": 2})
     ]
     assert report.threshold is not None
@@ -278,7 +277,7 @@ def test_a_search_is_part_of_a_bake_that_asks_for_one(tmp_path: Path, tiny_data:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_an_output_that_cannot_be_written_is_one_sentence_and_exits_with_1(
+def test_an_unwritable_output_is_one_sentence_and_exits_with_1(
     bake: Bake, tmp_path: Path, tiny_data: Path
 ) -> None:
     (tmp_path / "data").symlink_to(tiny_data)
@@ -295,7 +294,7 @@ def test_an_output_that_cannot_be_written_is_one_sentence_and_exits_with_1(
         ([], "model_build: error: the following arguments are required: COMMAND"),
     ],
 )
-def test_arguments_that_do_not_exist_exit_with_2(bake: Bake, arguments: list[str], problem: str) -> None:
+def test_unknown_arguments_exit_with_2(bake: Bake, arguments: list[str], problem: str) -> None:
     code, printed, error = bake(*arguments)
     assert (code, printed) == (2, "")
     assert error.splitlines()[-1] == f"python -m {problem}"

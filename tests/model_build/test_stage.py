@@ -32,7 +32,7 @@ def job(tiny_spec: ModelSpec, tmp_path: Path, output: StringIO) -> Job:
 
 
 class Count:
-    """What a stage does: write how often it ran."""
+    """The work of a stage: it writes how often it ran."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -62,15 +62,15 @@ def stage(count: Count, job: Job) -> Stage:
     )
 
 
-def respecified(job: Job, old: str, new: str) -> Job:
-    """Return the job of a spec in which `new` stands for `old`."""
+def change_spec(job: Job, old: str, new: str) -> Job:
+    """Return the job with `old` replaced by `new` in its spec."""
     assert old in TINY
     path = job.data_directory / "changed.yaml"
     path.write_text(TINY.replace(old, new))
     return replace(job, spec=model_spec.load(str(path)))
 
 
-def test_a_stage_whose_outputs_are_there_is_not_run_again(
+def test_a_stage_with_current_outputs_does_not_run_again(
     stage: Stage, job: Job, count: Count, output: StringIO
 ) -> None:
     run_stage(stage, job, [])
@@ -83,35 +83,41 @@ def test_a_stage_whose_outputs_are_there_is_not_run_again(
 
 
 def test_a_stage_runs_in_one_thread(job: Job) -> None:
-    found: list[int] = []
+    threads: list[int] = []
 
     def count_threads(_: Job, __: list[str]) -> None:
-        found.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
 
     with threadpool_limits(2):
         run_stage(Stage("count", count_threads, sections=(), inputs=(), outputs=()), job, [])
-    assert found
-    assert set(found) == {1}
+    assert threads
+    assert set(threads) == {1}
 
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (KeyboardInterrupt(), "may be cut short: count did not end; run `python -m model_build count`."),
-        (OSError("No space left"), "may be cut short: count did not end; run `python -m model_build count`."),
+        (
+            KeyboardInterrupt(),
+            "may be incomplete, because count did not end; run `python -m model_build count`.",
+        ),
+        (
+            OSError("No space left"),
+            "may be incomplete, because count did not end; run `python -m model_build count`.",
+        ),
         (BuildError("The rows are bad."), None),
     ],
 )
-def test_a_stage_does_not_read_what_another_may_have_cut_short(
+def test_a_stage_does_not_read_an_incomplete_input(
     stage: Stage, job: Job, error: BaseException, sentence: str | None
 ) -> None:
-    def write_a_part(job: Job, _: list[str]) -> None:
+    def write_partly(job: Job, _: list[str]) -> None:
         job.path("out.txt").write_text("out")
         raise error
 
     reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
     with pytest.raises(type(error)):
-        run_stage(replace(stage, run=write_a_part), job, [])
+        run_stage(replace(stage, run=write_partly), job, [])
     if sentence is None:
         run_stage(reader, job, [stage])
         return
@@ -122,7 +128,7 @@ def test_a_stage_does_not_read_what_another_may_have_cut_short(
     run_stage(reader, job, [stage])
 
 
-def test_a_marker_that_others_left_behind_goes_when_the_outputs_are_whole(stage: Stage, job: Job) -> None:
+def test_a_stale_marker_goes_when_the_outputs_are_current(stage: Stage, job: Job) -> None:
     reader = Stage("read", lambda *_: None, sections=(), inputs=("out.txt",), outputs=())
     run_stage(stage, job, [])
     job.path(".count.running").touch()
@@ -132,23 +138,25 @@ def test_a_marker_that_others_left_behind_goes_when_the_outputs_are_whole(stage:
     run_stage(reader, job, [stage])
 
 
-def test_a_section_that_a_stage_does_not_read_does_not_run_it(stage: Stage, job: Job, count: Count) -> None:
+def test_a_change_of_an_undeclared_section_does_not_run_the_stage(
+    stage: Stage, job: Job, count: Count
+) -> None:
     run_stage(stage, job, [])
-    run_stage(stage, respecified(job, "max_iter: 5", "max_iter: 6"), [])
+    run_stage(stage, change_spec(job, "max_iter: 5", "max_iter: 6"), [])
     assert count.runs == 1
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda job: respecified(job, "seed: 1}", "seed: 2}"), id="section"),
+        pytest.param(lambda job: change_spec(job, "seed: 1}", "seed: 2}"), id="section"),
         pytest.param(lambda job: replace(job, search=True), id="option"),
         pytest.param(lambda job: job.path("in.txt").write_text("other"), id="input"),
-        pytest.param(lambda job: job.path("out.txt").write_text("out of run 2"), id="tampered output"),
+        pytest.param(lambda job: job.path("out.txt").write_text("out of run 2"), id="changed output"),
         pytest.param(lambda job: job.path("out.txt").unlink(), id="deleted output"),
         pytest.param(lambda job: job.path(".count.json").unlink(), id="deleted stamp"),
-        pytest.param(lambda job: job.path(".count.json").write_text('{"fingerp'), id="stamp cut short"),
-        pytest.param(lambda job: job.path(".count.json").write_text("[]"), id="stamp of another kind"),
+        pytest.param(lambda job: job.path(".count.json").write_text('{"fingerp'), id="incomplete stamp"),
+        pytest.param(lambda job: job.path(".count.json").write_text("[]"), id="stamp of another format"),
     ],
 )
 def test_a_stage_runs_again_after_a_change(
@@ -165,19 +173,19 @@ def test_a_stage_runs_again_after_a_change(
 
 @pytest.fixture
 def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A directory that stands for model_build, with app beside it."""
+    """A directory in place of model_build, with app beside it."""
     code = tmp_path / "code" / "model_build"
     (code / "templates").mkdir(parents=True)
     (code / "specs").mkdir()
     shared = code.parent / "app" / "core"
     shared.mkdir(parents=True)
     monkeypatch.setattr("model_build.stage.TRAINING_CODE", (code, shared))
-    forget()
+    clear_caches()
     return code
 
 
-def forget() -> None:
-    """Have code and libraries looked at again, as a new process does."""
+def clear_caches() -> None:
+    """Forget the checksums of code and libraries, as a new process does."""
     code_checksum.cache_clear()
     library_versions.cache_clear()
 
@@ -194,12 +202,12 @@ def forget() -> None:
         ("train.cpython-311.pyc", 1),
     ],
 )
-def test_only_code_that_trains_runs_a_stage_again(
+def test_only_training_code_runs_a_stage_again(
     stage: Stage, job: Job, count: Count, code: Path, name: str, runs: int
 ) -> None:
     run_stage(stage, job, [])
     (code / name).write_text("changed")
-    forget()
+    clear_caches()
     run_stage(stage, job, [])
     assert count.runs == runs
 
@@ -207,22 +215,22 @@ def test_only_code_that_trains_runs_a_stage_again(
 def test_another_version_of_a_library_runs_a_stage_again(
     stage: Stage, job: Job, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forget()
+    clear_caches()
     run_stage(stage, job, [])
     monkeypatch.setattr("model_build.stage.version", lambda name: "0.0" if name == "scipy" else "1.0")
-    forget()
+    clear_caches()
     run_stage(stage, job, [])
     assert count.runs == 2
 
 
-def test_a_stage_that_reads_the_world_always_runs(stage: Stage, job: Job, count: Count) -> None:
-    worldly = replace(stage, reads_outside=lambda job: job.search)
+def test_a_stage_that_reads_undeclared_input_always_runs(stage: Stage, job: Job, count: Count) -> None:
+    outside = replace(stage, reads_outside=lambda job: job.search)
     for _ in range(2):
-        run_stage(worldly, replace(job, search=True), [])
+        run_stage(outside, replace(job, search=True), [])
     assert count.runs == 2
 
 
-def test_a_stage_that_fails_leaves_its_report_and_is_run_again(stage: Stage, job: Job, count: Count) -> None:
+def test_a_failed_stage_leaves_its_report_and_runs_again(stage: Stage, job: Job, count: Count) -> None:
     def fail(job: Job, notes: list[str]) -> None:
         count(job, notes)
         raise DataError("It is wrong.")
@@ -235,7 +243,7 @@ def test_a_stage_that_fails_leaves_its_report_and_is_run_again(stage: Stage, job
         assert not job.path(".count.json").exists()
 
 
-def test_nothing_is_left_of_the_outputs_before_when_a_stage_fails(stage: Stage, job: Job) -> None:
+def test_a_failed_stage_leaves_no_earlier_output(stage: Stage, job: Job) -> None:
     def fail(_job: Job, _notes: list[str]) -> None:
         raise DataError("It is wrong.")
 
@@ -246,7 +254,7 @@ def test_nothing_is_left_of_the_outputs_before_when_a_stage_fails(stage: Stage, 
     assert sorted(path.name for path in job.directory.iterdir()) == ["in.txt"]
 
 
-def test_an_output_that_is_a_link_is_replaced_and_not_written_through(stage: Stage, job: Job) -> None:
+def test_a_linked_output_is_replaced_and_its_target_stays(stage: Stage, job: Job) -> None:
     cached = job.data_directory / "cached"
     cached.write_text("of another run")
     os.link(cached, job.path("out.txt"))
@@ -254,12 +262,14 @@ def test_an_output_that_is_a_link_is_replaced_and_not_written_through(stage: Sta
     assert cached.read_text() == "of another run"
 
 
-def test_a_stage_whose_input_is_missing_names_the_command_that_makes_it(stage: Stage, job: Job) -> None:
-    maker = replace(stage, name="make", inputs=(), outputs=("other.txt", "in.txt"))
+def test_a_missing_input_names_the_command_that_writes_it(stage: Stage, job: Job) -> None:
+    producer = replace(stage, name="make", inputs=(), outputs=("other.txt", "in.txt"))
     job.path("in.txt").unlink()
     with pytest.raises(BuildError) as missing:
-        run_stage(stage, job, [maker])
-    assert str(missing.value) == f"{job.path('in.txt')} is not there; run `python -m model_build make` first."
+        run_stage(stage, job, [producer])
+    assert (
+        str(missing.value) == f"{job.path('in.txt')} does not exist; run `python -m model_build make` first."
+    )
 
 
 def test_a_second_run_in_the_same_directory_waits(job: Job, output: StringIO) -> None:
@@ -277,12 +287,10 @@ def test_a_second_run_in_the_same_directory_waits(job: Job, output: StringIO) ->
         done.append("first")
     thread.join()
     assert done == ["first", "second"]
-    assert output.getvalue() == (
-        f"Another run is at work in {job.directory}; this one waits until it is done.\n"
-    )
+    assert output.getvalue() == (f"Another run uses {job.directory}; this one waits until it ends.\n")
 
 
-def test_a_run_that_is_alone_can_replace_files_in_the_directory(job: Job) -> None:
+def test_a_run_with_the_lock_can_replace_files_in_the_directory(job: Job) -> None:
     with lock_build(job):
         atomic.dump("value", job.path("value.joblib"))
     assert joblib.load(job.path("value.joblib")) == "value"
@@ -295,7 +303,7 @@ def stage_called(name: str) -> Stage:
     return next(stage for stage in pipeline.STAGES if stage.name == name)
 
 
-def test_the_card_names_the_checksum_of_the_spec_so_any_change_of_the_spec_makes_it_anew(job: Job) -> None:
+def test_any_change_of_the_spec_runs_the_card_because_it_names_the_checksum(job: Job) -> None:
     assert stage_called("card").options(job) == job.spec.sha256
 
 
@@ -306,43 +314,43 @@ def test_the_card_names_the_checksum_of_the_spec_so_any_change_of_the_spec_makes
         ("check-data", "data_checks: {reference: {source: {uri: last-year.csv}}}"),
     ],
 )
-def test_a_comparison_with_what_others_may_change_is_never_skipped(job: Job, name: str, section: str) -> None:
-    reads_the_world = stage_called(name).reads_outside
-    assert not reads_the_world(job)
-    assert reads_the_world(respecified(job, "estimator:", f"{section}\nestimator:"))
+def test_a_comparison_with_undeclared_input_always_runs(job: Job, name: str, section: str) -> None:
+    reads_outside = stage_called(name).reads_outside
+    assert not reads_outside(job)
+    assert reads_outside(change_spec(job, "estimator:", f"{section}\nestimator:"))
 
 
-def test_a_deployed_model_that_the_command_line_names_is_always_asked(job: Job) -> None:
+def test_a_deployed_model_of_the_command_line_is_always_compared(job: Job) -> None:
     assert stage_called("check-model").reads_outside(replace(job, deployed="https://census.example"))
 
 
 @pytest.mark.parametrize("stage", pipeline.STAGES, ids=lambda stage: stage.name)
-def test_a_stage_reads_what_stages_before_it_wrote(stage: Stage) -> None:
-    before = pipeline.STAGES[: pipeline.STAGES.index(stage)]
-    made = {name for each in before for name in each.outputs}
-    assert set(stage.inputs) <= made
-    assert not set(stage.outputs) & made
+def test_a_stage_reads_only_outputs_of_earlier_stages(stage: Stage) -> None:
+    earlier = pipeline.STAGES[: pipeline.STAGES.index(stage)]
+    written = {name for producer in earlier for name in producer.outputs}
+    assert set(stage.inputs) <= written
+    assert not set(stage.outputs) & written
     assert set(stage.sections) <= set(ModelSpec.model_fields)
 
 
-class Watched(ModelSpec):
-    """A spec that knows which of its sections were read."""
+class RecordingSpec(ModelSpec):
+    """A spec that records which of its sections were read."""
 
     read: ClassVar[set[str]] = set()
 
     def __getattribute__(self, name: str) -> Any:
         if name in ModelSpec.model_fields:
-            Watched.read.add(name)
+            RecordingSpec.read.add(name)
         return super().__getattribute__(name)
 
 
 def test_a_stage_reads_only_the_sections_that_it_declares(
     tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress
 ) -> None:
-    job = Job(Watched.model_construct(**dict(tiny_spec)), tmp_path, tiny_data, quiet, "real")
+    job = Job(RecordingSpec.model_construct(**dict(tiny_spec)), tmp_path, tiny_data, quiet, "real")
     undeclared = {}
     for stage in pipeline.STAGES:
-        Watched.read.clear()
+        RecordingSpec.read.clear()
         stage.run(job, [])
-        undeclared[stage.name] = Watched.read - {*stage.sections, "sha256"}
+        undeclared[stage.name] = RecordingSpec.read - {*stage.sections, "sha256"}
     assert undeclared == {stage.name: set() for stage in pipeline.STAGES}

@@ -6,7 +6,7 @@ from model_build.text import NOTHING, format_metric, format_number, format_perce
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "text"),
     [
         (0, "0"),
         (12345.0, "12,345"),
@@ -18,16 +18,16 @@ from model_build.text import NOTHING, format_metric, format_number, format_perce
         (math.nan, NOTHING),
     ],
 )
-def test_numbers_are_short(value: float, shown: str) -> None:
-    assert format_number(value) == shown
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert format_number(value) == text
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (32561, "32,561 rows")]
 )
-def test_one_is_not_a_plural(count: int, text: str) -> None:
+def test_only_one_is_singular(count: int, text: str) -> None:
     assert pluralize(count, "row") == text
 
 
-def test_nothing_to_show_is_a_dash() -> None:
+def test_nan_is_a_dash() -> None:
     assert (format_percent(math.nan), format_metric(math.nan)) == (NOTHING, NOTHING)
