@@ -238,7 +238,7 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
         ),
         (
             "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,yes\n",
-            "There is only 1 row with paid no; the split needs one to train and one to test.",
+            "Only 1 row has paid no; the split needs one to train and one to test.",
         ),
     ],
 )
