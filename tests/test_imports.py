@@ -1,7 +1,7 @@
-"""Which room may import which: the direction in which the code may grow.
+"""Which room may import which.
 
-`docs/architecture.md` has the picture. A room is a package, or a module that stands directly in `app` or
-`model_build`. A room imports rooms of the tiers before its own, and nothing of its own tier.
+`docs/architecture.md` has the picture. A room is a package or a module directly in `app` or `model_build`. A
+room imports rooms of the tiers before its own, and no other room of its own tier.
 """
 
 import ast
@@ -105,14 +105,18 @@ def allowed_rooms(tiers: tuple[tuple[str, ...], ...], module: str) -> set[str]:
     return {room(module)}.union(*tiers[:tier])
 
 
+def functions(path: Path) -> set[str]:
+    """Return the names of the functions and methods in a file."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
 def imported_rooms(path: Path) -> set[str]:
     return {room(name) for name in ours(imported(path))}
 
 
 @pytest.mark.parametrize(("package", "tiers"), [("app", APP_TIERS), ("model_build", MODEL_BUILD_TIERS)])
-def test_every_room_has_its_tier_and_no_tier_names_another(
-    package: str, tiers: tuple[tuple[str, ...], ...]
-) -> None:
+def test_tiers_name_every_room_and_no_other(package: str, tiers: tuple[tuple[str, ...], ...]) -> None:
     rooms = {room(module) for module in modules(package)}
     assert rooms == {name for tier in tiers for name in tier if name.split(".")[0] == package}
 
@@ -150,12 +154,17 @@ def test_the_map_of_a_tree_names_every_room(package: str, paths: dict[str, Path]
     assert sorted(named) == sorted({room(module).split(".")[1] for module in paths if module != package})
 
 
+@pytest.mark.parametrize("paths", [APP, MODEL_BUILD], ids=["app", "model_build"])
+def test_no_module_shares_its_name_with_a_function_in_it(paths: dict[str, Path]) -> None:
+    assert [module for module in paths if module.split(".")[-1] in functions(paths[module])] == []
+
+
 def test_one_file_of_the_service_knows_onnx_runtime() -> None:
     importers = [module for module, path in APP.items() if "onnxruntime" in imported(path)]
     assert importers == ["app.core.model"]
 
 
-def test_service_in_memory_holds_nothing_of_training() -> None:
+def test_running_service_has_imported_nothing_of_training() -> None:
     script = (
         "import app.main, json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     )

@@ -39,7 +39,7 @@ class Target(Frozen):
     @model_validator(mode="after")
     def _positive_is_a_label(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
-            raise ValueError("every label may stand only once")
+            raise ValueError("every label may appear only once")
         if len(self.labels) > TWO_LABELS:
             if self.positive is not None:
                 raise ValueError("a positive label is for two labels only")

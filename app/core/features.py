@@ -68,7 +68,7 @@ class BaseFeature(Frozen):
         return bool(self.levels)
 
     def from_text(self, text: str) -> Value:
-        """Return the value of a cell in a text file, or text that is no value, for validation to refuse."""
+        """Return the value of a cell in a text file. Validation refuses text that is no value."""
         text = text.strip()
         if self.missing is not None and (not text or text in self.missing.markers):
             return None
@@ -139,7 +139,7 @@ class CategoryFeature(BaseFeature):
         duplicates = sorted({value for value in known if known.count(value) > 1})
         if duplicates:
             raise ValueError(
-                f"categories and missing markers must differ, {', '.join(duplicates)} stands twice"
+                f"categories and missing markers must differ, {', '.join(duplicates)} appears twice"
             )
         if self.example not in self.categories:
             raise ValueError(f"example must be one of the categories: {', '.join(self.categories)}")

@@ -8,7 +8,7 @@ from app.core.errors import Problem
 
 
 class BodyLimit:
-    """Whoever reads a body gets Problem 413 as soon as it is, or says it will be, over `limit` bytes."""
+    """Raises Problem 413 when a body is read that has, or declares, more than `limit` bytes."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -41,6 +41,6 @@ def refuse_declared(scope: Scope, limit: int) -> None:
 
 
 def too_large(limit: int) -> Problem:
-    """The rest of the body is not read, so the connection can't be used again."""
+    """Return Problem 413. The rest of the body is not read, so the connection can't be used again."""
     detail = f"The body may have at most {limit} bytes."
     return Problem(413, "body-too-large", detail, headers={"Connection": "close"})

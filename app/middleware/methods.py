@@ -1,4 +1,4 @@
-"""HEAD and OPTIONS, for every path alike."""
+"""HEAD and OPTIONS, in the same way for every path."""
 
 from collections.abc import Awaitable
 from http import HTTPStatus

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Problems:
-    """Turns what is raised within into an answer; counts what is wrong with rows."""
+    """Turns an exception into a response, and counts errors in rows."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class Problems:
 
 
 def describe(error: Exception) -> Problem:
-    """Return what a client may know of an error; of a fault of ours that is nothing."""
+    """Return what a client may know of an error: nothing, if it is the service's fault."""
     match error:
         case Problem():
             return error
@@ -48,7 +48,7 @@ def describe(error: Exception) -> Problem:
 
 
 def describe_refusal(error: HTTPException) -> Problem:
-    """Put a refusal of the framework (unknown path, wrong method) into the one shape."""
+    """Return a refusal of the framework (unknown path, wrong method) as a Problem."""
     phrase = HTTPStatus(error.status_code).phrase
     detail, headers = f"{phrase}.", dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
@@ -68,5 +68,5 @@ def allowed_methods(error: HTTPException) -> list[str]:
 
 
 async def reraise(_request: Request, error: Any) -> NoReturn:
-    """Let an error out of the framework, which would answer in a shape of its own."""
+    """Let an error out of the framework, which would answer in another shape."""
     raise error

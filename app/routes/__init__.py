@@ -1,1 +1,1 @@
-"""The routes, a file each."""
+"""The paths that the service answers, one per file."""

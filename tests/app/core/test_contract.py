@@ -182,7 +182,7 @@ def test_score_is_about_the_positive_label_or_else_the_last(
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ({"labels": ("no", "no"), "positive": "no"}, "Value error, every label may stand only once"),
+        ({"labels": ("no", "no"), "positive": "no"}, "Value error, every label may appear only once"),
         ({"labels": ("no", "yes")}, "Value error, positive must be one of the labels: no, yes"),
         (
             {"labels": ("low", "mid", "high"), "positive": "high"},

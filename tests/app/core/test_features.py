@@ -218,12 +218,12 @@ def test_distinct_names_are_accepted() -> None:
         (
             GRADE | {"categories": ("B", "A", "B")},
             (),
-            "Value error, categories and missing markers must differ, B stands twice",
+            "Value error, categories and missing markers must differ, B appears twice",
         ),
         (
             GRADE | {"categories": ("A", "B"), "missing": Missing(markers=("B",))},
             (),
-            "Value error, categories and missing markers must differ, B stands twice",
+            "Value error, categories and missing markers must differ, B appears twice",
         ),
         (
             GRADE | {"categories": ("B",)},

@@ -150,12 +150,12 @@ def test_unknown_spec_is_an_error_and_lists_the_known_specs(name: str) -> None:
         (
             "categories: [A, B, C]",
             "categories: [A, B, A]",
-            "features.grade: categories and missing markers must differ, A stands twice.",
+            "features.grade: categories and missing markers must differ, A appears twice.",
         ),
         (
             'markers: ["?"]',
             "markers: [A]",
-            "features.grade: categories and missing markers must differ, A stands twice.",
+            "features.grade: categories and missing markers must differ, A appears twice.",
         ),
         (
             "type: boolean",
@@ -192,7 +192,7 @@ def test_unknown_spec_is_an_error_and_lists_the_known_specs(name: str) -> None:
             'labels: ["no", "yes", late]',
             "target: a positive label is for two labels only.",
         ),
-        ('labels: ["no", "yes"]', 'labels: ["yes", "yes"]', "target: every label may stand only once."),
+        ('labels: ["no", "yes"]', 'labels: ["yes", "yes"]', "target: every label may appear only once."),
         ('labels: ["no", "yes"]', 'labels: ["yes"]', "target.labels: needs at least 2 items."),
         ("threshold: 0.6", "threshold: 1", "target.threshold: must be below 1."),
         ("threshold: 0.6", "threshold: 0", "target.threshold: must be above 0."),
