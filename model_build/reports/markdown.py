@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -54,13 +53,14 @@ def render_sections(source: str) -> tuple[Markup, list[Section]]:
     tokens = parser.parse(source)
     starts = [i for i, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
 
-    def render(part: Sequence[Token]) -> Markup:
-        html = parser.renderer.render(list(_adapt(part)), parser.options, {})
+    def render(start: int, end: int) -> Markup:
+        html = parser.renderer.render(list(_adapt(tokens[start:end])), parser.options, {})
         return Markup(html)  # noqa: S704 - the renderer escapes all text
 
-    lead = render(tokens[3 : starts[0]])  # the title is three tokens
-    parts = pairwise([*starts, len(tokens)])
-    return lead, [Section(tokens[start + 1].content, render(tokens[start:end])) for start, end in parts]
+    lead = render(3, starts[0])  # the title is three tokens
+    ends = [*starts[1:], len(tokens)]
+    sections = zip(starts, ends, strict=True)
+    return lead, [Section(tokens[start + 1].content, render(start, end)) for start, end in sections]
 
 
 def _adapt(tokens: Sequence[Token]) -> Iterator[Token]:

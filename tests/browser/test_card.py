@@ -30,7 +30,7 @@ TORN = """(cells) => cells.flatMap((cell) => {
 })"""
 # Left and right edge of a cell within the table's frame, and whether it is in front.
 EDGES = """(cell) => {
-  const [inner, outer] = [cell, cell.closest(".scroll")].map((each) => each.getBoundingClientRect());
+  const [inner, outer] = [cell, cell.closest(".scroll")].map((element) => element.getBoundingClientRect());
   const front = document.elementFromPoint((inner.left + inner.right) / 2, (inner.top + inner.bottom) / 2);
   return [Math.round(inner.left - outer.left), Math.round(inner.right - outer.left), cell.contains(front)];
 }"""
