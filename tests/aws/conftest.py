@@ -6,7 +6,6 @@ Nothing in this suite skips: a tool that is missing fails the test with the sent
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -86,9 +87,7 @@ class Account:
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     """The address of a moto server, in which every ECS service has all its replicas running at once."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"MOTO_ECS_SERVICE_RUNNING": str(REPLICAS)}
     with subprocess.Popen(
         [tool("moto_server"), "-H", "127.0.0.1", "-p", str(port)],

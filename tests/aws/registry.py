@@ -19,7 +19,8 @@ from ruamel.yaml import YAML
 
 from model_build.data import synthetic_census
 from tests.aws.conftest import ROOT, Account, tool
-from tests.container.docker import attempt, free_port, run, until
+from tests.container.docker import attempt, run, until
+from tests.support.ports import free_port
 
 APP = "census-model-api"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 
 from tests.aws.conftest import ROOT
 from tests.aws.registry import answering, answers
-from tests.container.docker import free_port, until
+from tests.container.docker import until
+from tests.support.ports import free_port
 
 HEROKU_KILLS_AFTER = 30  # seconds after SIGTERM
 PROCFILE = (ROOT / "Procfile").read_text()

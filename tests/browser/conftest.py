@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from model_build.console import Progress
 from model_build.spec import model_spec
 from tests.support.bakes import bake
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 60.0
@@ -79,9 +79,7 @@ def census_model(quiet: Progress, build: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def service(census_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of run.sh with the census model."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {"MODEL_DIR": str(census_model), "PORT": str(port), "PYTHON": sys.executable}
     with (tmp_path_factory.mktemp("service") / "log").open("wb") as log:
         process = subprocess.Popen(

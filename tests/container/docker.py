@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -51,13 +50,6 @@ def until(holds: Callable[[], Any], seconds: float, what: str, every: float = 0.
         assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
         time.sleep(every)
     return time.monotonic() - began
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def token() -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.container.conftest import Build, Record, commit
-from tests.container.docker import ROOT, Container, free_port, inspect, run, running, token
+from tests.container.docker import ROOT, Container, inspect, run, running, token
+from tests.support.ports import free_port
 
 COMPOSE = ("docker", "compose", "--file", str(ROOT / "docker-compose.yaml"))
 MODEL_LABELS = ("model.version", "model.sha256", "model.data-source")

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.container.conftest import Record
-from tests.container.docker import PORT, ROOT, Container, free_port, inspect, run, token, until
+from tests.container.docker import PORT, ROOT, Container, inspect, run, token, until
+from tests.support.ports import free_port
 
 REPLICAS = 3
 CLIENTS = 64

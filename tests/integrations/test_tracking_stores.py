@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,14 +18,12 @@ from moto.server import ThreadedMotoServer
 
 from model_build.errors import BuildError
 from tests.integrations.conftest import Bakery, aliases, artifacts, contents, runs
+from tests.support.ports import free_port
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture
