@@ -7,7 +7,7 @@ SOURCE ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Threads of scikit-learn that wait by spinning take minutes on cores that others use too.
+# Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
 .PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format dvc-yaml lock clean
@@ -35,17 +35,17 @@ image: ## Build the container image census-model-api, with its labels
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
 
-test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test what MLflow, DVC and the notebook do with a bake
+test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC and the notebook
 	python -m pytest tests/integrations
 
-test-browser: $(VENV)/.lab ## Look at the pages with a browser (needs Chromium)
+test-browser: $(VENV)/.lab ## Test the pages in a browser (needs Chromium)
 	python -m pytest tests/browser
 
 test-container: $(VENV)/.test ## Build the image, run it and replace it under load (needs Docker and wrk)
 	python -m pytest tests/container
 
 test-aws: $(VENV)/.aws $(VENV)-checkov/.installed ## Test the templates and scripts for AWS, without an account
-	python -m pytest tests/aws
+	python -m pytest -n auto --dist loadfile tests/aws
 
 bench: $(VENV)/.test model/contract.json ## Measure what a request costs, beside floors and a baseline (needs wrk; BENCH=--quick)
 	python -m benchmarks $(BENCH)
@@ -55,14 +55,14 @@ check: $(VENV)/.test ## Lint, formatting and types
 	ruff format --check
 	mypy
 
-format: $(VENV)/.test ## Put the code into shape
+format: $(VENV)/.test ## Format the code, and fix what ruff can fix
 	ruff check --fix
 	ruff format
 
 dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline
 	python -m model_build.dvc_yaml > dvc.yaml
 
-lock: $(VENV)/.test ## Resolve pyproject.toml's groups again into the requirements files
+lock: $(VENV)/.test ## Resolve the groups of pyproject.toml into the requirements files
 	uv pip compile --group test -o tests/requirements.txt $(COMPILE)
 	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)

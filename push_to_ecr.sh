@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # push_to_ecr.sh: build the image, push it to Amazon ECR and, when asked, deploy it.
 #
-#   ./push_to_ecr.sh            build and push; print the digest and the commands that redeploy
-#                               and that, later, return to this image
+#   ./push_to_ecr.sh            build and push; print the digest, and the commands that redeploy and,
+#                               later, roll back to this image
 #   ./push_to_ecr.sh --deploy   the same, then redeploy the service and wait until the new version answers
 #
-#   --allow-dirty       push although there are changes that no commit holds; the tag then ends with -dirty
+#   --allow-dirty       push although there are uncommitted changes; the tag then ends with -dirty
 #   --allow-synthetic   push although the model was trained on synthetic data (see DATA_SOURCE)
 #   --help              show this
 #
@@ -44,7 +44,7 @@ parse_options() {
       --allow-dirty) allow_dirty=yes ;;
       --allow-synthetic) allow_synthetic=yes ;;
       --help | -h) usage; exit 0 ;;
-      *) die "There is no option $option; --help lists them." ;;
+      *) die "Unknown option $option; see --help." ;;
     esac
   done
 }
@@ -52,20 +52,20 @@ parse_options() {
 check_tools() {
   local tool
   for tool in docker aws git python3 curl; do
-    command -v "$tool" >/dev/null || die "The command $tool is needed and was not found on the PATH."
+    command -v "$tool" >/dev/null || die "The command $tool was not found; install it or add it to the PATH."
   done
-  docker info >/dev/null 2>&1 || die "Docker is installed, but no engine answers; start it and try again."
+  docker info >/dev/null 2>&1 || die "Docker is installed, but its engine does not answer; start it and try again."
 }
 
 # Sets version, commit and tag.
 check_tree() {
   local changes dirty=
   commit=$(git rev-parse --short=12 HEAD 2>/dev/null) ||
-    die "This is not a git checkout with a commit, so nothing could say later what the image holds."
+    die "This is not a git checkout with a commit, so the image could not be traced to its code."
   changes=$(git status --porcelain)
   if [ -n "$changes" ]; then
     [ -n "$allow_dirty" ] ||
-      die "There are changes that no commit holds; commit them or pass --allow-dirty:"$'\n'"$changes"
+      die "There are uncommitted changes; commit them or pass --allow-dirty:"$'\n'"$changes"
     dirty=-dirty
   fi
   version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' app/__init__.py)
@@ -76,7 +76,7 @@ check_tree() {
 check_credentials() {
   local account
   account=$(aws sts get-caller-identity --query Account --output text) ||
-    die "AWS refused, or found no credentials; log in with 'aws sso login', or set AWS_PROFILE or keys."
+    die "AWS accepted no credentials; log in with 'aws sso login', or set AWS_PROFILE or access keys."
   AWS_ACCOUNT_ID=${AWS_ACCOUNT_ID:-$account}
   registry=${ECR_REGISTRY:-$AWS_ACCOUNT_ID.dkr.ecr.$AWS_DEFAULT_REGION.amazonaws.com}
   image=$registry/$REPOSITORY_NAME
@@ -93,22 +93,22 @@ label() { docker image inspect --format "{{index .Config.Labels \"$1\"}}" "$APP_
 build() {
   say "Building $APP_NAME:$tag for $PLATFORM from $DATA_SOURCE data."
   infra/build_image.sh "$APP_NAME:$tag" >&2 ||
-    die "The build failed; when it was the data that could not be had, put it under data/ or set DATA_SOURCE."
+    die "The build failed. If the data could not be downloaded, put them under data/ or set DATA_SOURCE."
   model=$(label model.sha256) source=$(label model.data-source)
   [ "$source" = real ] || [ -n "$allow_synthetic" ] ||
-    die "The model was trained on $source data; pass --allow-synthetic to push it all the same."
+    die "The model was trained on $source data; pass --allow-synthetic to push it anyway."
 }
 
 # Sets digest.
 push() {
-  local each
-  for each in "$tag" latest; do
-    docker tag "$APP_NAME:$tag" "$image:$each"
-    docker push "$image:$each" | tee /dev/stderr >"$work/push" ||
+  local name
+  for name in "$tag" latest; do
+    docker tag "$APP_NAME:$tag" "$image:$name"
+    docker push "$image:$name" | tee /dev/stderr >"$work/push" ||
       die "The push to $image failed; 'infra/deploy.sh repository' creates the repository if there is none."
   done
   digest=$(sed -n 's/.*digest: \(sha256:[0-9a-f]\{64\}\).*/\1/p' "$work/push")
-  [ -n "$digest" ] || die "Docker pushed $image, but did not say under which digest."
+  [ -n "$digest" ] || die "Docker pushed $image but printed no digest."
 }
 
 report() {
@@ -117,7 +117,7 @@ Pushed    $image@$digest
 Tags      $tag latest
 Model     $model ($source data)
 Redeploy  aws ecs update-service --region $AWS_DEFAULT_REGION --cluster $CLUSTER_NAME --service $SERVICE_NAME --force-new-deployment
-Return    infra/deploy.sh --image $digest
+Rollback  infra/deploy.sh --image $digest
 REPORT
 }
 
@@ -125,7 +125,7 @@ REPORT
 
 ecs() { aws ecs "$@" --cluster "$CLUSTER_NAME" --output text; }
 
-# A task definition that names a digest or another tag would start the old image again.
+# A restart deploys a new image only when the task definition names the tag `latest`.
 check_service() {
   local definition runs
   definition=$(ecs describe-services --services "$SERVICE_NAME" --query 'services[0].taskDefinition') &&
@@ -135,7 +135,7 @@ check_service() {
     --query "taskDefinition.containerDefinitions[].image" --output text)
   case $'\t'$runs$'\t' in
     *$'\t'"$image:latest"$'\t'*) ;;
-    *) die "The service runs $runs, not $image:latest, so it would start the same image again; set it back with infra/deploy.sh." ;;
+    *) die "The service runs $runs, not $image:latest, so a restart would start the same image; infra/deploy.sh makes it follow latest again." ;;
   esac
 }
 
@@ -149,7 +149,7 @@ redeploy() {
   read -r now state <<<"$(ecs describe-services --services "$SERVICE_NAME" \
     --query "services[0].deployments[?status=='PRIMARY']|[0].[id, rolloutState]")"
   [ "$now" = "$started" ] && [ "$state" != FAILED ] ||
-    die "ECS rolled the deployment back to the version before; 'aws ecs describe-services' shows why."
+    die "ECS rolled the deployment back to the previous version; 'aws ecs describe-services' shows why."
 }
 
 # Sets LB_URL and hint.
@@ -157,14 +157,14 @@ find_load_balancer() {
   local name
   hint=''
   [ -z "$LB_URL" ] || return 0
-  hint=' With HTTPS, set LB_URL to https:// and a name that the certificate has.'
+  hint=' With HTTPS, set LB_URL to https:// and a name in the certificate.'
   name=$(aws elbv2 describe-load-balancers --names "$LOAD_BALANCER_NAME" \
     --query 'LoadBalancers[0].DNSName' --output text) ||
-    die "There is no load balancer $LOAD_BALANCER_NAME; set LB_URL to where the service answers."
+    die "There is no load balancer $LOAD_BALANCER_NAME; set LB_URL to the address of the service."
   LB_URL=http://$name
 }
 
-# VERSION and sha256 of the model, as /health answers them.
+# The API version and the sha256 of the model in the answer of /health, or the error of curl.
 answering() {
   curl -fsS --max-time 5 "$LB_URL/health" 2>"$work/curl" |
     python3 -c 'import json, sys; health = json.load(sys.stdin); print(health["api_version"], health["model"]["sha256"])' \
@@ -172,10 +172,10 @@ answering() {
 }
 
 wait_for_health() {
-  local deadline=$((SECONDS + HEALTH_TIMEOUT)) seen
-  until seen=$(answering) && [ "$seen" = "$version $model" ]; do
+  local deadline=$((SECONDS + HEALTH_TIMEOUT)) answer
+  until answer=$(answering) && [ "$answer" = "$version $model" ]; do
     [ "$SECONDS" -lt "$deadline" ] ||
-      die "$LB_URL/health did not show $version with the model $model within $HEALTH_TIMEOUT s; the last answer: ${seen:-none}.$hint"
+      die "$LB_URL/health did not show $version with the model $model within $HEALTH_TIMEOUT s; the last answer: ${answer:-none}.$hint"
     sleep 1
   done
   echo "Answers   $LB_URL/health: $version with the model $model"

@@ -3,10 +3,10 @@
 #
 # Needs Docker and the Heroku command line, logged in, and an app made with
 #   heroku create APP --stack container
-# From the environment: DATA_SOURCE (real), HEROKU_REGISTRY, and what infra/build_image.sh takes.
+# From the environment: DATA_SOURCE (real), HEROKU_REGISTRY, and the variables of infra/build_image.sh.
 #
 # Without Docker there are two other ways. heroku.yml builds the image on Heroku. The Procfile is for
-# Heroku's Python buildpack, which does not train: a baked model/ has to be committed (git add -f model).
+# Heroku's Python buildpack, which does not train, so it needs a committed model/ (git add -f model).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -24,7 +24,7 @@ app=$1
 image=$HEROKU_REGISTRY/$app/web
 
 for tool in docker heroku git python3; do
-  command -v "$tool" >/dev/null || die "The command $tool is needed and was not found on the PATH."
+  command -v "$tool" >/dev/null || die "The command $tool was not found; install it or add it to the PATH."
 done
 heroku auth:token 2>/dev/null | docker login --username _ --password-stdin "$HEROKU_REGISTRY" >/dev/null ||
   die "The registry $HEROKU_REGISTRY refused the login; log in with 'heroku login'."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build_image.sh TAG…: build the image, labelled with the code and the model that it holds.
+# build_image.sh TAG…: build the image, with labels that name its code and its model.
 #
 # From the environment: MODEL_SPEC (census), DATA_SOURCE (auto), PLATFORM (this machine's), PYTHON_IMAGE,
 # and, for the build alone, PIP_CONF (a pip.conf with a private index) and CA_FILE (another CA, as PEM).
@@ -7,11 +7,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -gt 0 ] || { echo "usage: infra/build_image.sh TAG…" >&2; exit 2; }
 
-# What a model depends on, so that a commit that changes something else does not train it again.
+# A model depends on these alone: a commit that changes other files does not train it again.
 model_inputs=(model_build app/core)
-say() { git "$@" 2>/dev/null || true; } # an archive without .git can be built too
-commit=$(say log -1 --format=%H -- "${model_inputs[@]}")
-[ -z "$(say status --porcelain -- "${model_inputs[@]}")" ] || commit=$commit-dirty
+ask_git() { git "$@" 2>/dev/null || true; } # an archive without .git can be built too
+commit=$(ask_git log -1 --format=%H -- "${model_inputs[@]}")
+[ -z "$(ask_git status --porcelain -- "${model_inputs[@]}")" ] || commit=$commit-dirty
 
 options=(
   --build-arg "MODEL_SPEC=${MODEL_SPEC:-census}"
@@ -33,7 +33,7 @@ fi
 model=$(mktemp -d)
 trap 'rm -rf "$model"' EXIT
 build --target model --output "type=local,dest=$model"
-of_model() { # KEY…: a value of contract.json
+from_contract() { # KEY…: a value of contract.json
   python3 -c 'import functools, json, sys; print(functools.reduce(dict.get, sys.argv[2:], json.load(open(sys.argv[1]))))' \
     "$model/contract.json" "$@"
 }
@@ -42,10 +42,10 @@ image=()
 for tag in "$@"; do image+=(--tag "$tag"); done
 label() { [ -z "$2" ] || image+=(--label "$1=$2"); }
 label org.opencontainers.image.version "$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' app/__init__.py)"
-label org.opencontainers.image.revision "$(say rev-parse HEAD)"
-label org.opencontainers.image.source "$(say remote get-url origin | sed 's#//[^/@]*@#//#')"
+label org.opencontainers.image.revision "$(ask_git rev-parse HEAD)"
+label org.opencontainers.image.source "$(ask_git remote get-url origin | sed 's#//[^/@]*@#//#')"
 label org.opencontainers.image.created "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-label model.version "$(of_model model_version)"
-label model.sha256 "$(of_model files model.onnx)"
-label model.data-source "$(of_model provenance data_source)"
+label model.version "$(from_contract model_version)"
+label model.sha256 "$(from_contract files model.onnx)"
+label model.data-source "$(from_contract provenance data_source)"
 build ${load[@]+"${load[@]}"} "${image[@]}"

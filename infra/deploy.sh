@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# deploy.sh: create on AWS what is not there, update what is, and print where the service answers.
+# deploy.sh: create or update the stacks on AWS, and print where the service answers.
 #
 #   infra/deploy.sh repository           the image repository, which ./push_to_ecr.sh pushes to
 #   infra/deploy.sh [service]            the service, and the repository if there is none
-#   infra/deploy.sh github OWNER/NAME    the role with which the workflows of that GitHub repository deploy
+#   infra/deploy.sh github OWNER/NAME    the role that the workflows of that GitHub repository deploy with
 #
-#   --image IMAGE      what the service runs: a tag, sha256:…, or a whole address; latest when not given
-#   Parameter=Value …  parameters of the template; what is not given keeps the value that it had
+#   --image IMAGE      the image that the service runs: a tag, sha256:… or a whole address (default: latest)
+#   Parameter=Value …  parameters of the template; one that is not given keeps its value
 #   --help             show this
 #
 # From the environment: APP_NAME, REPOSITORY_NAME, AWS_DEFAULT_REGION, as for push_to_ecr.sh.
@@ -34,21 +34,21 @@ parse_arguments() {
       --image) image=${2:-} image_given=yes; shift; [ $# -gt 0 ] || break ;;
       --help | -h) usage; exit 0 ;;
       [A-Z]*=*) parameters+=("$1") ;;
-      *) die "I do not know what '$1' means; --help shows what can be given." ;;
+      *) die "Unknown argument '$1'; see --help." ;;
     esac
     shift
   done
-  [ -n "$image" ] || die "After --image comes a tag, sha256:… or a whole address."
-  [ -z "$image_given" ] || [ "$what" = service ] || die "Only the service runs an image; leave --image out."
+  [ -n "$image" ] || die "--image needs a tag, a digest (sha256:…) or a whole address."
+  [ -z "$image_given" ] || [ "$what" = service ] || die "Only the service has an image; leave --image out."
   template=$what.yaml
   [ "$what" != github ] || template="github-oidc.yaml"
 }
 
-# The value that was given for a parameter; nothing if there was none.
+# The value given for a parameter, or nothing.
 given() {
-  local each
-  for each in ${parameters[@]+"${parameters[@]}"}; do
-    [ "${each%%=*}" != "$1" ] || echo "${each#*=}"
+  local pair
+  for pair in ${parameters[@]+"${parameters[@]}"}; do
+    [ "${pair%%=*}" != "$1" ] || echo "${pair#*=}"
   done
 }
 
@@ -58,21 +58,21 @@ allowed() {
     grep -vxE 'AppName|RepositoryName|ImageUri|GitHubRepository'
 }
 
-# What CloudFormation would say too, but only after minutes, or in its own words.
+# CloudFormation would refuse these too, but only after minutes, or less clearly.
 check_parameters() {
-  local each region least most
-  for each in ${parameters[@]+"${parameters[@]}"}; do
-    allowed | grep -qxF "${each%%=*}" ||
-      die "There is no parameter ${each%%=*} to set; infra/$template has: $(allowed | paste -sd ' ')."
+  local pair name region least most
+  for pair in ${parameters[@]+"${parameters[@]}"}; do
+    allowed | grep -qxF "${pair%%=*}" ||
+      die "infra/$template has no parameter ${pair%%=*} to set; it has: $(allowed | paste -sd ' ')."
   done
   if [ -n "$(given VpcId)" ]; then
-    for each in PublicSubnetIds PrivateSubnetIds; do
-      [ -n "$(given "$each")" ] || die "With VpcId comes $each, the subnets' ids with a comma between them."
+    for name in PublicSubnetIds PrivateSubnetIds; do
+      [ -n "$(given "$name")" ] || die "VpcId needs $name too: the ids of the subnets, separated by commas."
     done
   fi
   region=$(given CertificateArn | cut -d: -f4)
   [ -z "$region" ] || [ "$region" = "$AWS_DEFAULT_REGION" ] ||
-    die "The certificate lies in $region, the load balancer in $AWS_DEFAULT_REGION; both must be in one region."
+    die "The certificate is in $region, but the load balancer is in $AWS_DEFAULT_REGION; both must be in the same region."
   least=$(given MinTasks) most=$(given MaxTasks)
   [ -z "$least" ] || [ -z "$most" ] || [ "$least" -le "$most" ] ||
     die "MinTasks ($least) is more than MaxTasks ($most)."
@@ -83,9 +83,9 @@ check_parameters() {
 }
 
 check_credentials() {
-  command -v aws >/dev/null || die "The command aws is needed and was not found on the PATH."
+  command -v aws >/dev/null || die "The command aws was not found; install it or add it to the PATH."
   account=$(aws sts get-caller-identity --query Account --output text) ||
-    die "AWS refused, or found no credentials; log in with 'aws sso login', or set AWS_PROFILE or keys."
+    die "AWS accepted no credentials; log in with 'aws sso login', or set AWS_PROFILE or access keys."
 }
 
 stack_status() {
@@ -98,14 +98,14 @@ deploy_stack() {
   local stack=$1 from=$2
   shift 2
   [ "$(stack_status "$stack")" != ROLLBACK_COMPLETE ] ||
-    die "The stack $stack could not be created last time, and has to go first: aws cloudformation delete-stack --region $AWS_DEFAULT_REGION --stack-name $stack"
-  say "Stack $stack in $AWS_DEFAULT_REGION of account $account:"
+    die "The last creation of the stack $stack failed; delete the stack first: aws cloudformation delete-stack --region $AWS_DEFAULT_REGION --stack-name $stack"
+  say "Deploying the stack $stack in $AWS_DEFAULT_REGION of account $account."
   aws cloudformation deploy --stack-name "$stack" --template-file "$from" --capabilities CAPABILITY_IAM \
     --no-fail-on-empty-changeset --tags "Application=$APP_NAME" --parameter-overrides "$@" >&2 || {
     aws cloudformation describe-stack-events --stack-name "$stack" --output text \
       --query "StackEvents[?ends_with(ResourceStatus, '_FAILED')].[LogicalResourceId, ResourceStatusReason]" 2>/dev/null |
       head -n 10 >&2 || true
-    die "CloudFormation could not bring $stack up to date, and has put back what was there before."
+    die "CloudFormation could not deploy $stack, and rolled it back."
   }
 }
 
@@ -114,7 +114,7 @@ repository_exists() { aws ecr describe-repositories --repository-names "$REPOSIT
 deploy_repository() {
   local stack=$APP_NAME-repository
   if [ "$(stack_status "$stack")" = none ] && repository_exists; then
-    say "The repository $REPOSITORY_NAME is there, though not by the stack $stack; it stays as it is."
+    say "The repository $REPOSITORY_NAME exists outside the stack $stack; it stays as it is."
   else
     deploy_stack "$stack" repository.yaml "RepositoryName=$REPOSITORY_NAME" "$@"
   fi
@@ -131,10 +131,10 @@ check_image() {
   case $uri in
     "$repository@"*) id=imageDigest=${uri#"$repository@"} ;;
     "$repository:"*) id=imageTag=${uri#"$repository:"} ;;
-    *) die "Tasks may pull from $repository only, and $uri is not there." ;;
+    *) die "Tasks may pull images from $repository only, not $uri." ;;
   esac
   aws ecr describe-images --repository-name "$REPOSITORY_NAME" --image-ids "$id" >/dev/null 2>&1 ||
-    die "The repository $REPOSITORY_NAME has no image ${id#*=}; push one with ./push_to_ecr.sh, then come again."
+    die "The repository $REPOSITORY_NAME has no image ${id#*=}; push it first with ./push_to_ecr.sh."
 }
 
 report_service() {
@@ -150,7 +150,7 @@ Health    curl $scheme://$dns/health
 Redeploy  aws ecs update-service --region $AWS_DEFAULT_REGION --cluster $APP_NAME-cluster --service $APP_NAME-service --force-new-deployment
 REPORT
   if [ $scheme = https ]; then
-    echo "Point the name in your certificate at the DNS name, and use that name: the certificate does not fit this one."
+    echo "Point the name in your certificate to the DNS name, and use it: the certificate is not valid for the DNS name."
   fi
 }
 
@@ -161,7 +161,7 @@ deploy_service() {
   report_service
 }
 
-# An account has one identity provider for GitHub: the first stack that needs it creates it.
+# An account can have only one identity provider for GitHub, so it is created only when there is none.
 deploy_github() {
   local stack=$APP_NAME-github provider role
   if [ "$(stack_status "$stack")" = none ]; then

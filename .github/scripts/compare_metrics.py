@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""compare_metrics.py BASE HEAD: write, as Markdown, how the metrics of a baked model change.
+"""compare_metrics.py BASE HEAD: write in Markdown how the metrics of a baked model change.
 
-BASE and HEAD are metrics.json files. That there is no BASE is said; that there is no HEAD is an error.
+BASE and HEAD are metrics.json files. BASE may be missing, and the report says so; HEAD may not.
 """
-# ruff: noqa: T201 - printing is what this is for
+# ruff: noqa: T201 - this script prints its result
 
 import json
 import sys
@@ -25,7 +25,7 @@ def load(path: Path) -> Metrics | None:
 
 
 def data_source(path: Path) -> str | None:
-    """Return on which data the model was trained, which its contract says."""
+    """Return the kind of data that the model was trained on, from its contract."""
     contract = path.with_name("contract.json")
     if not contract.is_file():
         return None
@@ -44,7 +44,7 @@ def change(name: str, before: float | None, after: float) -> str:
 
 
 def code(text: str) -> str:
-    """Return a label so that it stays one cell of a table, and shows `<` as it is."""
+    """Return a label as code, in one cell of a table: Markdown shows its `<` unchanged."""
     return "`" + text.replace("|", "\\|") + "`"
 
 
@@ -66,7 +66,7 @@ def metric_rows(base: Metrics | None, head: Metrics) -> list[list[str]]:
 
 
 def confusion_rows(base: Metrics | None, head: Metrics) -> list[list[str]]:
-    """Return a line for each true label; with the difference behind a count that can be compared."""
+    """Return a row for each true label, with the change of each count when both have the same labels."""
     same = base is not None and base["labels"] == head["labels"]
     before = base["confusion_matrix"] if base is not None and same else head["confusion_matrix"]
     rows = []
@@ -80,13 +80,14 @@ def confusion_rows(base: Metrics | None, head: Metrics) -> list[list[str]]:
 def notes(base: Metrics | None, head: Metrics) -> list[str]:
     lines = [f"{head['rows']:,} test rows, model trained on {head['data_source'] or 'unknown'} data."]
     if base is None:
-        lines.append("There are no metrics of the base branch to compare with.")
+        lines.append("The base branch has no metrics to compare with.")
     elif base["data_source"] != head["data_source"]:
+        source = base["data_source"] or "unknown"
         lines.append(
-            f"**The base branch's was trained on {base['data_source'] or 'unknown'} data: do not compare.**"
+            f"**The model of the base branch was trained on {source} data: do not compare the two.**"
         )
     elif base["rows"] != head["rows"]:
-        lines.append(f"The base branch's has {base['rows']:,} test rows.")
+        lines.append(f"The base branch has {base['rows']:,} test rows.")
     return lines
 
 

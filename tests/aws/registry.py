@@ -1,4 +1,4 @@
-"""What push_to_ecr.sh needs around it: a registry that stands in for ECR, and a git checkout of its own."""
+"""The surroundings of push_to_ecr.sh: a registry that stands in for ECR, and a git checkout of its own."""
 
 import json
 import os
@@ -18,13 +18,13 @@ import httpx
 from ruamel.yaml import YAML
 
 from model_build.data import synthetic_census
-from tests.aws.conftest import ROOT, Account, tool
+from tests.aws.account import ROOT, Account, answers, tool
 from tests.container.docker import attempt, run, until
 from tests.support.ports import free_port
 
 APP = "census-model-api"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
-LISTED = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}"
+NAMES = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}"
 CONFIGURATION = """
 version: 0.1
 log: {{level: error}}
@@ -36,13 +36,13 @@ auth: {{htpasswd: {{realm: ecr, path: {directory}/htpasswd}}}}
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry on this machine, which Docker trusts without TLS because its address is a loopback one."""
+    """A registry on this machine. Docker trusts it without TLS, because it listens on a loopback address."""
 
     host: str
     password: str
 
     def digest(self, repository: str, tag: str) -> str | None:
-        """Return what the tag stands for, None when there is no such tag."""
+        """Return the digest of a tag, None when there is no such tag."""
         answer = httpx.head(
             f"http://{self.host}/v2/{repository}/manifests/{tag}",
             auth=("AWS", self.password),
@@ -57,7 +57,7 @@ class Registry:
 
 @contextmanager
 def stand_in_for_ecr(directory: Path, password: str, *users: str) -> Iterator[Registry]:
-    """Run Debian's docker-registry, for the user AWS and the other users, who share the password."""
+    """Run Debian's docker-registry for the user AWS and the other users, who all have this password."""
     host = f"127.0.0.1:{free_port()}"
     secret = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
     (directory / "htpasswd").write_text("".join(f"{user}:{secret}\n" for user in ("AWS", *users)))
@@ -72,21 +72,13 @@ def stand_in_for_ecr(directory: Path, password: str, *users: str) -> Iterator[Re
             yield Registry(host, password)
         finally:
             server.kill()
-            for line in run("docker", "image", "ls", "--digests", "--format", LISTED).splitlines():
+            for line in run("docker", "image", "ls", "--digests", "--format", NAMES).splitlines():
                 if line.startswith(host) and not line.endswith("<none>"):
                     attempt("docker", "image", "rm", *line.split())
 
 
-def answers(url: str) -> bool:
-    try:
-        httpx.get(url)
-    except httpx.TransportError:
-        return False
-    return True
-
-
 def ecr_password(account: Account) -> str:
-    """Return what the account's ECR says that a registry will take."""
+    """Return the password that the account's ECR gives out."""
     return account.run(tool("aws"), "ecr", "get-login-password").stdout.strip()
 
 
@@ -97,17 +89,11 @@ class Checkout:
     path: Path
 
     def git(self, *arguments: str) -> str:
-        who = {
-            f"GIT_{role}_{what}": "test@localhost"
-            for role in ("AUTHOR", "COMMITTER")
-            for what in ("NAME", "EMAIL")
-        }
-        when = {
-            f"GIT_{role}_DATE": "2026-01-01T00:00:00Z" for role in ("AUTHOR", "COMMITTER")
-        }  # the same commit again
-        return run(
-            "git", "-c", "commit.gpgsign=false", *arguments, cwd=self.path, env=os.environ | who | when
-        )
+        """Run git with a fixed author and date, so that the same files make the same commit."""
+        author = {"NAME": "test", "EMAIL": "test@localhost", "DATE": "2026-01-01T00:00:00Z"}
+        roles = ("AUTHOR", "COMMITTER")
+        identity = {f"GIT_{role}_{key}": value for role in roles for key, value in author.items()}
+        return run("git", "-c", "commit.gpgsign=false", *arguments, cwd=self.path, env=os.environ | identity)
 
     @property
     def version(self) -> str:
@@ -123,10 +109,10 @@ class Checkout:
 
 
 def check_out(path: Path) -> Checkout:
-    """Copy what git would keep of the working tree, and commit it.
+    """Copy the files of the working tree that git does not ignore, and commit them.
 
-    Its census data is made up, but lies where real data would, so nothing is fetched. So few rows do not keep
-    the gates of the spec, which are taken away.
+    The census data are synthetic, but they lie where real data would, so nothing is downloaded. The gates of
+    the spec are removed, because so few rows do not pass them.
     """
     for name in run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT).split("\0"):
         if (ROOT / name).is_file():
@@ -144,28 +130,59 @@ def check_out(path: Path) -> Checkout:
     return checkout
 
 
-def forget(checkout: Checkout) -> None:
-    """Remove the images that were built of it."""
+def remove_images(checkout: Checkout) -> None:
+    """Remove the images that were built from the checkout."""
     for suffix in ("", "-dirty"):
         attempt("docker", "image", "rm", f"{APP}:{checkout.tag}{suffix}")
 
 
+def push(
+    account: Account, checkout: Checkout, *options: str, expect: int = 0, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run push_to_ecr.sh in the checkout."""
+    return account.run(checkout.path / "push_to_ecr.sh", *options, expect=expect, **changes)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The standard output of push_to_ecr.sh."""
+
+    account: Account
+    checkout: Checkout
+    output: str
+
+    def line(self, name: str) -> str:
+        match = re.search(rf"^{name} +(.+)$", self.output, re.MULTILINE)
+        assert match, self.output
+        return match[1]
+
+    @property
+    def image(self) -> str:
+        return self.line("Pushed")
+
+    @property
+    def health(self) -> dict[str, Any]:
+        """The part of /health that the script waits for."""
+        sha256, _, _ = self.line("Model").partition(" ")
+        return {"api_version": self.checkout.version, "model": {"sha256": sha256}}
+
+
 @dataclass(frozen=True)
 class Stub:
-    """A server that gives one answer to everything."""
+    """A server that gives the same answer to every request."""
 
     url: str
-    asked: list[str]
+    requested: list[str]
 
 
 @contextmanager
 def answering(body: Any, status: int = 200) -> Iterator[Stub]:
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -178,36 +195,34 @@ def answering(body: Any, status: int = 200) -> Iterator[Stub]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Stub(f"http://127.0.0.1:{server.server_port}", asked)
+        yield Stub(f"http://127.0.0.1:{server.server_port}", requested)
     finally:
         server.shutdown()
         server.server_close()
 
 
-def make_service(account: Account, image: str) -> None:
-    """Create the cluster, task definition, service and load balancer, named as infra/ names them."""
-    containers = json.dumps([{"name": APP, "image": image, "memory": 512}])
-    account.aws("ecs", "create-cluster", "--cluster-name", f"{APP}-cluster")
-    account.aws(
-        "ecs", "register-task-definition", "--family", f"{APP}-task", "--container-definitions", containers
+def create_service(account: Account, image: str) -> None:
+    """Create the cluster, task definition, service and load balancer, named as in infra/service.yaml."""
+    ecs, subnets = account.client("ecs"), account.client("ec2").describe_subnets()["Subnets"]
+    container = {"name": APP, "image": image, "memory": 512}
+    ecs.create_cluster(clusterName=f"{APP}-cluster")
+    ecs.register_task_definition(family=f"{APP}-task", containerDefinitions=[container])
+    ecs.create_service(
+        cluster=f"{APP}-cluster", serviceName=f"{APP}-service", taskDefinition=f"{APP}-task", desiredCount=3
     )
-    account.aws(
-        *("ecs", "create-service", "--cluster", f"{APP}-cluster", "--service-name", f"{APP}-service"),
-        *("--task-definition", f"{APP}-task", "--desired-count", "3"),
+    account.client("elbv2").create_load_balancer(
+        Name=f"{APP}-lb", Subnets=[subnet["SubnetId"] for subnet in subnets[:2]]
     )
-    subnets = [each["SubnetId"] for each in account.aws("ec2", "describe-subnets")["Subnets"]]
-    account.aws("elbv2", "create-load-balancer", "--name", f"{APP}-lb", "--subnets", *subnets[:2])
 
 
 def deployments(account: Account) -> list[str]:
-    services = account.aws(
-        "ecs", "describe-services", "--cluster", f"{APP}-cluster", "--services", f"{APP}-service"
-    )
-    return [each["id"] for each in services["services"][0]["deployments"]]
+    """Return the ids of the service's deployments."""
+    services = account.client("ecs").describe_services(cluster=f"{APP}-cluster", services=[f"{APP}-service"])
+    return [deployment["id"] for deployment in services["services"][0]["deployments"]]
 
 
 def only(directory: Path, *names: str) -> str:
-    """Return a PATH on which there are these commands and nothing else."""
+    """Return a PATH that has these commands and no others."""
     directory.mkdir()
     for name in names:
         (directory / name).symlink_to(tool(name))

@@ -8,10 +8,10 @@ from typing import Any
 
 from ruamel.yaml import YAML, Node, SequenceNode
 
-from tests.aws.conftest import ACCOUNT_ID, INFRA, REGION
+from tests.aws.account import ACCOUNT_ID, INFRA, REGION
 
 NO_VALUE = object()
-PSEUDO: dict[str, Any] = {
+PSEUDO_PARAMETERS: dict[str, Any] = {
     "AWS::AccountId": ACCOUNT_ID,
     "AWS::NoValue": NO_VALUE,
     "AWS::Partition": "aws",
@@ -19,11 +19,21 @@ PSEUDO: dict[str, Any] = {
     "AWS::StackName": "stack",
 }
 ELB = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT_ID}"
-IDS = {  # what AWS would answer, where a template takes it apart
+IDS = {  # what AWS would answer, where a template takes the answer apart
     "LoadBalancer": f"{ELB}:loadbalancer/app/lb/1",
     "LoadBalancer.LoadBalancerFullName": "app/lb/1",
     "TargetGroup": f"{ELB}:targetgroup/tg/2",
 }
+REQUIRED = {  # parameters without a default
+    "ImageUri": "registry/census-model-api:latest",
+    "GitHubRepository": "octocat@1/census-model-api@2",
+}
+CERTIFICATE = {"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1-2"}
+SECRET = {
+    "SecretName": "TOKEN",
+    "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf",
+}
+VPC = {"VpcId": "vpc-1", "PublicSubnetIds": "subnet-1,subnet-2", "PrivateSubnetIds": "subnet-3,subnet-4"}
 
 Template = dict[str, Any]
 
@@ -39,7 +49,7 @@ FUNCTIONS: dict[str, Callable[[Template, Any], Any]] = {
 
 
 def _construct(loader: Any, suffix: str, node: Node) -> dict[str, Any]:
-    """Read a short form such as !Ref X as what it stands for, {"Ref": X}."""
+    """Read a short form such as !Ref X as its long form, {"Ref": X}."""
     name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     if isinstance(node.value, str):
         value: Any = loader.construct_scalar(node)
@@ -64,134 +74,125 @@ def templates() -> list[Path]:
 
 def defaults(template: Template) -> dict[str, str]:
     """Return the parameters that have a default, with it."""
-    return {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
+    parameters = template["Parameters"].items()
+    return {name: str(parameter["Default"]) for name, parameter in parameters if "Default" in parameter}
 
 
 @dataclass
 class Stack:
     """A template with parameters: what CloudFormation would ask of AWS.
 
-    `ids` are what AWS answers to a Ref or, as NAME.ATTRIBUTE, to a GetAtt; else that is the name itself.
+    A Ref to a resource, or a GetAtt as RESOURCE.ATTRIBUTE, gives its entry in `IDS`, or else its own name.
     """
 
     template: Template
     parameters: dict[str, str] = field(default_factory=dict)
-    ids: dict[str, str] = field(default_factory=dict)
 
     def resources(self) -> dict[str, Any]:
         """Return the resources whose condition holds, by name."""
         return {
-            name: each
-            for name, each in self.template["Resources"].items()
-            if "Condition" not in each or self.condition(each["Condition"])
+            name: resource
+            for name, resource in self.template["Resources"].items()
+            if "Condition" not in resource or self.condition(resource["Condition"])
         }
 
     def of_type(self, kind: str) -> dict[str, Any]:
-        """Return the rendered properties of the resources of a type, AWS::…, by name."""
-        return {
-            name: self.properties(name) for name, each in self.resources().items() if each["Type"] == kind
-        }
+        """Return the resolved properties of the resources of a type, AWS::…, by name."""
+        resources = self.resources().items()
+        return {name: self.properties(name) for name, resource in resources if resource["Type"] == kind}
 
     def properties(self, name: str) -> dict[str, Any]:
-        rendered: dict[str, Any] = self.render(self.resources()[name].get("Properties", {}))
-        return rendered
+        resolved: dict[str, Any] = self.resolve(self.resources()[name].get("Properties", {}))
+        return resolved
+
+    def attributes(self, name: str) -> dict[str, str]:
+        """Return the attributes of the load balancer or of the target group."""
+        pairs = self.properties(name)[f"{name}Attributes"]
+        return {pair["Key"]: pair["Value"] for pair in pairs}
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The one container of a task."""
+        (container,) = self.properties("TaskDefinition")["ContainerDefinitions"]
+        return dict(container)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of the container."""
+        return {variable["Name"]: variable["Value"] for variable in self.container["Environment"]}
+
+    def statements(self) -> Iterator[dict[str, Any]]:
+        """Yield every statement in the policies of every role."""
+        for role in self.of_type("AWS::IAM::Role").values():
+            for policy in role.get("Policies", []):
+                yield from policy["PolicyDocument"]["Statement"]
 
     def condition(self, name: str) -> bool:
-        return bool(self.render(self.template["Conditions"][name]))
+        return bool(self.resolve(self.template["Conditions"][name]))
 
-    def render(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:
         """Return the value with every function worked out."""
         match value:
             case {"Ref": name}:
-                rendered = self._ref(name)
+                resolved = self._ref(name)
             case {"Condition": str(name)} if len(value) == 1:
-                rendered = self.condition(name)
+                resolved = self.condition(name)
             case {"Fn::If": [name, yes, no]}:
-                rendered = self.render(yes if self.condition(name) else no)
+                resolved = self.resolve(yes if self.condition(name) else no)
             case dict() if len(value) == 1 and next(iter(value)).startswith("Fn::"):
                 ((name, argument),) = value.items()
-                rendered = self._call(name.removeprefix("Fn::"), argument)
+                resolved = self._call(name.removeprefix("Fn::"), argument)
             case dict():
-                pairs = ((key, self.render(each)) for key, each in value.items())
-                rendered = {key: each for key, each in pairs if each is not NO_VALUE}
+                pairs = ((key, self.resolve(inner)) for key, inner in value.items())
+                resolved = {key: inner for key, inner in pairs if inner is not NO_VALUE}
             case list():
-                rendered = [each for each in map(self.render, value) if each is not NO_VALUE]
+                resolved = [inner for inner in map(self.resolve, value) if inner is not NO_VALUE]
             case _:
-                rendered = value
-        return rendered
+                resolved = value
+        return resolved
 
     def _call(self, function: str, argument: Any) -> Any:
         if function == "Sub":
             return self._sub(argument)
         if function == "GetAtt":
             name = ".".join(argument)
-            return (IDS | self.ids).get(name, name)
-        return FUNCTIONS[function](self.template, self.render(argument))
+            return IDS.get(name, name)
+        return FUNCTIONS[function](self.template, self.resolve(argument))
 
     def _sub(self, argument: Any) -> str:
-        text, own = argument if isinstance(argument, list) else (argument, {})
-        own = {name: self.render(each) for name, each in own.items()}
-        parts = text.split("${")
-        rendered = [parts[0]]
-        for part in parts[1:]:
-            name, rest = part.split("}", 1)
-            if name in own:
-                rendered.append(str(own[name]))
+        text, variables = argument if isinstance(argument, list) else (argument, {})
+        variables = {name: self.resolve(value) for name, value in variables.items()}
+        first, *rest = text.split("${")
+        resolved = [first]
+        for part in rest:
+            name, literal = part.split("}", 1)
+            if name in variables:
+                value = variables[name]
             elif "." in name:
-                rendered.append(str(self._call("GetAtt", name.split(".", 1))))
+                value = self._call("GetAtt", name.split(".", 1))
             else:
-                rendered.append(str(self._ref(name)))
-            rendered.append(rest)
-        return "".join(rendered)
+                value = self._ref(name)
+            resolved += [str(value), literal]
+        return "".join(resolved)
 
     def _ref(self, name: str) -> Any:
-        if name in PSEUDO:
-            return PSEUDO[name]
+        if name in PSEUDO_PARAMETERS:
+            return PSEUDO_PARAMETERS[name]
         if name in self.template["Parameters"]:
-            declared = self.template["Parameters"][name]
-            value = self.parameters.get(name, declared.get("Default"))
+            default = self.template["Parameters"][name].get("Default")
+            value = self.parameters.get(name, default)
             if value is None:
                 raise KeyError(f"The parameter {name} has no default and was not given.")
-            return value if declared["Type"] == "Number" and isinstance(value, int) else str(value)
+            return str(value)
         if name not in self.template["Resources"]:
             raise KeyError(f"There is no {name} to refer to.")
-        return (IDS | self.ids).get(name, name)
+        return IDS.get(name, name)
 
 
-# ---- short ways to what the tests ask for
-
-GIVEN = {  # parameters without a default
-    "ImageUri": "registry/census-model-api:latest",
-    "GitHubRepository": "octocat@1/census-model-api@2",
-}
-CERTIFICATE = {"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1-2"}
-SECRET = {
-    "SecretName": "TOKEN",
-    "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf",
-}
-VPC = {"VpcId": "vpc-1", "PublicSubnetIds": "subnet-1,subnet-2", "PrivateSubnetIds": "subnet-3,subnet-4"}
-
-
-def stack(template: Template, **parameters: str) -> Stack:
-    return Stack(template, GIVEN | parameters)
-
-
-def container(of: Stack) -> dict[str, Any]:
-    (only,) = of.properties("TaskDefinition")["ContainerDefinitions"]
-    return dict(only)
-
-
-def attributes(properties: dict[str, Any], kind: str) -> dict[str, str]:
-    return {each["Key"]: each["Value"] for each in properties[f"{kind}Attributes"]}
+def render(template: Template, **parameters: str) -> Stack:
+    """Return the stack that the template makes with these parameters and the required ones."""
+    return Stack(template, REQUIRED | parameters)
 
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def statements(of: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every statement of every policy of a role, with the role's name."""
-    for name, role in of.of_type("AWS::IAM::Role").items():
-        for policy in role.get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement

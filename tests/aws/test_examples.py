@@ -1,4 +1,4 @@
-"""The example client against a running service, and how Heroku and Render start one."""
+"""The example client against a running service, and the ways in which Heroku and Render start one."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.aws.conftest import ROOT
-from tests.aws.registry import answering, answers
+from tests.aws.account import ROOT, answers
+from tests.aws.registry import answering
 from tests.container.docker import until
 from tests.support.ports import free_port
 
@@ -88,23 +88,23 @@ def test_the_client_prints_status_versions_and_a_prediction_of_each_label(census
     assert len(lines) == 6
 
 
-def test_the_client_takes_a_url_with_a_slash_at_its_end(census: str) -> None:
+def test_the_client_accepts_a_url_with_a_slash_at_its_end(census: str) -> None:
     query(f"{census}/")
 
 
-def test_the_client_fails_with_a_sentence_when_nothing_answers() -> None:
+def test_the_client_reports_that_nothing_answers() -> None:
     done = query(f"http://127.0.0.1:{free_port()}", expect=1)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+ does not answer: .+\n", done.stderr)
 
 
-def test_the_client_fails_with_a_sentence_when_it_is_refused(tiny_model: Path) -> None:
-    with serving(tiny_model) as url:  # it knows no people
+def test_the_client_reports_a_refused_prediction(tiny_model: Path) -> None:
+    with serving(tiny_model) as url:  # its model has other features
         done = query(url, expect=1)
     assert "status      ok" in done.stdout
     assert done.stderr.startswith("/predict was refused with 422: ")
 
 
-def test_the_client_fails_with_a_sentence_while_the_replica_drains() -> None:
+def test_the_client_reports_a_replica_that_drains() -> None:
     with answering({"status": "draining"}, 503) as service:
         assert query(service.url, expect=1).stderr == "/health was refused with 503: draining\n"
 
@@ -117,18 +117,15 @@ def test_the_client_fails_with_a_sentence_while_the_replica_drains() -> None:
         (["ok"], "answered, but not as the Census Model API does: TypeError("),
     ],
 )
-def test_the_client_fails_with_a_sentence_at_another_service(answer: Any, sentence: str) -> None:
+def test_the_client_reports_another_service(answer: Any, sentence: str) -> None:
     with answering(answer) as service:
         assert sentence in query(service.url, expect=1).stderr
 
 
-def test_the_client_fails_with_a_sentence_at_what_is_no_url() -> None:
+def test_the_client_reports_a_wrong_url() -> None:
+    assert query("http://[", expect=1).stderr
     done = query("localhost:8001", expect=1)
     assert done.stderr == "localhost:8001 is no URL of a service: it has to begin with http:// or https://.\n"
-
-
-def test_the_client_does_not_print_a_traceback_at_a_url_that_cannot_be() -> None:
-    assert query("http://[", expect=1).stderr
 
 
 # ---- Heroku and Render
@@ -154,8 +151,8 @@ def test_the_procfile_process_listens_on_every_address_and_ends_in_time(census_m
     assert server.returncode in {0, -signal.SIGTERM}
 
 
-def test_the_procfile_process_says_that_there_is_no_model(tmp_path: Path) -> None:
-    """As without a model/ in what was pushed: Heroku's Python buildpack trains nothing."""
+def test_the_procfile_process_reports_that_there_is_no_model(tmp_path: Path) -> None:
+    """Heroku's Python buildpack does not train, so model/ has to be committed."""
     with start(free_port(), tmp_path / "model") as server:
         output, _ = server.communicate(timeout=30)
     assert server.returncode != 0
@@ -163,7 +160,7 @@ def test_the_procfile_process_says_that_there_is_no_model(tmp_path: Path) -> Non
     assert "Traceback" not in output
 
 
-def test_heroku_yml_builds_the_dockerfile_and_starts_what_it_starts() -> None:
+def test_heroku_yml_builds_the_dockerfile_and_starts_the_same_command() -> None:
     heroku = load("heroku.yml")
     assert heroku["build"]["docker"] == {"web": "Dockerfile"}
     assert set(heroku["build"]["config"]) <= build_arguments()
@@ -193,7 +190,7 @@ def test_a_dyno_ends_before_it_is_killed(settings: str) -> None:
 
 def test_render_yaml_builds_the_dockerfile_and_waits_until_it_has_drained() -> None:
     (service,) = load("render.yaml")["services"]
-    variables = {each["key"]: each["value"] for each in service["envVars"]}
+    variables = {variable["key"]: variable["value"] for variable in service["envVars"]}
     assert (service["type"], service["runtime"]) == ("web", "docker")
     assert (ROOT / service["dockerfilePath"]).is_file()
     assert service["healthCheckPath"] == "/health"

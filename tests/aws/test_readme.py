@@ -2,7 +2,7 @@
 
 import re
 
-from tests.aws.conftest import INFRA
+from tests.aws.account import INFRA
 from tests.aws.template import load, templates
 
 README = (INFRA / "README.md").read_text()
@@ -27,17 +27,17 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_a_month_costs_what_its_hours_cost() -> None:
-    found = rows("three tasks of 1 vCPU and 2 GB, all month (730 h)")
-    assert len(found) == 3
-    for egress, *prices in found:
+    table = rows("three tasks of 1 vCPU and 2 GB, all month (730 h)")
+    assert len(table) == 3
+    for egress, *prices in table:
         fixed = FIXED[egress.strip("`").removeprefix("TaskEgress=")]
-        assert prices == [f"${730 * (3 * TASK[each] + fixed):.0f}" for each in ("x86", "ARM64")]
+        assert prices == [f"${730 * (3 * TASK[processor] + fixed):.0f}" for processor in ("x86", "ARM64")]
 
 
 def test_a_million_predictions_cost_what_the_formula_says() -> None:
-    found = rows("r")
-    assert len(found) == 4
-    for rate, *prices in found:
+    table = rows("r")
+    assert len(table) == 4
+    for rate, *prices in table:
         assert prices == [
             f"${per_million(processor, egress, float(rate)):.3f}"
             for processor in ("x86", "ARM64")

@@ -1,4 +1,4 @@
-"""The timings that make a redeploy lossless hang together across five files; none may be changed alone."""
+"""A redeploy loses no request only if the timings in five files fit together; none may be changed alone."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from ruamel.yaml import YAML
 
 from app.server import KEEP_ALIVE_SECONDS
 from app.settings import Settings
-from tests.aws.conftest import ROOT
-from tests.aws.template import Stack, load
+from tests.aws.account import ROOT
+from tests.aws.template import load, render
 
-LONGEST_STOP = 120  # of Fargate: StopTimeout may not be longer, and Spot warns as much before it takes a task
+LONGEST_STOP = 120  # Fargate allows no longer StopTimeout, and Spot warns this long before it takes a task
 
 
 @dataclass(frozen=True)
@@ -38,67 +38,56 @@ class Timings:
 
 
 def problems(timings: Timings) -> dict[str, str]:
-    """Return what would go wrong, by the name of the relation that does not hold."""
+    """Return the consequence of each relation that does not hold, by the name of the relation."""
     t = timings
     relations = {
         "notice": (
             t.interval * t.unhealthy_count + t.timeout < t.drain,
-            "The replica stops accepting before the load balancer has noticed that it drains.",
+            "The replica stops accepting before the load balancer notices that it drains.",
         ),
         "stop": (
             t.drain + t.graceful < t.stop,
-            "The container is killed before what is in flight is finished.",
+            "The container is killed before the requests in flight are finished.",
         ),
-        "longest stop": (t.stop <= LONGEST_STOP, "ECS refuses it, or Spot takes the task before that."),
+        "longest stop": (t.stop <= LONGEST_STOP, "ECS refuses it, or Spot takes the task earlier."),
         "deregistration": (
             t.graceful <= t.deregistration <= t.drain + t.graceful,
-            "The load balancer cuts off what the replica would finish, or waits for a replica that has gone.",
+            "The load balancer cuts off a request in flight, or waits for a replica that is gone.",
         ),
         "keep-alive": (
             t.idle < t.keep_alive,
             "The replica closes a connection that the load balancer uses: a stray 502.",
         ),
-        "interval": (5 <= t.interval <= 10, "A replica that hangs is noticed late."),
+        "interval": (5 <= t.interval <= 10, "The load balancer notices late that a replica hangs."),
         "timeout": (t.timeout < t.interval, "Checks overlap."),
         "drain": (
             t.drain < t.check_interval * t.check_count,
-            "The draining container is found unhealthy and replaced a second time.",
+            "ECS finds the draining container unhealthy and replaces it a second time.",
         ),
         "check": (t.check_timeout < t.check_interval, "Checks overlap."),
     }
     return {name: sentence for name, (holds, sentence) in relations.items() if not holds}
 
 
-def _seconds(text: str) -> int:
-    found = re.fullmatch(r"(\d+)s", text)
-    assert found, text
-    return int(found[1])
-
-
-def _environment(container: dict[str, Any]) -> dict[str, str]:
-    return {each["Name"]: each["Value"] for each in container["Environment"]}
-
-
-def _attributes(properties: dict[str, Any], kind: str) -> dict[str, str]:
-    return {each["Key"]: each["Value"] for each in properties[f"{kind}Attributes"]}
+def seconds(text: str) -> int:
+    match = re.fullmatch(r"(\d+)s", text)
+    assert match, text
+    return int(match[1])
 
 
 def on_aws() -> Timings:
-    stack = Stack(load("service.yaml"), {"ImageUri": "image:tag"})
-    (container,) = stack.properties("TaskDefinition")["ContainerDefinitions"]
-    group = stack.properties("TargetGroup")
+    stack = render(load("service.yaml"))
+    container, group = stack.container, stack.properties("TargetGroup")
     return Timings(
-        drain=int(_environment(container)["DRAIN_SECONDS"]),
-        graceful=int(_environment(container)["GRACEFUL_TIMEOUT"]),
+        drain=int(stack.environment["DRAIN_SECONDS"]),
+        graceful=int(stack.environment["GRACEFUL_TIMEOUT"]),
         keep_alive=KEEP_ALIVE_SECONDS,
         stop=container["StopTimeout"],
         interval=group["HealthCheckIntervalSeconds"],
         timeout=group["HealthCheckTimeoutSeconds"],
         unhealthy_count=group["UnhealthyThresholdCount"],
-        deregistration=int(_attributes(group, "TargetGroup")["deregistration_delay.timeout_seconds"]),
-        idle=int(
-            _attributes(stack.properties("LoadBalancer"), "LoadBalancer")["idle_timeout.timeout_seconds"]
-        ),
+        deregistration=int(stack.attributes("TargetGroup")["deregistration_delay.timeout_seconds"]),
+        idle=int(stack.attributes("LoadBalancer")["idle_timeout.timeout_seconds"]),
         check_interval=container["HealthCheck"]["Interval"],
         check_timeout=container["HealthCheck"]["Timeout"],
         check_count=container["HealthCheck"]["Retries"],
@@ -122,39 +111,37 @@ def dockerfile_healthcheck() -> dict[str, str]:
 
 
 def replica() -> dict[str, Any]:
-    """Return what docker-compose.yaml says of every replica."""
+    """Return the part of docker-compose.yaml that every replica shares."""
     compose = YAML(typ="safe", pure=True).load(ROOT / "docker-compose.yaml")
     shared: dict[str, Any] = compose["x-replica"]
     return shared
 
 
 def default(variable: str) -> int:
-    """Return what docker-compose.yaml takes for a variable that is not set."""
-    found = re.fullmatch(r"\$\{" + variable + r":-(\d+)\}", replica()["environment"][variable])
-    assert found, variable
-    return int(found[1])
+    """Return the default of a variable in docker-compose.yaml."""
+    match = re.fullmatch(r"\$\{" + variable + r":-(\d+)\}", replica()["environment"][variable])
+    assert match, variable
+    return int(match[1])
 
 
 def with_compose() -> Timings:
     haproxy = (ROOT / "infra/local/haproxy.cfg").read_text()
     check = re.search(r"check inter (\d+)s fall (\d+)", haproxy)
-    idle = [int(each) for each in re.findall(r"timeout (?:server|http-keep-alive) +(\d+)s", haproxy)]
+    idle = [int(timeout) for timeout in re.findall(r"timeout (?:server|http-keep-alive) +(\d+)s", haproxy)]
     assert check
     assert idle
     return Timings(
         drain=default("DRAIN_SECONDS"),
         graceful=Settings.model_fields["graceful_timeout"].default,
         keep_alive=KEEP_ALIVE_SECONDS,
-        stop=_seconds(replica()["stop_grace_period"]),
+        stop=seconds(replica()["stop_grace_period"]),
         interval=int(check[1]),
         timeout=1,  # haproxy's `timeout connect` bounds it; on one machine an answer takes no second
         unhealthy_count=int(check[2]),
-        deregistration=Settings.model_fields[
-            "graceful_timeout"
-        ].default,  # haproxy waits for as long as it takes
+        deregistration=Settings.model_fields["graceful_timeout"].default,  # haproxy waits without a limit
         idle=max(idle),
-        check_interval=_seconds(dockerfile_healthcheck()["interval"]),
-        check_timeout=_seconds(dockerfile_healthcheck()["timeout"]),
+        check_interval=seconds(dockerfile_healthcheck()["interval"]),
+        check_timeout=seconds(dockerfile_healthcheck()["timeout"]),
         check_count=int(dockerfile_healthcheck()["retries"]),
     )
 
@@ -189,24 +176,24 @@ def test_a_timing_that_is_changed_alone_is_caught(change: dict[str, int], relati
     assert relation in problems(replace(on_aws(), **change))
 
 
-def test_every_timing_is_caught_by_one_of_these() -> None:
-    """Each field, made ten times as long or as short as it may be, breaks a relation."""
+def test_every_timing_is_in_a_relation() -> None:
+    """A timing that is ten times as long, or a tenth, breaks a relation."""
     timings = on_aws()
-    for each in fields(timings):
-        value = getattr(timings, each.name)
-        assert any(problems(replace(timings, **{each.name: other})) for other in (value * 10, value // 10))
+    for field in fields(timings):
+        value = getattr(timings, field.name)
+        assert any(problems(replace(timings, **{field.name: wrong})) for wrong in (value * 10, value // 10))
 
 
-def test_the_image_drains_for_as_long_as_the_task_and_the_compose_file_do() -> None:
-    on_its_own = int(dockerfile_environment()["DRAIN_SECONDS"])
-    assert on_its_own == on_aws().drain == with_compose().drain
+def test_the_image_the_task_and_the_compose_file_drain_equally_long() -> None:
+    image = int(dockerfile_environment()["DRAIN_SECONDS"])
+    assert image == on_aws().drain == with_compose().drain
 
 
-def test_the_task_finishes_what_is_in_flight_for_as_long_as_the_service_does_by_default() -> None:
+def test_a_task_has_the_default_graceful_timeout() -> None:
     assert on_aws().graceful == Settings.model_fields["graceful_timeout"].default
 
 
-def test_the_local_load_balancer_behaves_as_the_one_on_aws() -> None:
+def test_the_local_load_balancer_has_the_timings_of_the_one_on_aws() -> None:
     local, aws = with_compose(), on_aws()
     assert (local.interval, local.unhealthy_count, local.idle) == (
         aws.interval,
@@ -217,55 +204,47 @@ def test_the_local_load_balancer_behaves_as_the_one_on_aws() -> None:
 
 
 def test_sigterm_reaches_the_server() -> None:
-    """The image runs run.sh without a shell before it, and run.sh becomes the server."""
+    """The image starts run.sh without a shell, and run.sh is replaced by the server."""
     assert re.search(r'^CMD \["\./run\.sh"\]$', dockerfile(), re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIGTERM$", dockerfile(), re.MULTILINE)
     assert (ROOT / "run.sh").read_text().rstrip().endswith('exec "${PYTHON:-python}" -m app.server'), (
-        "run.sh has to exec the server as its last command"
+        "the last command of run.sh has to exec the server"
     )
 
 
-def test_a_replica_has_time_to_start_before_it_is_judged() -> None:
-    stack = Stack(load("service.yaml"), {"ImageUri": "image:tag"})
-    (container,) = stack.properties("TaskDefinition")["ContainerDefinitions"]
-    group = stack.properties("TargetGroup")
+def test_a_replica_has_time_to_start_before_its_health_counts() -> None:
+    stack = render(load("service.yaml"))
+    container, group = stack.container, stack.properties("TargetGroup")
     grace = stack.properties("Service")["HealthCheckGracePeriodSeconds"]
     until_healthy = group["HealthCheckIntervalSeconds"] * group["HealthyThresholdCount"]
     assert grace >= container["HealthCheck"]["StartPeriod"] + until_healthy
-    assert container["HealthCheck"]["StartPeriod"] >= _seconds(dockerfile_healthcheck()["start-period"])
+    assert container["HealthCheck"]["StartPeriod"] >= seconds(dockerfile_healthcheck()["start-period"])
 
 
-def test_the_container_is_checked_on_aws_as_in_the_image() -> None:
+def test_the_container_health_check_is_the_same_on_aws_and_in_the_image() -> None:
     aws, image = on_aws(), with_compose()
     assert (aws.check_interval, aws.check_count) == (image.check_interval, image.check_count)
-    (asked_for,) = re.findall(r"timeout=(\d+)", (ROOT / "app/healthcheck.py").read_text())
-    assert int(asked_for) < image.check_timeout <= aws.check_timeout
+    (timeout,) = re.findall(r"timeout=(\d+)", (ROOT / "app/healthcheck.py").read_text())
+    assert int(timeout) < image.check_timeout <= aws.check_timeout
 
 
 @pytest.mark.parametrize(("cpu", "workers"), [("512", "1"), ("1024", "1"), ("2048", "2"), ("4096", "4")])
 def test_a_task_has_one_worker_per_vcpu(cpu: str, workers: str) -> None:
-    stack = Stack(load("service.yaml"), {"ImageUri": "image:tag", "Cpu": cpu})
-    (container,) = stack.properties("TaskDefinition")["ContainerDefinitions"]
-    assert _environment(container)["WEB_CONCURRENCY"] == workers
+    assert render(load("service.yaml"), Cpu=cpu).environment["WEB_CONCURRENCY"] == workers
 
 
-def test_the_compose_file_gives_a_replica_what_a_task_has_by_default() -> None:
-    task = Stack(load("service.yaml"), {"ImageUri": "image:tag"}).properties("TaskDefinition")
+def test_the_compose_file_gives_a_replica_the_cpu_and_memory_of_a_task() -> None:
+    task = render(load("service.yaml")).properties("TaskDefinition")
     assert int(task["Cpu"]) == replica()["cpus"] * 1024
     assert f"{int(task['Memory']) // 1024}g" == replica()["mem_limit"]
 
 
-def test_a_task_sets_only_what_the_service_reads() -> None:
-    (container,) = Stack(load("service.yaml"), {"ImageUri": "image:tag"}).properties("TaskDefinition")[
-        "ContainerDefinitions"
-    ]
-    assert {name.lower() for name in _environment(container)} <= set(Settings.model_fields)
+def test_a_task_sets_only_settings_of_the_service() -> None:
+    names = {name.lower() for name in render(load("service.yaml")).environment}
+    assert names <= set(Settings.model_fields)
 
 
 def test_large_uploads_fit_into_tmp() -> None:
-    """A form that is larger than a megabyte goes through /tmp: leave room for twenty at once."""
-    (container,) = Stack(load("service.yaml"), {"ImageUri": "image:tag"}).properties("TaskDefinition")[
-        "ContainerDefinitions"
-    ]
-    (tmp,) = container["LinuxParameters"]["Tmpfs"]
+    """A form of more than a megabyte is stored in /tmp: there is room for twenty at once."""
+    (tmp,) = render(load("service.yaml")).container["LinuxParameters"]["Tmpfs"]
     assert tmp["Size"] * 2**20 >= 20 * Settings.model_fields["max_body_bytes"].default
