@@ -1,14 +1,14 @@
-# The image holds Python, the runtime requirements, the service and one baked model; nothing that trains.
-# To pin the base for a release, give its digest:
+# The image holds Python, the runtime requirements, the service and one baked model, but nothing that trains.
+# To pin the base image for a release, give its digest:
 #   --build-arg PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…   (docker buildx imagetools inspect python:3.13-slim-trixie)
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
-# ---- what both stages that install need; a private index or another CA come as build secrets (see README)
+# ---- shared by the stages that install; a private index or another CA come as build secrets (see README)
 FROM ${PYTHON_IMAGE} AS install
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 COPY --chmod=755 <<'SCRIPT' /usr/local/bin/install-locked
 #!/bin/sh -e
-# install-locked VENV REQUIREMENTS: a virtual environment without pip, from wheels with the locked hashes
+# install-locked VENV REQUIREMENTS: make a virtual environment without pip, from wheels with the locked hashes
 if [ -f /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi
 if [ -f /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi
 python -m venv --without-pip "$1"
@@ -17,7 +17,7 @@ SCRIPT
 
 WORKDIR /srv
 
-# ---- the runtime requirements, without what no request needs, compiled because the root will be read-only
+# ---- the runtime requirements, without files that no request needs; compiled, because the root is read-only
 FROM install AS runtime
 COPY requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY infra/slim.sh ./
 RUN sh slim.sh /opt/venv && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv
 
-# ---- the training script bakes the model; it sees only those files of the service that a model depends on
+# ---- the model; of the service, this stage has only app/core, which a model depends on
 FROM install AS bake
 COPY model_build/requirements.txt model_build/
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -70,6 +70,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-m", "app.healthcheck"]
 CMD ["./run.sh"]
 
-# infra/build_image.sh adds the labels that differ from build to build.
+# infra/build_image.sh adds the labels that differ between builds.
 LABEL org.opencontainers.image.title="census-model-api" \
       org.opencontainers.image.licenses="MIT"

@@ -1,6 +1,6 @@
 #!/bin/sh -e
-# slim.sh VENV: remove what no request needs from installed packages: their tests, headers and type stubs,
-# and the developer's tools inside onnxruntime (quantisation, graph surgery) that need packages we don't have.
+# slim.sh VENV: remove from installed packages the files that no request needs: tests, headers, type stubs, and
+# the developer tools inside onnxruntime (quantisation, graph changes), which need packages that are not installed.
 packages=$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 cd "$packages"
 find . -type d \( -name tests -o -name include \) -prune -exec rm -rf {} +

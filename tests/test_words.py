@@ -20,15 +20,12 @@ LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", Path(__file__).n
 NOT_YET = {
     "benchmarks",
     "docs",
-    "infra",
     "model_build/evaluation",
     "model_build/export",
     "model_build/gates",
     "model_build/specs",
     "model_build/training",
     "model_build/validation",
-    "tests/aws",
-    "tests/container",
     "tests/model_build",
     "",
 }

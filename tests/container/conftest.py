@@ -1,4 +1,4 @@
-"""The image, built from a clean copy of the working tree; its figures, shown at the end of the run."""
+"""The image, built from a clean copy of the working tree, and its measurements, printed after the tests."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 from tests.container.docker import ROOT, Container, attempt, body, run, running, token
 
 Record = Callable[[str, str], None]
-FIGURES = pytest.StashKey[list[tuple[str, str]]]()
+MEASUREMENTS = pytest.StashKey[list[tuple[str, str]]]()
 STEP = re.compile(r"#(?P<number>\d+) (?:\[(?P<stage>\S+)[^]]*\] (?P<command>.+)|(?P<end>CACHED|DONE .*))")
 
 
@@ -27,17 +27,17 @@ class Build:
     context: Path
     revision: str
     seconds: float
-    steps: dict[str, bool]  # stage and command of a step: it had to be run
+    steps: dict[str, bool]  # stage and command of a step: whether it ran, because the cache did not have it
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = []
+    config.stash[MEASUREMENTS] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    terminalreporter.section("figures")
-    for name, figure in config.stash[FIGURES]:
-        first, *more = figure.splitlines()
+    terminalreporter.section("measurements")
+    for name, value in config.stash[MEASUREMENTS]:
+        first, *more = value.splitlines()
         terminalreporter.write_line(f"{name:<36} {first}")
         for line in more:
             terminalreporter.write_line(f"{'':<36} {line}")
@@ -45,13 +45,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def record(pytestconfig: pytest.Config) -> Record:
-    """Keep a figure for the end of the run."""
-    return lambda name, figure: pytestconfig.stash[FIGURES].append((name, figure))
+    """Return a function that keeps a measurement, by name, for the end of the run."""
+    return lambda name, value: pytestconfig.stash[MEASUREMENTS].append((name, value))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tools() -> None:
-    """These tests are never skipped: what they need is missing, or they run."""
+    """No test here is skipped: a missing tool fails all of them."""
     if not shutil.which("wrk"):
         pytest.fail("These tests need wrk to make load: install it (apt-get install wrk).", pytrace=False)
     if not shutil.which("docker"):
@@ -62,8 +62,8 @@ def tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def context(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 - first say what is missing
-    """A repository of its own with the files of the working tree, and the data if there is some."""
+def context(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 - reports a missing tool first
+    """A repository of its own with the files of the working tree, and with the data if there are any."""
     copy = tmp_path_factory.mktemp("context")
     for name in run("git", "ls-files", "-coz", "--exclude-standard", cwd=ROOT).split("\0"):
         if (ROOT / name).is_file():
@@ -87,7 +87,7 @@ def commit(repository: Path) -> str:
 
 @pytest.fixture(scope="session")
 def build(context: Path) -> Iterator[Callable[[], Build]]:
-    """Build what is in the context; the tags are removed at the end."""
+    """Return a function that builds the context; the tags are removed at the end."""
     tags: list[str] = []
 
     def build() -> Build:
@@ -111,15 +111,15 @@ def build(context: Path) -> Iterator[Callable[[], Build]]:
 
 
 def steps(log: str) -> dict[str, bool]:
-    """Return the steps in the plain progress of a build, and whether each had to be run."""
+    """Return the steps in the plain progress of a build, and whether each of them ran."""
     names: dict[str, str] = {}
-    found: dict[str, bool] = {}
+    ran: dict[str, bool] = {}
     for match in filter(None, map(STEP.match, log.splitlines())):
         if match["stage"]:
             names[match["number"]] = f"{match['stage']}: {match['command']}"
         elif name := names.get(match["number"]):
-            found[name] = found.get(name, False) or match["end"] != "CACHED"
-    return found
+            ran[name] = ran.get(name, False) or match["end"] != "CACHED"
+    return ran
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +137,7 @@ def image(built: Build) -> str:
 
 @pytest.fixture(scope="session")
 def replica(image: str) -> Iterator[Container]:
-    """A replica as the image starts it, for tests that only ask."""
+    """A replica as the image starts it, for tests that do not change it."""
     with running(image) as container:
         container.wait_ready()
         yield container
@@ -145,13 +145,13 @@ def replica(image: str) -> Iterator[Container]:
 
 @pytest.fixture(scope="session")
 def request_body(replica: Container) -> bytes:
-    """One row of the model in the image."""
+    """A request with one row for the model in the image."""
     return body(replica.contract)
 
 
 @pytest.fixture(scope="session")
 def override(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What docker-compose.yaml is overridden with, so that it runs this image and no other."""
+    """A file that overrides docker-compose.yaml, so that it runs this image."""
     path = tmp_path_factory.mktemp("compose") / "override.json"
     services = {name: {"image": image} for name in ("api", "replica")}
     path.write_text(json.dumps({"services": services}))

@@ -1,4 +1,4 @@
-"""The docker command as these tests use it: every helper is one command, or a wait with an end."""
+"""The docker command: every helper is one command, or a wait with a time limit."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 PORT = 8001
 
-# In a container: which processes belong to the service, each with its parent. A health check has parent 0.
+# Runs in a container and prints the children of its process 1. A health check is no child of it.
 PROCESSES = """
 import json, pathlib
 parents = {}
@@ -29,13 +29,13 @@ print(json.dumps([pid for pid, parent in parents.items() if parent == 1]))
 
 
 def attempt(*command: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command, whatever comes of it."""
+    """Run the command, and return its result even when it fails."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     return subprocess.run(command, text=True, timeout=timeout, check=False, **streams)
 
 
 def run(*command: str, timeout: float = 120, **options: Any) -> str:
-    """Return what the command writes to its standard output; fail with what it says when it fails."""
+    """Return the standard output of the command; fail with its message when it fails."""
     done = attempt(*command, timeout=timeout, **options)
     assert done.returncode == 0, (
         f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr or done.stdout}"
@@ -44,7 +44,7 @@ def run(*command: str, timeout: float = 120, **options: Any) -> str:
 
 
 def until(holds: Callable[[], Any], seconds: float, what: str, every: float = 0.02) -> float:
-    """Wait until it holds; return how long that took, or fail when it takes longer than `seconds`."""
+    """Wait until `holds()`, and return how long that took; fail after `seconds`."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
@@ -58,8 +58,8 @@ def token() -> str:
 
 
 def inspect(kind: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run("docker", kind, "inspect", name))[0]
-    return found
+    details: dict[str, Any] = json.loads(run("docker", kind, "inspect", name))[0]
+    return details
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Container:
         return contract
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in it, whatever comes of it."""
+        """Run a command in it, and return its result even when it fails."""
         return attempt("docker", "exec", self.id, *command)
 
     def python(self, code: str) -> str:
@@ -110,7 +110,7 @@ class Container:
         self.python(f"import os; os.kill({pid}, 9)")
 
     def exit_code(self, seconds: float) -> int:
-        """Wait until it ends; fail when that takes longer than `seconds`."""
+        """Wait until it ends; fail after `seconds`."""
         return int(run("docker", "wait", self.id, timeout=seconds))
 
     def wait_ready(self, seconds: float = 30) -> None:
@@ -138,7 +138,7 @@ def status(client: httpx.Client, path: str, **request: Any) -> int | None:
 def running(
     image: str, *options: str, command: tuple[str, ...] = (), env: Mapping[str, object] | None = None
 ) -> Iterator[Container]:
-    """Run the image, published at some port of this machine alone, and remove the container at the end."""
+    """Run the image, published at a free port of the loopback address; remove the container at the end."""
     settings = [f"--env={name}={value}" for name, value in (env or {}).items()]
     published = [] if "none" in options else [f"--publish=127.0.0.1::{PORT}"]
     name = token()
@@ -151,6 +151,6 @@ def running(
 
 
 def body(contract: dict[str, Any]) -> bytes:
-    """Return a request body of one row: the examples of the contract."""
+    """Return a request body with one row: the examples of the contract."""
     row = {feature["name"]: feature["example"] for feature in contract["features"]}
     return json.dumps({"inputs": [row]}).encode()

@@ -1,4 +1,4 @@
-"""What a change costs, and what docker-compose.yaml makes of the image."""
+"""What a rebuild repeats, and how docker-compose.yaml runs the image."""
 
 import json
 import os
@@ -14,7 +14,7 @@ COMPOSE = ("docker", "compose", "--file", str(ROOT / "docker-compose.yaml"))
 MODEL_LABELS = ("model.version", "model.sha256", "model.data-source")
 
 
-def test_a_change_of_the_service_alone_trains_and_installs_nothing(
+def test_a_change_of_the_service_alone_neither_trains_nor_installs(
     built: Build, build: Callable[[], Build], replica: Container, record: Record
 ) -> None:
     with (built.context / "app" / "main.py").open("a") as source:
@@ -23,7 +23,7 @@ def test_a_change_of_the_service_alone_trains_and_installs_nothing(
     again = build()
     record("build after a change of app/main.py", f"{again.seconds:.1f} s")
 
-    ran = [step for step, had_to in again.steps.items() if had_to and ": RUN" in step]
+    ran = [step for step, executed in again.steps.items() if executed and ": RUN" in step]
     assert ran == ["service: RUN python -m compileall -q --invalidation-mode unchecked-hash app"]
     assert labels(again) == labels(built)
     assert again.revision == revision != built.revision
@@ -33,8 +33,8 @@ def test_a_change_of_the_service_alone_trains_and_installs_nothing(
 
 def labels(build: Build) -> dict[str, str]:
     """Return the labels that name the model."""
-    found = inspect("image", build.tag)["Config"]["Labels"]
-    return {name: found[name] for name in MODEL_LABELS}
+    values = inspect("image", build.tag)["Config"]["Labels"]
+    return {name: values[name] for name in MODEL_LABELS}
 
 
 def test_the_compose_file_is_valid() -> None:
@@ -46,7 +46,7 @@ def test_the_compose_file_is_valid() -> None:
     assert scaled["services"]["replica"]["scale"] == 3
 
 
-def test_compose_runs_the_service_hardened_and_as_large_as_a_task(override: Path, image: str) -> None:
+def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override: Path, image: str) -> None:
     port = free_port()
     command = (*COMPOSE, "--file", str(override), "--project-name", token())
     environment = os.environ | {"API_PORT": f"127.0.0.1:{port}"}
@@ -54,21 +54,21 @@ def test_compose_runs_the_service_hardened_and_as_large_as_a_task(override: Path
         run(*command, "up", "--detach", "--no-build", "api", env=environment)
         container = Container(run(*command, "ps", "--quiet", "api", env=environment))
         container.wait_ready()
-        found = inspect("container", container.id)
+        details = inspect("container", container.id)
     finally:
         run(*command, "down", "--timeout", "0", "--volumes", env=environment)
-    host = found["HostConfig"]
+    host = details["HostConfig"]
 
     assert {
-        "image": found["Config"]["Image"],
-        "user": found["Config"]["User"],
+        "image": details["Config"]["Image"],
+        "user": details["Config"]["User"],
         "read_only": host["ReadonlyRootfs"],
         "tmpfs": list(host["Tmpfs"]),
         "cap_drop": host["CapDrop"],
         "security_opt": host["SecurityOpt"],
         "cpus": host["NanoCpus"],
         "memory": host["Memory"],
-        "stop_timeout": found["Config"]["StopTimeout"],
+        "stop_timeout": details["Config"]["StopTimeout"],
     } == {
         "image": image,
         "user": "10001:10001",

@@ -1,4 +1,4 @@
-"""What is in the image, how large it is, and how fast and in how much memory it starts."""
+"""The content and the size of the image, and the time and the memory in which it starts."""
 
 import json
 import os
@@ -35,11 +35,11 @@ DISTRIBUTIONS = """
 import json
 from importlib.metadata import distributions
 from packaging.markers import default_environment
-installed = [(each.metadata["Name"], each.version) for each in distributions()]
+installed = [(package.metadata["Name"], package.version) for package in distributions()]
 print(json.dumps({"environment": default_environment(), "installed": installed}))
 """
 
-# Every module that is loaded from a file whose byte code isn't there.
+# Prints the number of modules loaded from source files, and those whose byte code is missing.
 WITHOUT_BYTE_CODE = """
 import sys, os
 import app.server
@@ -48,7 +48,7 @@ sources = [spec for spec in specs if (spec.origin or "").endswith(".py")]
 print(len(sources), *[spec.name for spec in sources if not os.path.exists(spec.cached or "")])
 """
 
-# Seconds from the start of the process to its first 200, and how many of them it waited for a core.
+# Prints the seconds from the start of the process to its first 200, and how long it waited for a core.
 START = """
 import http.client, pathlib, subprocess, time
 began = time.perf_counter()
@@ -72,7 +72,7 @@ service.terminate()
 service.wait()
 """
 
-# Proportional set size of the service's processes in MB; the first is the master.
+# Prints the proportional set size of the processes PIDS, in MB.
 PSS = """
 import json, pathlib
 sizes = {}
@@ -82,7 +82,7 @@ for process in map(int, PIDS):
 print(json.dumps(list(sizes.values())))
 """
 
-# Which directories a file can be written to.
+# Prints for each directory whether a file can be written there.
 WRITE = """
 import errno, pathlib
 for directory in ("/", "/srv", "/opt/venv", "/dev/shm", "/tmp"):
@@ -109,15 +109,15 @@ def files(image: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def started(image: str) -> dict[str, Any]:
-    """What docker inspect says of the image."""
+def details(image: str) -> dict[str, Any]:
+    """The image, as docker inspect describes it."""
     return inspect("image", image)
 
 
 def test_the_labels_name_the_code_and_the_model(
-    built: Build, started: dict[str, Any], replica: Container
+    built: Build, details: dict[str, Any], replica: Container
 ) -> None:
-    labels = started["Config"]["Labels"]
+    labels = details["Config"]["Labels"]
     contract = replica.contract
     health = httpx.get(f"{replica.url}/health").json()
 
@@ -138,13 +138,13 @@ def test_the_labels_name_the_code_and_the_model(
     )
 
 
-def test_the_card_of_its_model_is_served(replica: Container) -> None:
+def test_the_card_of_the_model_is_served(replica: Container) -> None:
     card = httpx.get(f"{replica.url}/card")
     assert card.status_code == 200
     assert "<title>Census income: model card</title>" in card.text
 
 
-def test_the_locked_requirements_are_installed_and_nothing_else(replica: Container) -> None:
+def test_exactly_the_locked_requirements_are_installed(replica: Container) -> None:
     answer = json.loads(replica.python(DISTRIBUTIONS))
 
     locked = {}
@@ -169,11 +169,11 @@ def test_the_locked_requirements_are_installed_and_nothing_else(replica: Contain
         *("*.joblib", "*/adult.data", "srv/*.csv", "opt/*.csv", "*/.git/*"),
     ],
 )
-def test_what_only_training_or_building_needs_is_not_in_it(files: set[str], pattern: str) -> None:
+def test_the_image_holds_nothing_that_only_training_or_building_needs(files: set[str], pattern: str) -> None:
     assert sorted(name for name in files if fnmatch(name, pattern)) == []
 
 
-def test_the_service_is_all_that_is_in_its_directory(files: set[str]) -> None:
+def test_srv_holds_the_service_and_its_model_only(files: set[str]) -> None:
     in_srv = [PurePosixPath(name).relative_to("srv") for name in files if name.startswith("srv/")]
     assert {path.parts[0] for path in in_srv} == {"app", "model", "run.sh"}
     assert {path.name for path in in_srv if path.parts[0] == "model"} == {
@@ -197,18 +197,18 @@ def test_every_module_is_compiled(files: set[str], replica: Container) -> None:
     assert without == []
 
 
-def test_it_adds_at_most_180_mb_to_its_base(
-    image: str, started: dict[str, Any], tmp_path: Path, record: Record
+def test_the_image_is_at_most_180_mb_larger_than_its_base(
+    image: str, details: dict[str, Any], tmp_path: Path, record: Record
 ) -> None:
-    if attempt("docker", "image", "inspect", BASE).returncode:  # a build does not leave its base here
+    if attempt("docker", "image", "inspect", BASE).returncode:  # a build does not keep its base image
         run("docker", "pull", "--quiet", BASE, timeout=300)
     base = inspect("image", BASE)
     archive = tmp_path / "image.tar"
     run("docker", "save", "--output", str(archive), image)
     layers = list(layers_above(len(base["RootFS"]["Layers"]), archive))
-    added = (started["Size"] - base["Size"]) / MB
+    added = (details["Size"] - base["Size"]) / MB
     packed = sum(layer[2] for layer in layers)
-    whole = f"{started['Size'] / MB:.1f} MB; over the base {added:.1f} MB, {packed:.1f} MB after gzip"
+    whole = f"{details['Size'] / MB:.1f} MB; over the base {added:.1f} MB, {packed:.1f} MB after gzip"
     table = [f"{size:6.1f} MB {small:6.1f} MB  {made[:70]}" for made, size, small in layers]
     record("image", "\n".join([whole, *table]))
 
@@ -216,7 +216,7 @@ def test_it_adds_at_most_180_mb_to_its_base(
 
 
 def layers_above(base: int, archive: Path) -> Iterator[tuple[str, float, float]]:
-    """Yield of each layer of a saved image what made it, and its MB before and after gzip."""
+    """Yield for each layer of a saved image its command, and its MB before and after gzip."""
     with tarfile.open(archive) as image:
         manifest = json.loads(content(image, "manifest.json").read())[0]
         history = json.loads(content(image, manifest["Config"]).read())["history"]
@@ -237,14 +237,14 @@ def sizes(layer: IO[bytes]) -> tuple[float, float]:
     return layer.tell() / MB, (packed + len(packer.flush())) / MB
 
 
-def test_it_runs_as_a_user_without_rights(started: dict[str, Any], replica: Container) -> None:
+def test_the_service_runs_as_an_unprivileged_user(details: dict[str, Any], replica: Container) -> None:
     uids = replica.python("print(*open('/proc/1/status').read().partition('Uid:')[2].split()[:4])")
 
-    assert started["Config"]["User"] == "10001:10001"
+    assert details["Config"]["User"] == "10001:10001"
     assert uids == "10001 10001 10001 10001"
 
 
-def test_a_hardened_container_becomes_healthy_and_can_write_to_tmp_only(image: str) -> None:
+def test_a_hardened_container_becomes_healthy_and_writes_only_to_tmp(image: str) -> None:
     with running(image, *HARDENED) as container:
         until(lambda: container.state["Health"]["Status"] == "healthy", 30, "healthy")
         written = dict(line.split(": ") for line in container.python(WRITE).splitlines())
@@ -260,7 +260,7 @@ def test_an_idle_worker_takes_at_most_120_mb(replica: Container, record: Record)
     assert worker_pss <= master_pss + worker_pss <= 120
 
 
-def test_it_answers_within_2_s_of_its_start(image: str, record: Record) -> None:
+def test_the_service_answers_within_2_s_of_its_start(image: str, record: Record) -> None:
     begins = ("docker", "run", "--rm", "--env=DRAIN_SECONDS=0", image, "python", "-c", START)
     processes = [tuple(map(float, run(*begins).split())) for _ in range(5)]
     containers = [time_to_ready(image) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""A replica from its start to its end: how it drains, what hurries it, and what it survives."""
+"""A replica from its start to its end: how it drains, how a signal ends the drain, and what it survives."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ REFUSED = str(errno.ECONNREFUSED)
 
 
 class InFlight:
-    """A request of which half of the body was sent."""
+    """A request whose body is half sent."""
 
     def __init__(self, port: int, body: bytes) -> None:
         self._rest = body[len(body) // 2 :]
@@ -42,7 +42,7 @@ class InFlight:
 
 
 class Client(threading.Thread):
-    """Asks for a prediction again and again, each on a connection of its own, until there is no answer."""
+    """Requests predictions, each on a connection of its own, until there is no answer."""
 
     def __init__(self, url: str, body: bytes) -> None:
         super().__init__(daemon=True)
@@ -59,7 +59,7 @@ class Client(threading.Thread):
 
 @dataclass(frozen=True)
 class Drain:
-    """What was seen of a replica from SIGTERM to its exit."""
+    """The behaviour of a replica from SIGTERM to its exit."""
 
     noticed_after: float
     statuses: list[int]
@@ -106,30 +106,30 @@ def drain(image: str, request_body: bytes, workers: int) -> Drain:
 
 @contextmanager
 def asking(container: Container) -> Iterator[Callable[[], set[int | None]]]:
-    """Give a way to ask /ready and /health, so often that every worker is asked."""
+    """Yield a function that requests /ready and /health so often that every worker gets a request."""
     with httpx.Client(base_url=container.url, timeout=5) as client:
         yield lambda: {status(client, path) for path in ["/ready", "/health"] * 4}
 
 
-def test_it_says_at_once_that_it_drains(drain: Drain) -> None:
+def test_health_and_ready_say_at_once_that_the_replica_drains(drain: Drain) -> None:
     assert drain.noticed_after < 0.5
 
 
-def test_it_goes_on_predicting_while_it_drains(drain: Drain) -> None:
+def test_a_draining_replica_predicts(drain: Drain) -> None:
     assert set(drain.statuses) == {200}
     assert len(drain.statuses) > 20
     assert DRAIN_SECONDS - 0.2 < drain.served_for < DRAIN_SECONDS + 2
 
 
-def test_it_refuses_connections_when_it_has_drained(drain: Drain) -> None:
+def test_a_drained_replica_refuses_connections(drain: Drain) -> None:
     assert DRAIN_SECONDS - 0.2 < drain.refused_after < DRAIN_SECONDS + 3
 
 
-def test_it_answers_what_is_in_flight_when_it_has_drained(drain: Drain) -> None:
+def test_a_drained_replica_answers_the_request_in_flight(drain: Drain) -> None:
     assert drain.answered == "HTTP/1.1 200 OK"
 
 
-def test_it_exits_with_0_as_soon_as_nothing_is_in_flight(drain: Drain) -> None:
+def test_a_drained_replica_exits_with_0_as_soon_as_nothing_is_in_flight(drain: Drain) -> None:
     assert drain.exit_code == 0
     assert drain.exited_after < 3
 
@@ -142,20 +142,20 @@ def test_the_master_is_process_1_and_has_the_workers(image: str, workers: int) -
         assert len(container.workers()) == workers
 
 
-@pytest.mark.parametrize("hurry", ["TERM", "INT"])
-def test_a_second_signal_ends_the_drain(image: str, workers: int, hurry: str) -> None:
+@pytest.mark.parametrize("signal", ["TERM", "INT"])
+def test_a_second_signal_ends_the_drain(image: str, workers: int, signal: str) -> None:
     with running(image, env={"WEB_CONCURRENCY": workers, "DRAIN_SECONDS": 30}) as container:
         container.wait_ready()
         container.kill("TERM")
         with asking(container) as statuses:
             until(lambda: statuses() == {503}, 5, "503")
         began = time.monotonic()
-        container.kill(hurry)
+        container.kill(signal)
         assert container.exit_code(20) == 0
         assert time.monotonic() - began < 3
 
 
-def test_a_second_signal_does_not_wait_for_what_is_in_flight(
+def test_a_second_signal_does_not_wait_for_the_request_in_flight(
     image: str, workers: int, request_body: bytes
 ) -> None:
     settings = {"WEB_CONCURRENCY": workers, "DRAIN_SECONDS": 0, "GRACEFUL_TIMEOUT": 30}
@@ -208,7 +208,7 @@ def test_a_model_that_was_changed_is_never_served(image: str, replica: Container
     model = tmp_path / "model.onnx"
     run("docker", "cp", f"{replica.id}:/srv/model/model.onnx", str(model))
     model.write_bytes(model.read_bytes() + b"\0")
-    found = hashlib.sha256(model.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
     expected = replica.contract["files"]["model.onnx"]
 
     with running(image, f"--volume={model}:/srv/model/model.onnx:ro") as container:
@@ -216,20 +216,20 @@ def test_a_model_that_was_changed_is_never_served(image: str, replica: Container
         log = container.logs
 
     assert code == 1
-    assert log == (f"The baked model was changed: model/model.onnx has sha256 {found}, not {expected}.")
+    assert log == (f"The baked model was changed: model/model.onnx has sha256 {sha256}, not {expected}.")
 
 
-def test_the_health_check_tells_serving_from_draining_from_dead(image: str) -> None:
+def test_the_health_check_distinguishes_serving_draining_and_dead(image: str) -> None:
     check = ("python", "-m", "app.healthcheck")
     with running(image, env={"DRAIN_SECONDS": 30}) as container:
         container.wait_ready()
         serving = container.execute(*check)
         container.kill("TERM")
-        until(lambda: container.execute(*check).returncode == 1, 5, "noticed")
+        until(lambda: container.execute(*check).returncode == 1, 5, "the health check fails")
         draining = container.execute(*check)
     dead = attempt("docker", "run", "--rm", image, *check)
 
-    assert [(each.returncode, each.stderr.strip()) for each in (serving, draining, dead)] == [
+    assert [(check.returncode, check.stderr.strip()) for check in (serving, draining, dead)] == [
         (0, ""),
         (1, "status 503"),
         (1, "no answer: Connection refused"),
