@@ -1,4 +1,4 @@
-"""Three replicas behind the load balancer are replaced, and one is killed, while 64 clients ask on and on."""
+"""Three replicas behind the load balancer are replaced, and one is killed, under the load of 64 clients."""
 
 import csv
 import json
@@ -50,22 +50,22 @@ class Stack:
         )
 
     def scale(self, replicas: int) -> None:
-        """Have so many replicas; those that run are left alone."""
+        """Start replicas until there are so many; those that run are not touched."""
         scale = ("--no-build", "--no-recreate", "--scale", f"replica={replicas}")
         self.compose("up", "--detach", *scale, "load-balancer", "replica")
 
     def replicas(self) -> list[Container]:
         """Return the running replicas, the oldest first."""
         ids = self.compose("ps", "--quiet", "replica").split()
-        return sorted(map(Container, ids), key=lambda each: each.state["StartedAt"])
+        return sorted(map(Container, ids), key=lambda replica: replica.state["StartedAt"])
 
     def load_balancer(self, command: str) -> str:
-        """Ask the load balancer's runtime API."""
+        """Send a command to the load balancer's runtime API."""
         perl = ("perl", "-e", ASK_LOAD_BALANCER, command)
         return self.compose("exec", "--no-TTY", "load-balancer", *perl)
 
     def up(self) -> list[str]:
-        """Return the addresses that the load balancer has checked and sends to."""
+        """Return the addresses of the replicas that the load balancer found healthy."""
         return [
             server["addr"]
             for server in self.servers()
@@ -73,11 +73,11 @@ class Stack:
         ]
 
     def servers(self) -> list[dict[str, str]]:
-        """Return what the load balancer knows of each replica, and of slots for more."""
+        """Return the load balancer's row for each replica, and for each free slot."""
         return self._statistics("replicas", 4)
 
     def requests(self) -> int:
-        """Return how many requests the load balancer has got."""
+        """Return how many requests the load balancer has received."""
         (public,) = self._statistics("public", 1)
         return int(public["req_tot"])
 
@@ -89,10 +89,10 @@ class Stack:
         """Return the load balancer's name for the replica at this address."""
         return next(server["svname"] for server in self.servers() if server["addr"] == address)
 
-    def count(self, slot: str, *columns: str) -> int:
-        """Return the sum of what the load balancer counted for a replica."""
-        server = next(server for server in self.servers() if server["svname"] == slot)
-        return sum(int(server[column]) for column in columns)
+    def count(self, slots: list[str], *columns: str) -> int:
+        """Return the sum of some of the load balancer's counts for some replicas."""
+        servers = [server for server in self.servers() if server["svname"] in slots]
+        return sum(int(server[column]) for server in servers for column in columns)
 
 
 @pytest.fixture(scope="module")
@@ -114,36 +114,35 @@ def stack(project: Stack) -> Iterator[Stack]:
 
 
 def address(replica: Container) -> str:
-    """Return where the load balancer reaches it."""
+    """Return the address at which the load balancer reaches the replica."""
     (network,) = inspect("container", replica.id)["NetworkSettings"]["Networks"].values()
     return f"{network['IPAddress']}:{PORT}"
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk counted."""
+    """The counts of wrk."""
 
-    figures: dict[str, Any]
+    counts: dict[str, Any]
 
     @property
     def losses(self) -> dict[str, int]:
         """Return the requests that were lost, by kind: socket errors, no answer within 10 s, not 2xx."""
-        return {kind: self.figures[kind] for kind in LOSSES if self.figures[kind]}
+        return {kind: self.counts[kind] for kind in LOSSES if self.counts[kind]}
 
     def __str__(self) -> str:
-        found = self.figures
-        p50, p99, slowest = (f"{found[name] * 1e3:.0f}" for name in ("p50", "p99", "slowest"))
+        requests, seconds = self.counts["requests"], self.counts["seconds"]
+        p50, p99, slowest = (f"{self.counts[name] * 1e3:.0f}" for name in ("p50", "p99", "slowest"))
         lost = ", ".join(f"{count} {kind}" for kind, count in self.losses.items()) or "none"
         return (
-            f"{found['requests']:,} requests in {found['seconds']:.0f} s"
-            f" ({found['requests'] / found['seconds']:,.0f}/s); lost: {lost}\n"
+            f"{requests:,} requests in {seconds:.0f} s ({requests / seconds:,.0f}/s); lost: {lost}\n"
             f"latency: p50 {p50} ms, p99 {p99} ms, slowest {slowest} ms"
         )
 
 
 @contextmanager
 def load(stack: Stack, body: Path, seconds: float) -> Iterator[Callable[[], Load]]:
-    """Make load until the given function is called, which waits until it took so many seconds."""
+    """Yield a function that ends the load, after so many seconds at the earliest, and returns the counts."""
     url = f"http://127.0.0.1:{stack.port}/predict"
     command = [
         "wrk",
@@ -178,31 +177,33 @@ def body_file(request_body: bytes, tmp_path: Path) -> Path:
     return path
 
 
-def replace(stack: Stack, old: Container, *, deregister: bool) -> None:
-    """Start a replica, and stop the old one once the new one is up.
+def replace_all(stack: Stack, *, deregister: bool) -> None:
+    """Start as many new replicas as there are, and stop the old ones once the new ones are up, as ECS does.
 
-    The load balancer asks another replica when one refuses the connection. On AWS it would answer 502, so
-    the old one may not refuse any.
+    The load balancer sends a request elsewhere when a replica refuses the connection. On AWS it would answer
+    502, so an old replica may not refuse any.
     """
-    stack.scale(REPLICAS + 1)
-    new = address(stack.replicas()[-1])
-    until(lambda: new in stack.up(), 60, "the new replica is up", every=0.5)
-    slot = stack.slot(address(old))
-    refused = stack.count(slot, "wretr", "wredis")
-    with deregistered(stack, slot) if deregister else nullcontext():
-        run("docker", "stop", "-t", "60", old.id)
-    assert stack.count(slot, "wretr", "wredis") == refused
-    assert old.state["ExitCode"] == 0
-    run("docker", "rm", old.id)
+    old = stack.replicas()
+    stack.scale(2 * REPLICAS)
+    until(lambda: len(stack.up()) == 2 * REPLICAS, 60, "the new replicas are up", every=0.5)
+    slots = [stack.slot(address(replica)) for replica in old]
+    refused = stack.count(slots, "wretr", "wredis")
+    with deregistered(stack, slots) if deregister else nullcontext():
+        run("docker", "stop", "-t", "60", *(replica.id for replica in old))
+    assert stack.count(slots, "wretr", "wredis") == refused
+    assert [replica.state["ExitCode"] for replica in old] == [0] * REPLICAS
+    run("docker", "rm", *(replica.id for replica in old))
 
 
 @contextmanager
-def deregistered(stack: Stack, slot: str) -> Iterator[None]:
-    """Have the load balancer send nothing there, once all that it sent is answered."""
-    stack.load_balancer(f"set server replicas/{slot} state drain")
-    until(lambda: stack.count(slot, "scur") == 0, 30, "nothing is in flight", every=0.2)
+def deregistered(stack: Stack, slots: list[str]) -> Iterator[None]:
+    """Stop the load balancer from using some replicas, and wait until they have answered every request."""
+    for slot in slots:
+        stack.load_balancer(f"set server replicas/{slot} state drain")
+    until(lambda: stack.count(slots, "scur") == 0, 30, "nothing is in flight", every=0.2)
     yield
-    stack.load_balancer(f"set server replicas/{slot} state ready")
+    for slot in slots:
+        stack.load_balancer(f"set server replicas/{slot} state ready")
 
 
 @pytest.mark.parametrize("deregister", [True, False], ids=["deregistered first", "SIGTERM first"])
@@ -211,27 +212,26 @@ def test_replacing_every_replica_loses_no_request(
 ) -> None:
     before = stack.replicas()
     enough = stack.requests() + REQUESTS + CLIENTS
-    with load(stack, body_file, seconds=60) as end:
-        for old in before:
-            replace(stack, old, deregister=deregister)
+    with load(stack, body_file, seconds=20) as end:
+        replace_all(stack, deregister=deregister)
         until(lambda: stack.requests() >= enough, 300, f"{REQUESTS:,} requests", every=1)
-        found = end()
+        result = end()
     after = stack.replicas()
-    record(f"redeploy, {'deregistered' if deregister else 'SIGTERM'} first", str(found))
+    record(f"redeploy, {'deregistered' if deregister else 'SIGTERM'} first", str(result))
 
     assert len(before) == len(after) == REPLICAS
-    assert not {each.id for each in before} & {each.id for each in after}
-    assert found.losses == {}
-    assert found.figures["requests"] >= REQUESTS
+    assert not {replica.id for replica in before} & {replica.id for replica in after}
+    assert result.losses == {}
+    assert result.counts["requests"] >= REQUESTS
 
 
-def test_killing_a_replica_loses_at_most_what_is_in_flight(
+def test_killing_a_replica_loses_at_most_the_requests_in_flight(
     stack: Stack, body_file: Path, record: Record
 ) -> None:
     killed, *others = stack.replicas()
     with load(stack, body_file, seconds=15) as end:
         killed.kill("KILL")
-        until(lambda: len(stack.up()) == REPLICAS - 1, 20, "the load balancer has noticed", every=0.5)
+        until(lambda: len(stack.up()) == REPLICAS - 1, 20, "the load balancer notices", every=0.5)
         during = end()
     with load(stack, body_file, seconds=3) as end:
         after = end()
@@ -239,5 +239,5 @@ def test_killing_a_replica_loses_at_most_what_is_in_flight(
 
     assert sum(during.losses.values()) <= CLIENTS
     assert after.losses == {}
-    assert after.figures["requests"] > 1000
-    assert [each.id for each in stack.replicas()] == [each.id for each in others]
+    assert after.counts["requests"] > 1000
+    assert [replica.id for replica in stack.replicas()] == [replica.id for replica in others]
