@@ -1,8 +1,7 @@
 """The rows of a spec: read from the first source that answers, cleaned, and validated like requests."""
 
-import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ from app.core.features import Feature, Row, Value
 from app.core.validation import RowValidator
 from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import sources
+from model_build.data.csv_file import read_csv
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
 from model_build.spec.model_spec import ModelSpec, normalize_column_name
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
-from model_build.text import EXAMPLES, format_value, pluralize
+from model_build.text import EXAMPLES, format_value
 
 ROW = "#"  # name of the column with the row numbers
 
@@ -54,7 +54,7 @@ def fetch_rows(
             raise
         warn(f"No real data: {error}\nTHE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it.")
         return _generate(spec)
-    frame = _read_csv(path, spec)
+    frame = read_csv(path, spec)
     _match_columns(frame, spec, str(path))
     return frame, Origin(source="real", uri=source.uri, sha256=file_sha256(path))
 
@@ -70,7 +70,7 @@ def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.D
         raw, origin = _generate(spec)
         return clean(raw, spec, origin.uri)[0]
     path = sources.fetch_source(config.source, directory)
-    raw = _read_csv(path, spec)
+    raw = read_csv(path, spec)
     if raw.empty:
         raise DataError(f"{path} has no rows.")
     return clean(raw, spec, str(path))[0]
@@ -96,62 +96,6 @@ def _fetch_first(candidates: Sequence[Source], directory: Path) -> tuple[Source,
     raise SourceError("; ".join(errors))
 
 
-def _read_csv(path: Path, spec: ModelSpec) -> pd.DataFrame:
-    """Return a CSV file as text, with normalized column names; a first line with the target is the header."""
-    first, *others = lines = _read_lines(path)
-    header = [normalize_column_name(cell) for cell in first]
-    if normalize_column_name(spec.target.name) in header:
-        return _number_rows(others, header)
-    if not spec.data.columns:
-        raise DataError(
-            f"{path} has no column {spec.target.name} in its first line; it has {', '.join(first)}. "
-            "A file without a header line needs data.columns."
-        )
-    if len(spec.data.columns) != len(first):
-        raise DataError(
-            f"{path} has no header line with {spec.target.name!r}; it has {pluralize(len(first), 'column')}, "
-            f"and data.columns names {len(spec.data.columns)}"
-        )
-    return _number_rows(lines, [normalize_column_name(name) for name in spec.data.columns])
-
-
-def _number_rows(lines: Sequence[Sequence[str]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return text, indexed by the number of the row in the file, from 1 on."""
-    return pd.DataFrame(lines, index=range(1, len(lines) + 1), columns=columns, dtype=str)
-
-
-def _read_lines(path: Path) -> list[list[str]]:
-    """Return the cells of every line that is not blank.
-
-    Raises:
-        DataError: a line has more or fewer cells than the first, which pandas would fill up.
-    """
-    lines = {number: line for number, line in _iterate_lines(path) if any(line)}
-    if not lines:
-        raise DataError(f"{path} is empty")
-    width = len(next(iter(lines.values())))
-    for number, line in lines.items():
-        if len(line) != width:
-            cells = pluralize(len(line), "cell")
-            raise DataError(f"{path} is not a CSV file: line {number:,} has {cells}, not {width}")
-    return list(lines.values())
-
-
-def _iterate_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the cells of every line; a quoted cell may span several lines."""
-    number = 1
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            for line in reader:
-                yield number, line
-                number = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path} is not a CSV file: line {number:,}: {error}") from error
-    except (ValueError, OSError) as error:  # a UnicodeDecodeError is a ValueError
-        raise DataError(f"{path} is not a CSV file: {error}") from error
-
-
 def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
     """Return the columns of the spec with values as in a request, and a record of the cleaning.
 
@@ -164,10 +108,10 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     for feature in spec.features:
         frame[feature.name] = _parse_column(feature, frame[feature.name])
     duplicated = frame.duplicated()
-    kept = frame[~duplicated] if spec.data.drop_duplicates else frame
-    return kept, Cleaning(
+    remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
+    return remaining, Cleaning(
         rows_read=len(frame),
-        rows=len(kept),
+        rows=len(remaining),
         duplicates=int(duplicated.sum()),
         duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
         unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
