@@ -19,7 +19,6 @@ SUFFIXES = {".cfg", ".html", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".ya
 LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", Path(__file__).name}
 NOT_YET = {
     "benchmarks",
-    "docs",
     "model_build/evaluation",
     "model_build/export",
     "model_build/gates",

@@ -113,7 +113,7 @@ def _missing_patterns(data: DataProfile, labels: RowLabels) -> Iterable[MissingP
     missing = pd.DataFrame({column.name: column.missing for column in data.features if column.missing.any()})
     if missing.empty:
         return []
-    groups = missing[missing.any(axis=1)].groupby(list(missing)).groups.values()
+    groups = [group.index for _, group in missing[missing.any(axis=1)].groupby(list(missing))]
     patterns = [
         MissingPattern(
             tuple(compress(missing, missing.loc[rows[0]])),
