@@ -1,4 +1,4 @@
-"""The calibration of probabilities, as ONNX around a converted pipeline."""
+"""Calibration in ONNX, appended to a converted pipeline."""
 
 from collections.abc import Sequence
 
@@ -10,67 +10,67 @@ from scipy.special import logit
 from app.core.contract import TWO_LABELS
 from app.core.model import LABELS, PROBABILITIES
 from model_build.export import trees
-from model_build.training.calibration import NEAREST, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
+from model_build.training.calibration import MARGIN, STEPS, Calibrator, Isotonic, Sigmoid, Temperature
 
 RAW = "raw_"
 
-# Some sums of trees leave the range of 0 to 1 by a rounding error, which is outside of every curve.
+# A rounding error can take a sum of trees out of the range of 0 to 1, in which the curves lie.
 MODEL = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}, "ai.onnx.ml" : {ml_opset}]>
 calibration (float[N, {count}] raw_probabilities) => (int64[N] labels, float[N, {count}] probabilities)
-<float zero = {{0}}, float one = {{1}}, int64[1] last = {{1}}, {numbers}> {{
-    given = Clip (raw_probabilities, zero, one)
+<float zero = {{0}}, float one = {{1}}, int64[1] last = {{1}}, {constants}> {{
+    clipped = Clip (raw_probabilities, zero, one)
     {nodes}
     total = ReduceSum (scores, last)
     probabilities = Div (scores, total)
     labels = ArgMax <axis = 1, keepdims = 0> (probabilities)
 }}
 """
-ODDS = """
-    rest = Sub (one, given)
-    inner = Clip (given, nearest, farthest)
-    others = Clip (rest, nearest, farthest)
+LOG_ODDS = """
+    complement = Sub (one, clipped)
+    inner = Clip (clipped, lowest, highest)
+    inner_complement = Clip (complement, lowest, highest)
     log = Log (inner)
-    log_others = Log (others)
-    odds = Sub (log, log_others)
+    log_complement = Log (inner_complement)
+    log_odds = Sub (log, log_complement)
 """
-ODDS_OF_TREES = "odds = Clip (raw_probabilities, nearest, farthest)"
+TREES_LOG_ODDS = "log_odds = Clip (raw_probabilities, lowest, highest)"
 SIGMOID = """
-    scaled = Mul (odds, slopes)
+    scaled = Mul (log_odds, slopes)
     shifted = Add (scaled, offsets)
     scores = Sigmoid (shifted)
 """
 ISOTONIC = """
-    place = Mul (given, steps)
-    floor = Floor (place)
-    whole = Min (floor, last_step)
-    along = Sub (place, whole)
-    from_start = Add (whole, starts)
-    start = Cast <to = 7> (from_start)
+    position = Mul (clipped, steps)
+    floor = Floor (position)
+    step = Min (floor, last_step)
+    fraction = Sub (position, step)
+    step_of_curve = Add (step, starts)
+    start = Cast <to = 7> (step_of_curve)
     end = Add (start, next)
     low = Gather (curves, start)
     high = Gather (curves, end)
     rise = Sub (high, low)
-    risen = Mul (rise, along)
-    scores = Add (low, risen)
+    partial_rise = Mul (rise, fraction)
+    scores = Add (low, partial_rise)
 """
-TEMPERATURE = "scores = Pow (given, exponent)"
+TEMPERATURE = "scores = Pow (clipped, exponent)"
 
 
 def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelProto:
-    """Return the model with its probabilities [N, count] calibrated, and the likeliest labels."""
-    opsets = {each.domain: each.version for each in model.opset_import}
+    """Return the model with calibrated probabilities [N, count], and with the labels likeliest by these."""
+    opsets = {opset.domain: opset.version for opset in model.opset_import}
     if isinstance(calibrator, Temperature) and count == TWO_LABELS:
         calibrator = calibrator.sigmoid
-    in_odds = isinstance(calibrator, Sigmoid) and trees.answer_in_odds(model)
-    numbers, nodes = _steps(calibrator, in_odds=in_odds)
+    has_log_odds = isinstance(calibrator, Sigmoid) and trees.output_log_odds(model)
+    constants, nodes = _constants_and_nodes(calibrator, has_log_odds=has_log_odds)
     calibration = parser.parse_model(
         MODEL.format(
             ir_version=model.ir_version,
             opset=opsets[""],
             ml_opset=opsets[trees.DOMAIN],
             count=count,
-            numbers=numbers,
+            constants=constants,
             nodes=nodes,
         )
     )
@@ -86,19 +86,19 @@ def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelPro
     )
 
 
-def _steps(calibrator: Calibrator, *, in_odds: bool) -> tuple[str, str]:
-    """Return the constants and the nodes, in ONNX's own notation, after probabilities or log-odds."""
+def _constants_and_nodes(calibrator: Calibrator, *, has_log_odds: bool) -> tuple[str, str]:
+    """Return both in ONNX's text format, for a model that outputs probabilities or log-odds."""
     match calibrator:
         case Sigmoid():
-            nearest, farthest = logit([NEAREST, 1 - NEAREST]) if in_odds else (NEAREST, 1 - NEAREST)
-            ends = f"float nearest = {_braced([nearest])}, float farthest = {_braced([farthest])}"
+            lowest, highest = logit([MARGIN, 1 - MARGIN]) if has_log_odds else (MARGIN, 1 - MARGIN)
+            ends = f"float lowest = {_braced([lowest])}, float highest = {_braced([highest])}"
             lines = f"{_row('slopes', calibrator.slopes)}, {_row('offsets', calibrator.offsets)}"
-            return f"{ends}, {lines}", (ODDS_OF_TREES if in_odds else ODDS) + SIGMOID
+            return f"{ends}, {lines}", (TREES_LOG_ODDS if has_log_odds else LOG_ODDS) + SIGMOID
         case Isotonic():
             curves = calibrator.curves
             starts = np.arange(len(curves)) * curves.shape[1]
-            numbers = f"float steps = {{{STEPS}}}, float last_step = {{{STEPS - 1}}}, int64 next = {{1}}"
-            return f"{numbers}, {_row('starts', starts)}, {_row('curves', curves.ravel())}", ISOTONIC
+            steps = f"float steps = {{{STEPS}}}, float last_step = {{{STEPS - 1}}}, int64 next = {{1}}"
+            return f"{steps}, {_row('starts', starts)}, {_row('curves', curves.ravel())}", ISOTONIC
         case Temperature():
             return f"float exponent = {_braced([calibrator.exponent])}", TEMPERATURE
     raise TypeError(f"there is no ONNX for {calibrator}")

@@ -1,4 +1,4 @@
-"""The distributions that the model was trained on, for comparison with what it meets later."""
+"""Distributions of the training rows and their scores, with which later requests are compared."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +16,9 @@ SCORE_EDGES = np.linspace(0, 1, 21)
 def compute_drift_baseline(
     features: Sequence[Feature], target: Target, matrix: Matrix, probabilities: npt.NDArray[Any]
 ) -> dict[str, Any]:
-    """Return what reference.json holds, from the encoded training rows and their probabilities.
+    """Return the content of reference.json, from the encoded training rows and their probabilities.
 
-    Numbers are counted between decile edges (the outermost bins are open), categories by code.
+    Numbers are counted between their deciles (the outermost bins are open), categories by level.
     """
     columns = zip(features, matrix.T, strict=True)
     scores = zip(target.labels, probabilities.T, strict=True)
@@ -34,7 +34,7 @@ def _histogram(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, A
         *counts, missing = np.bincount(column.astype(int), minlength=len(feature.levels) + 1).tolist()
         return {"counts": dict(zip(feature.levels, counts, strict=True)), "missing": missing}
     present = column[~np.isnan(column)]
-    # Edges are values that occur: one between them, off by a rounding error, would move a value's whole bin.
+    # Edges are values that occur: a rounding error of an edge between two values could move many rows.
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1), method="nearest"))
     return _counts(present, edges) | {"missing": len(column) - len(present)}
 

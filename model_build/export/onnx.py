@@ -1,4 +1,4 @@
-"""Converts a fitted pipeline to ONNX that answers as scikit-learn does."""
+"""Converts a fitted pipeline to ONNX that predicts as scikit-learn does."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from model_build.training.classifier import Classifier
 from model_build.training.estimators import Clipper
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-READ = "read"
+READ = "read"  # the columns of the input that the model reads
 
 
 def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
@@ -36,7 +36,7 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
     read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
         converted = calibrate(converted, model.calibrator, len(model.classes_))
-    opsets = sorted(converted.opset_import, key=lambda each: str(each.domain))  # they come from a set
+    opsets = sorted(converted.opset_import, key=lambda opset: str(opset.domain))  # from a set, in any order
     del converted.opset_import[:]
     converted.opset_import.extend(opsets)
     check_model(converted, full_check=True)
@@ -45,9 +45,9 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
 
 
 def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
-    """Let a model of these columns take a matrix [N, width] that has all of them.
+    """Let a model of these columns take a matrix [N, width] of all columns.
 
-    Trees are told where each column is; any other first step gets the columns gathered.
+    Trees get the new position of each column; for any other first step, the columns are gathered.
     """
     graph = model.graph
     graph.input[0].type.tensor_type.shape.dim[1].dim_value = width
@@ -69,17 +69,17 @@ def _clipped_type(operator: Any) -> None:
 
 
 def _clip(scope: Any, operator: Any, container: Any) -> None:
-    """Write a Clipper as Max and Min, which keep NaN and, unlike Clip, take a bound for each column."""
+    """Convert a Clipper to Max and Min, which keep NaN and, unlike Clip, take a bound for each column."""
     clipper: Clipper = operator.raw_operator
     raised = scope.get_unique_variable_name("raised")
     steps = [
         ("Max", clipper.low_, operator.inputs[0].full_name, raised),
         ("Min", clipper.high_, raised, operator.outputs[0].full_name),
     ]
-    for kind, bounds, given, result in steps:
+    for op_type, bounds, source, result in steps:
         name = scope.get_unique_variable_name("bounds")
         container.add_initializer(name, None, None, numpy_helper.from_array(bounds[None, :], name))
-        container.add_node(kind, [given, name], [result], op_version=13)
+        container.add_node(op_type, [source, name], [result], op_version=13)
 
 
 update_registered_converter(Clipper, "Clipper", _clipped_type, _clip)

@@ -1,4 +1,4 @@
-"""The last step of a bake: from what the stages left to the directory that the service reads."""
+"""The last step of a bake: it packs the outputs of the stages into the directory that the service reads."""
 
 import json
 from collections.abc import Mapping
@@ -20,19 +20,21 @@ from model_build.artifacts import (
 )
 from model_build.errors import BuildError, GateError
 from model_build.stage import Job
+from model_build.text import pluralize
 
 BAKED = ("metrics.json", "slices.json", "reference.json", "card.html", "card.md")
-"""What the baked model holds beside contract and model."""
+"""Files of the baked model beside the contract and the model."""
 ASSEMBLED = ("source.json", "training.json", "model-checks.json", "model.joblib", "model.onnx", *BAKED)
-"""What the last step of a bake reads."""
+"""Files that the last step of a bake reads."""
 CHECKED = ("source.json", "training.json", "model.joblib", "model.onnx", "metrics.json", "slices.json")
+"""Files that check-model judged; their checksums must not change afterwards."""
 
 
 def package_model(job: Job, out: Path) -> Contract:
-    """Bake what the stages left, and run none of them.
+    """Pack the outputs of the stages into `out`; no stage runs.
 
     Raises:
-        BuildError: the checks refused the model; or they, or the card, are of another one, or of other gates.
+        BuildError: a gate failed, or the checks or the card belong to another model, spec or gates.
     """
     atomic.check_replaceable(out, CONTRACT_FILE)
     for name in ASSEMBLED:
@@ -54,16 +56,16 @@ def build_contract(job: Job) -> Contract:
     """Return the contract, still without checksums.
 
     Raises:
-        BuildError: another spec trained the model, or the figures are of another model.
+        BuildError: the model was trained with another spec, or the metrics belong to another model.
     """
     spec = job.spec
     origin = Origin.read(job.path("source.json"))
     report = TrainingReport.read(job.path("training.json"))
     if report.training_checksum != spec.training_checksum:
-        raise BuildError(f"The model in {job.directory} was trained by another spec; train it again.")
+        raise BuildError(f"The model in {job.directory} was trained with another spec; train it again.")
     evaluation = Evaluation.read(job.path("metrics.json"))
     if evaluation.model_sha256 != file_sha256(job.path(MODEL_FILE)):
-        raise _of_another_model(job, "metrics.json", "evaluate")
+        raise _belongs_to_another_model(job, "metrics.json", "evaluate")
     provenance = Provenance(
         data_source=origin.source,
         data_uri=origin.uri,
@@ -89,34 +91,38 @@ def build_contract(job: Job) -> Contract:
 
 
 def artifact_checksums(job: Job) -> dict[str, Sha256]:
-    """Return the checksum of every file that the checks are about."""
+    """Return the checksum of every file that check-model judged."""
     return {name: file_sha256(job.path(name)) for name in CHECKED}
 
 
 def _check_report(job: Job) -> None:
     report = ModelReport.read(job.path("model-checks.json"))
     if report.failed:
-        raise GateError(f"No model was baked; broken are {', '.join(each.name for each in report.failed)}.")
+        names = ", ".join(result.name for result in report.failed)
+        raise GateError(
+            f"No model was baked: {len(report.failed)} of {pluralize(len(report.results), 'gate')} failed "
+            f"({names})."
+        )
     if report.checked != artifact_checksums(job):
-        raise _of_another_model(job, "model-checks.json", "check-model")
+        raise _belongs_to_another_model(job, "model-checks.json", "check-model")
     if report.gates_checksum != job.spec.gates_checksum:
         raise BuildError(
-            f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
+            f"{job.path('model-checks.json')} was made with other gates than the spec declares; "
             f"run `{job.command('check-model')}` first."
         )
 
 
 def _check_card(job: Job) -> None:
-    """The card names the checksums of the model and of the spec that it is of."""
+    """Raise BuildError unless the card names the checksums of this model and of this spec."""
     card = job.path("card.md").read_text()
     if file_sha256(job.path(MODEL_FILE)) not in card:
-        raise _of_another_model(job, "card.md", "card")
+        raise _belongs_to_another_model(job, "card.md", "card")
     if job.spec.sha256 not in card:
-        raise BuildError(f"{job.path('card.md')} is of another spec; run `{job.command('card')}` first.")
+        raise BuildError(f"{job.path('card.md')} belongs to another spec; run `{job.command('card')}` first.")
 
 
-def _of_another_model(job: Job, name: str, stage: str) -> BuildError:
-    return BuildError(f"{job.path(name)} is of another model; run `{job.command(stage)}` first.")
+def _belongs_to_another_model(job: Job, name: str, stage: str) -> BuildError:
+    return BuildError(f"{job.path(name)} belongs to another model; run `{job.command(stage)}` first.")
 
 
 def seal(

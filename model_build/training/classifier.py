@@ -1,4 +1,4 @@
-"""What the model is: an estimator's pipeline, fitted to those columns of the matrix that it reads."""
+"""The model: an estimator's pipeline, fitted to the columns of the matrix that it reads."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from model_build.training.estimators import build_estimator
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
-    """Reads float32 [N, all features] and answers with probabilities [N, labels]."""
+    """Turns float32 [N, all features] into probabilities [N, labels]."""
 
     def __init__(
         self,
@@ -44,38 +44,42 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, matrix: Matrix) -> Probabilities:
-        answer: Probabilities = self.pipeline_.predict_proba(matrix[:, self.columns_])
-        return answer
+        probabilities: Probabilities = self.pipeline_.predict_proba(matrix[:, self.columns_])
+        return probabilities
 
     def predict(self, matrix: Matrix) -> Positions:
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
 
     def _columns(self, matrix: Matrix, labels: Positions) -> list[int]:
         """Return the columns that are not dropped, or the best of them by mutual information."""
-        kept = [i for i, each in enumerate(self.features) if each.name not in self.training.drop]
+        kept = [i for i, feature in enumerate(self.features) if feature.name not in self.training.drop]
         if self.training.select is None:
             return kept
         filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(matrix[:, kept])
-        coded = [self.features[i].is_categorical for i in kept]
-        information = partial(mutual_info_classif, discrete_features=coded, random_state=self.seed)
+        is_coded = [self.features[i].is_categorical for i in kept]
+        information = partial(mutual_info_classif, discrete_features=is_coded, random_state=self.seed)
         best = SelectKBest(information, k=self.training.select).fit(filled, labels)
         return [kept[position] for position in best.get_support(indices=True)]
 
 
-def check_training_features(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:
-    """Raise DataError when a label of the target has no row, or a feature that is read no value."""
+def check_training_rows(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:
+    """Raise DataError if a label of the target has no row, or a feature that is not dropped has no value."""
     absent = set(range(len(spec.target.labels))) - set(labels.tolist())
     if absent:
         names = ", ".join(spec.target.labels[position] for position in sorted(absent))
-        raise DataError(f"There is no row to train on with {spec.target.name} {names}.")
-    read = [each for each in enumerate(spec.features) if each[1].name not in spec.training.drop]
-    empty = [feature.name for column, feature in read if np.isnan(matrix[:, column]).all()]
+        raise DataError(f"No training row has {spec.target.name} {names}.")
+    columns = zip(spec.features, matrix.T, strict=True)
+    empty = [
+        feature.name
+        for feature, column in columns
+        if feature.name not in spec.training.drop and np.isnan(column).all()
+    ]
     if empty:
-        raise DataError(f"There is no row to train on with a value of {', '.join(empty)}.")
+        raise DataError(f"No training row has a value of {', '.join(empty)}.")
 
 
 def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: Positions) -> Classifier:
-    """Return the spec's estimator with these parameters, fitted to the encoded rows, resampled if declared.
+    """Fit the spec's estimator with these parameters to the encoded rows, which are resampled if declared.
 
     Raises:
         SpecError: scikit-learn refuses the value of a parameter.
@@ -83,21 +87,21 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     training, seed = spec.training, spec.split.seed
     rows = np.arange(len(labels)) if training.resample is None else resample(labels, training.resample, seed)
     try:
-        known = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
-        model = Classifier(spec.estimator.name, known, spec.features, training, seed)
+        parameters = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
+        model = Classifier(spec.estimator.name, parameters, spec.features, training, seed)
         return model.fit(matrix[rows], labels[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
 
 
 def _early_stopping(spec: ModelSpec) -> dict[str, Any]:
-    """Keep rows that are drawn again from validating early stopping, which has trained on their copies."""
+    """Turn early stopping off after oversampling: it would validate on copies of rows that it trains on."""
     may_stop = spec.estimator.name == "hist_gradient_boosting"
     return {"early_stopping": False} if may_stop and spec.training.resample == "over" else {}
 
 
 def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return class_weight by position, as scikit-learn has it, where the spec has it by label."""
+    """Return class_weight by position, as scikit-learn expects it; the spec declares it by label."""
     weights = parameters.get("class_weight")
     if not isinstance(weights, Mapping):
         return {}
@@ -109,15 +113,15 @@ def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def resample(labels: Positions, how: str, seed: int) -> Positions:
-    """Return rows among which all labels are equally frequent, in the order of the data.
+def resample(labels: Positions, method: str, seed: int) -> Positions:
+    """Return the positions of rows among which all labels are equally frequent, in ascending order.
 
-    over: every row, and more of the rarer labels drawn again; under: as many of each as the rarest has.
+    over: every row, and rows of the rarer labels again; under: of each label as many rows as the rarest has.
     """
     rng = np.random.default_rng(seed)
     of_label = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     counts = [len(rows) for rows in of_label]
-    if how == "under":
+    if method == "under":
         drawn = [rng.choice(rows, min(counts), replace=False) for rows in of_label]
     else:
         drawn = [np.append(rows, rng.choice(rows, max(counts) - len(rows))) for rows in of_label]

@@ -1,4 +1,4 @@
-"""Cross-validation: rows that train and rows that validate, and what figures of several folds say."""
+"""Cross-validation: the folds, the predictions on each of them, and statistics over all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.training.classifier import fit
 from model_build.training.estimators import model_size
 
-FEWEST = 2
+MINIMUM_ROWS = 2  # of each label: one trains and one validates
 CONFIDENCE = 0.95
 
 
@@ -30,7 +30,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Encoded rows [N, features] with their label positions [N], dealt into folds."""
+    """Encoded rows [N, features] with their label positions [N], split into folds."""
 
     matrix: Matrix
     labels: Positions
@@ -39,25 +39,26 @@ class TrainingRows:
 
 @dataclass(frozen=True)
 class FoldPrediction:
-    """What a model that never saw them answers to the rows that validate in one fold."""
+    """Probabilities of the rows that validate in one fold, by a model that did not train on them."""
 
     validate: Positions
     probabilities: Probabilities
     size: int
+    """Of the model, as `model_size` counts it."""
 
 
 def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold, ...]:
-    """Return so many folds with the same share of every label; fewer if a label has fewer rows.
+    """Return `count` folds with the same share of every label; fewer if a label has fewer rows.
 
     Raises:
-        DataError: a label has one row only, which can't both train and validate.
+        DataError: a label has only one row, which can't both train and validate.
     """
     rows = np.bincount(labels, minlength=len(target.labels))
     rarest = int(rows.argmin())
-    if rows[rarest] < FEWEST:
+    if rows[rarest] < MINIMUM_ROWS:
         raise DataError(
-            f"There is only one row to train on with {target.name} {target.labels[rarest]}; "
-            "cross-validation needs two of every label."
+            f"Only one training row has {target.name} {target.labels[rarest]}; "
+            "cross-validation needs two rows of every label."
         )
     splitter = StratifiedKFold(min(count, int(rows[rarest])), shuffle=True, random_state=seed)
     return tuple(Fold(*parts) for parts in splitter.split(labels, labels))
@@ -66,7 +67,7 @@ def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tupl
 def predict_folds(
     spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows
 ) -> Iterator[FoldPrediction]:
-    """Yield each fold's answer, as it is fitted; raise SpecError if scikit-learn refuses a parameter."""
+    """Fit fold after fold and yield each prediction; raise SpecError if scikit-learn refuses a parameter."""
     for fold in rows.folds:
         model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
         probabilities = model.predict_proba(rows.matrix[fold.validate])
@@ -74,11 +75,11 @@ def predict_folds(
 
 
 def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Probabilities:
-    """Return probabilities [N, labels] of every row, from the fold in which it validates."""
-    found = list(predict_folds(spec, parameters, rows))
-    probabilities = np.concatenate([answer.probabilities for answer in found]).astype(np.float64)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # those of float32 sum to 1 less exactly
-    return np.asarray(probabilities[np.argsort(np.concatenate([answer.validate for answer in found]))])
+    """Return the probabilities [N, labels] of all rows, each predicted in the fold in which it validates."""
+    predictions = list(predict_folds(spec, parameters, rows))
+    probabilities = np.concatenate([fold.probabilities for fold in predictions]).astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # in float32, the sums are less exactly 1
+    return np.asarray(probabilities[np.argsort(np.concatenate([fold.validate for fold in predictions]))])
 
 
 def summarize_folds(values: Sequence[float]) -> FoldScores:
@@ -92,10 +93,10 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def compare_folds(metric: str, chosen: Sequence[float], default: Sequence[float]) -> Comparison:
-    """Compare figures of the same folds by Student's interval of their difference.
+    """Compare a metric on the same folds by Student's interval of the difference.
 
-    The variance is corrected for training sets that share rows, after Nadeau and Bengio (2003): the mean of k
-    folds varies by 1/k, and by the share of validating to training rows, 1/(k - 1), more.
+    The variance is corrected for training sets that share rows (Nadeau and Bengio, 2003): for k folds its
+    factor is 1/k, plus the ratio of validating to training rows, 1/(k - 1).
     """
     count = len(chosen)
     differences = np.subtract(chosen, default)

@@ -18,14 +18,14 @@ from model_build.spec.sections import Clip
 
 
 class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Pulls in what lies beyond quantiles of the rows that it is fitted to; NaN stays NaN."""
+    """Clips numbers at quantiles of the rows that it is fitted to; NaN stays NaN."""
 
     def __init__(self, quantiles: Mapping[int, Clip]) -> None:
-        """Take the quantiles of each column, by its position, that is to be clipped."""
+        """Take the quantiles by the position of the column; the other columns are not clipped."""
         self.quantiles = quantiles
 
     def fit(self, matrix: Matrix, labels: Any = None) -> Self:  # noqa: ARG002 - a Pipeline passes them
-        """Find float32 bounds [columns]: values that occur, so that no rounding moves them."""
+        """Find float32 bounds [columns] among the values that occur, so that rounding can't move them."""
         self.n_features_in_ = matrix.shape[1]
         self.low_ = np.full(matrix.shape[1], -np.inf, np.float32)
         self.high_ = np.full(matrix.shape[1], np.inf, np.float32)
@@ -43,18 +43,18 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def build_estimator(
     name: str, parameters: Mapping[str, Any], features: Sequence[Feature], clip: Mapping[str, Clip]
 ) -> Pipeline:
-    """Return the unfitted pipeline; categories come in as ordinal codes, a missing number as NaN."""
+    """Return the unfitted pipeline, whose input has ordinal codes for categories, and NaN for gaps."""
     estimator = ESTIMATORS[name](**parameters)
     match name:
-        case "hist_gradient_boosting":  # splits on codes and on NaN by itself
+        case "hist_gradient_boosting":  # can split on codes and on NaN
             return make_pipeline(*_clip(features, clip), estimator)
         case "logistic_regression":
             return make_pipeline(_one_hot_and_scale(features, clip), estimator)
-    return make_pipeline(*_clip(features, clip), _fill(), estimator)
+    return make_pipeline(*_clip(features, clip), _impute(), estimator)
 
 
 def model_size(estimator: BaseEstimator) -> int:
-    """Return the nodes of all trees, or the number of coefficients that are not 0."""
+    """Return how many nodes all trees have, or how many coefficients are not 0."""
     match estimator:
         case HistGradientBoostingClassifier():
             return sum(len(tree.nodes) for iteration in estimator._predictors for tree in iteration)
@@ -66,22 +66,24 @@ def model_size(estimator: BaseEstimator) -> int:
 
 
 def _clip(features: Sequence[Feature], clip: Mapping[str, Clip]) -> list[Clipper]:
-    """Return the step that clips those of the features that are to be clipped, if there are any."""
-    quantiles = {position: clip[each.name] for position, each in enumerate(features) if each.name in clip}
+    """Return the step that clips features, or none if no feature is to be clipped."""
+    quantiles = {
+        position: clip[feature.name] for position, feature in enumerate(features) if feature.name in clip
+    }
     return [Clipper(quantiles)] if quantiles else []
 
 
-def _fill() -> SimpleImputer:
-    """Put in medians; a fold may have no value of a feature, whose column must stay in its place."""
+def _impute() -> SimpleImputer:
+    """Replace NaN by medians; a feature without a value in a fold still keeps its column."""
     return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
 def _one_hot_and_scale(features: Sequence[Feature], clip: Mapping[str, Clip]) -> ColumnTransformer:
-    """One column for each code of a category; numbers without gaps, of mean 0 and variance 1."""
-    coded = [i for i, each in enumerate(features) if each.is_categorical]
+    """Make a column for each code of a category; impute numbers and scale them to mean 0 and variance 1."""
+    coded = [i for i, feature in enumerate(features) if feature.is_categorical]
     numbers = [i for i in range(len(features)) if i not in coded]
     codes = [sorted(set(features[i].codes.values())) for i in coded]
     one_hot = OneHotEncoder(categories=codes, sparse_output=False)
     clipped = _clip([features[i] for i in numbers], clip)
-    scale = make_pipeline(*clipped, _fill(), StandardScaler())
+    scale = make_pipeline(*clipped, _impute(), StandardScaler())
     return ColumnTransformer([("one_hot", one_hot, coded), ("scale", scale, numbers)])

@@ -39,9 +39,9 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class EvaluatedCandidate:
-    """A candidate with its metrics: for every name, the value on each fold."""
+    """A candidate with the values of its metrics on each fold."""
 
-    candidate: Candidate
+    summary: Candidate
     fold_metrics: Mapping[str, Sequence[float]]
 
     def compare(self, default: "EvaluatedCandidate") -> tuple[Comparison, ...]:
@@ -72,7 +72,7 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     trials = stored.trials[: runner.total]  # an earlier run may have had more trials
     complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
     evaluated = [_evaluated(trial, search.metric) for trial in complete.values()]
-    default = next(candidate for candidate in evaluated if not candidate.candidate.parameters)
+    default = next(candidate for candidate in evaluated if not candidate.summary.parameters)
     best, chosen, reason = choose_candidate(evaluated, default, search.metric)
     return SearchReport(
         method=search.method,
@@ -81,10 +81,10 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
         pruned=sum(not _is_complete(trial) for trial in trials),
         resumed=resumed,
         seconds=perf_counter() - started,
-        best=best.candidate,
-        chosen=chosen.candidate,
+        best=best.summary,
+        chosen=chosen.summary,
         reason=reason,
-        candidates=tuple(candidate.candidate for candidate in evaluated),
+        candidates=tuple(candidate.summary for candidate in evaluated),
         against_default=chosen.compare(default),
     )
 
@@ -99,18 +99,21 @@ def choose_candidate(
     defaults are chosen.
     """
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    best = max(evaluated, key=lambda candidate: sign * candidate.candidate.score)
-    error = best.candidate.standard_error
-    near = [c for c in evaluated if sign * (best.candidate.score - c.candidate.score) <= error]
+    best = max(evaluated, key=lambda candidate: sign * candidate.summary.score)
+    error = best.summary.standard_error
+    near = [
+        candidate for candidate in evaluated if sign * (best.summary.score - candidate.summary.score) <= error
+    ]
     allowed = [candidate for candidate in near if not is_worse(candidate.compare(default))]
-    group = f"{pluralize(len(near), 'candidate')} within one standard error ({error:.5f}) of the best"
+    within = f"within one standard error ({error:.5f}) of the best"
     if not allowed:
-        return best, default, f"the defaults, because they beat all {group}"
-    chosen = min(allowed, key=lambda c: (c.candidate.size, -sign * c.candidate.score))
-    smaller = sum(candidate.candidate.size < chosen.candidate.size for candidate in near)
-    reason = f"the smallest of {group}"
-    if smaller:
-        reason += f", without {smaller} that did worse than the defaults"
+        candidates = pluralize(len(near), "candidate")
+        return best, default, f"the defaults, because they beat all {candidates} {within}"
+    chosen = min(allowed, key=lambda candidate: (candidate.summary.size, -sign * candidate.summary.score))
+    reason = f"the smallest of {pluralize(len(allowed), 'candidate')} {within}"
+    worse = len(near) - len(allowed)
+    if worse:
+        reason += f", not counting {worse} that did worse than the defaults"
     return best, chosen, reason
 
 
@@ -304,10 +307,10 @@ def _is_complete(trial: FrozenTrial) -> bool:
 
 def _evaluated(trial: FrozenTrial, metric: str) -> EvaluatedCandidate:
     fold_metrics = trial.user_attrs["fold_metrics"]
-    candidate = Candidate(
+    summary = Candidate(
         parameters=trial.user_attrs["parameters"],
         score=float(np.mean(fold_metrics[metric])),
         standard_error=standard_error(fold_metrics[metric]),
         size=trial.user_attrs["size"],
     )
-    return EvaluatedCandidate(candidate, fold_metrics)
+    return EvaluatedCandidate(summary, fold_metrics)

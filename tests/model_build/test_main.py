@@ -66,7 +66,7 @@ def test_a_bake_prints_each_step_and_the_metrics_in_plain_lines(
         "                       exact duplicates dropped: 2 of 400 rows",
         "✓ check-data   _ s  9 checks, 0 warnings",
         "✓ segregate    _ s  298 rows to train, 100 to test",
-        "                       threshold 0.6: as the spec has it",
+        "                       threshold 0.6: set by the spec",
         f"                       model.onnx, {size:,} bytes",
         f"✓ evaluate     _ s  ROC AUC {value} ({low} to {high})",
         "                       5 gates passed",
@@ -99,12 +99,12 @@ def test_a_model_of_another_spec_is_not_baked(tiny: Path, tmp_path: Path, tiny_d
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     assert (done.returncode, done.stdout) == (
         1,
-        "✗ The model in build/tiny was trained by another spec; train it again.\n",
+        "✗ The model in build/tiny was trained with another spec; train it again.\n",
     )
     tiny.write_text(TINY.replace("Will it be paid back?", "Is it paid back?"))
     done = run(tmp_path, tiny_data, "bake", tiny, "--from-build")
     advice = f"run `python -m model_build card {tiny}` first."
-    assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md is of another spec; {advice}\n")
+    assert (done.returncode, done.stdout) == (1, f"✗ build/tiny/card.md belongs to another spec; {advice}\n")
     assert run(tmp_path, tiny_data, "card", tiny).returncode == 0
     assert run(tmp_path, tiny_data, "bake", tiny, "--from-build").returncode == 0
     assert load_contract(tmp_path / "model").model_sha256 == before.model_sha256

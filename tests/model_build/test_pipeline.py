@@ -234,7 +234,7 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
     [
         (
             "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n",
-            "There is no row to train on with paid yes.",
+            "No training row has paid yes.",
         ),
         (
             "years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,yes\n",

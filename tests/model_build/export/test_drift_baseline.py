@@ -35,7 +35,7 @@ EDGES = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
 EDGES += [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1]
 
 
-def test_the_whole_document_of_a_small_example() -> None:
+def test_whole_document_of_a_small_example() -> None:
     values = [
         *((years, 4.0, "A", True) for years in range(1, 8)),
         (8, 6.0, "C", False),
@@ -44,7 +44,7 @@ def test_the_whole_document_of_a_small_example() -> None:
         (11, 8.0, "C", True),
     ]
     names = [feature.name for feature in FEATURES]
-    matrix = Encoder(FEATURES)([dict(zip(names, each, strict=True)) for each in values])
+    matrix = Encoder(FEATURES)([dict(zip(names, cells, strict=True)) for cells in values])
     yes = np.array([0, 0.01, 0.06, 0.07, 0.11, 0.51, 0.51, 0.52, 0.99, 1, 1])
     assert compute_drift_baseline(FEATURES, TARGET, matrix, np.column_stack([1 - yes, yes])) == {
         "rows": 11,
@@ -69,18 +69,18 @@ def test_the_whole_document_of_a_small_example() -> None:
         ([3, 5, 7], {"edges": [3, 5, 7], "counts": [1, 2], "missing": 0}),
     ],
 )
-def test_a_number_of_few_values_has_few_bins(values: list[int], histogram: dict[str, object]) -> None:
+def test_number_with_few_values_has_few_bins(values: list[int], histogram: dict[str, object]) -> None:
     matrix = np.array(values, dtype=np.float32)[:, None]
-    found = compute_drift_baseline([YEARS], TARGET, matrix, np.full((3, 2), 0.5))
-    assert found["features"] == {"years": histogram}
+    baseline = compute_drift_baseline([YEARS], TARGET, matrix, np.full((3, 2), 0.5))
+    assert baseline["features"] == {"years": histogram}
 
 
-def test_every_count_sums_to_the_rows(tiny_model: Path) -> None:
-    found = json.loads((tiny_model / "reference.json").read_text())
-    assert found["rows"] > 0
+def test_counts_sum_to_the_rows(tiny_model: Path) -> None:
+    baseline = json.loads((tiny_model / "reference.json").read_text())
+    assert baseline["rows"] > 0
     sums = {
-        name: sum(each["counts"].values() if isinstance(each["counts"], dict) else each["counts"])
-        + each.get("missing", 0)
-        for name, each in (found["features"] | found["scores"]).items()
+        name: sum(bins["counts"].values() if isinstance(bins["counts"], dict) else bins["counts"])
+        + bins.get("missing", 0)
+        for name, bins in (baseline["features"] | baseline["scores"]).items()
     }
-    assert sums == dict.fromkeys(["years", "rate", "grade", "secured", "no", "yes"], found["rows"])
+    assert sums == dict.fromkeys(["years", "rate", "grade", "secured", "no", "yes"], baseline["rows"])

@@ -17,9 +17,6 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.training.classifier import Classifier, fit
 from tests.support.bakes import rows_of
 
-WHOLE = "The ONNX model does not answer as scikit-learn does: "
-ALLOWED = " (allowed are 0 and 1e-05)."
-
 
 @pytest.fixture(scope="module")
 def rows(tiny_spec: ModelSpec, tiny_data: Path) -> list[Row]:
@@ -42,51 +39,52 @@ def expected(model: Model, fitted: Classifier, rows: list[Row]) -> Any:
     return fitted.predict_proba(model.encode(rows))
 
 
-def test_the_onnx_model_has_the_shape_that_the_service_reads(fitted: Classifier) -> None:
+def test_onnx_model_has_the_inputs_and_outputs_that_the_service_reads(fitted: Classifier) -> None:
     graph = onnx.load_from_string(convert(fitted, "tiny", 4)).graph
     shapes = {
-        each.name: (each.type.tensor_type.elem_type, each.type.tensor_type.shape.dim[1:])
-        for each in [*graph.input, *graph.output]
+        tensor.name: (tensor.type.tensor_type.elem_type, tensor.type.tensor_type.shape.dim[1:])
+        for tensor in [*graph.input, *graph.output]
     }
     assert graph.name == "tiny"
-    assert [each.name for each in graph.input] == ["features"]
-    assert [each.name for each in graph.output] == ["labels", "probabilities"]
-    assert {name: kind for name, (kind, _) in shapes.items()} == {
+    assert [tensor.name for tensor in graph.input] == ["features"]
+    assert [tensor.name for tensor in graph.output] == ["labels", "probabilities"]
+    assert {name: element_type for name, (element_type, _) in shapes.items()} == {
         "features": onnx.TensorProto.FLOAT,
         "labels": onnx.TensorProto.INT64,
         "probabilities": onnx.TensorProto.FLOAT,
     }
-    assert [each.dim_value for each in shapes["features"][1]] == [4]
-    assert [each.dim_value for each in shapes["probabilities"][1]] == [2]
+    assert [dimension.dim_value for dimension in shapes["features"][1]] == [4]
+    assert [dimension.dim_value for dimension in shapes["probabilities"][1]] == [2]
 
 
-def test_the_operator_sets_are_in_the_order_of_their_names(fitted: Classifier) -> None:
+def test_operator_sets_are_sorted_by_name(fitted: Classifier) -> None:
     model = onnx.load_from_string(convert(fitted, "tiny", 4))
-    assert [each.domain for each in model.opset_import] == ["", "ai.onnx.ml"]
+    assert [opset.domain for opset in model.opset_import] == ["", "ai.onnx.ml"]
 
 
-def test_the_same_pipeline_gives_the_same_bytes(fitted: Classifier) -> None:
+def test_same_pipeline_converts_to_the_same_bytes(fitted: Classifier) -> None:
     assert convert(fitted, "tiny", 4) == convert(fitted, "tiny", 4)
 
 
-def test_equal_answers_are_within_the_gate(model: Model, rows: list[Row], expected: Any) -> None:
-    found = check_parity(model, rows, expected)
-    assert (found.rows, found.labels_that_differ) == (len(rows), 0)
-    assert 0 <= found.largest_difference < 1e-6
+def test_equal_predictions_pass(model: Model, rows: list[Row], expected: Any) -> None:
+    parity = check_parity(model, rows, expected)
+    assert (parity.rows, parity.labels_that_differ) == (len(rows), 0)
+    assert 0 <= parity.largest_difference < 1e-6
 
 
-def test_a_label_that_differs_is_a_gate_error(model: Model, rows: list[Row], expected: Any) -> None:
-    surest = expected[:, 1].argmin()
-    shift = expected[surest, 0]
-    expected[surest] = [0, 1]
+def test_different_label_is_a_gate_error(model: Model, rows: list[Row], expected: Any) -> None:
+    row = expected[:, 1].argmin()
+    shift = expected[row, 0]
+    expected[row] = [0, 1]
     with pytest.raises(GateError) as caught:
         check_parity(model, rows, expected)
     assert str(caught.value) == (
-        f"{WHOLE}1 labels of {len(rows)} differ, and probabilities by up to {shift:.1e}{ALLOWED}"
+        f"The ONNX model does not predict as scikit-learn does: 1 of {len(rows)} labels differ (allowed: 0), "
+        f"and probabilities differ by up to {shift:.1e} (allowed: 1e-05)."
     )
 
 
-def test_a_label_that_differs_by_next_to_nothing_is_a_gate_error(
+def test_different_label_at_nearly_equal_probabilities_is_a_gate_error(
     model: Model, fitted: Classifier, rows: list[Row], expected: Any
 ) -> None:
     yes = model.probabilities(model.encode(rows))[:, 1]
@@ -94,25 +92,28 @@ def test_a_label_that_differs_by_next_to_nothing_is_a_gate_error(
     near = Model(model.contract.model_copy(update={"target": target}), convert(fitted, "tiny", 4))
     expected[yes == yes[0], 1] = yes[0] - 1e-6
     with pytest.raises(
-        GateError, match=rf"{(yes == yes[0]).sum()} labels of {len(rows)} differ, and .* 1\.0e-06"
+        GateError, match=rf"{(yes == yes[0]).sum()} of {len(rows)} labels differ .* 1\.0e-06 "
     ):
         check_parity(near, rows, expected)
 
 
-@pytest.mark.parametrize(("shift", "figure"), [(2e-5, "2.0e-05"), (0.05, "5.0e-02"), (float("nan"), "nan")])
-def test_a_probability_that_differs_is_a_gate_error(
-    model: Model, rows: list[Row], expected: Any, shift: float, figure: str
+@pytest.mark.parametrize(
+    ("shift", "difference"), [(2e-5, "2.0e-05"), (0.05, "5.0e-02"), (float("nan"), "nan")]
+)
+def test_different_probability_is_a_gate_error(
+    model: Model, rows: list[Row], expected: Any, shift: float, difference: str
 ) -> None:
-    surest = expected[:, 1].argmin()
-    expected[surest] += shift
+    row = expected[:, 1].argmin()
+    expected[row] += shift
     with pytest.raises(GateError) as caught:
         check_parity(model, rows, expected)
     assert str(caught.value) == (
-        f"{WHOLE}0 labels of {len(rows)} differ, and probabilities by up to {figure}{ALLOWED}"
+        f"The ONNX model does not predict as scikit-learn does: 0 of {len(rows)} labels differ (allowed: 0), "
+        f"and probabilities differ by up to {difference} (allowed: 1e-05)."
     )
 
 
-def test_every_file_has_its_checksum_in_the_contract(tiny_model: Path) -> None:
+def test_contract_has_the_checksum_of_every_file(tiny_model: Path) -> None:
     contract = load_contract(tiny_model).model_copy(update={"files": {}})
     sealed, contents = seal(contract, b"onnx", {"metrics.json": b"{}", "reference.json": b"[]"})
     metrics, reference = b"{}", b"[]"
@@ -127,12 +128,12 @@ def test_every_file_has_its_checksum_in_the_contract(tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_json_is_refused(value: float) -> None:
+def test_nan_and_infinity_are_refused(value: float) -> None:
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
         to_json({"metrics": {"roc_auc": value}})
 
 
-def test_json_is_for_people_too() -> None:
+def test_json_is_indented_and_keeps_umlauts() -> None:
     text = to_json({"title": "Größe", "rows": [1]})
     assert text.decode() == '{\n  "title": "Größe",\n  "rows": [\n    1\n  ]\n}\n'
     assert json.loads(text) == {"title": "Größe", "rows": [1]}

@@ -1,4 +1,4 @@
-"""`bake --from-build`, which trusts that the stages ran: what of them do not belong together is not baked."""
+"""`bake --from-build` runs no stage; it refuses outputs that do not belong together."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +19,18 @@ from tests.support.tiny import TINY
 @pytest.fixture
 def job(tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, quiet: Progress) -> Job:
     """A job whose stages all ran."""
-    found = Job(tiny_spec, tmp_path / "build", tiny_data, quiet, "real")
-    pipeline.bake(found, tmp_path / "model")
-    return found
+    job = Job(tiny_spec, tmp_path / "build", tiny_data, quiet, "real")
+    pipeline.bake(job, tmp_path / "model")
+    return job
 
 
-def respecified(job: Job, directory: Path, old: str, new: str) -> Job:
+def with_changed_spec(job: Job, directory: Path, old: str, new: str) -> Job:
     (directory / "tiny.yaml").write_text(TINY.replace(old, new))
     return replace(job, spec=model_spec.load(str(directory / "tiny.yaml")))
 
 
 def refusal(job: Job, directory: Path) -> str:
-    """Return why the stages' results are not baked; what was baked before is as it was."""
+    """Return why nothing is baked; the model that was baked before stays as it is."""
     before = (directory / "model" / "contract.json").read_bytes()
     with pytest.raises(BuildError) as caught:
         package.package_model(job, directory / "model")
@@ -38,55 +38,58 @@ def refusal(job: Job, directory: Path) -> str:
     return str(caught.value)
 
 
-def test_what_the_stages_left_is_baked_as_they_would(job: Job, tmp_path: Path) -> None:
+def test_outputs_of_the_stages_are_baked_as_in_a_whole_bake(job: Job, tmp_path: Path) -> None:
     package.package_model(job, tmp_path / "again")
     contract = (tmp_path / "again" / "contract.json").read_bytes()
     assert contract == (tmp_path / "model" / "contract.json").read_bytes()
     assert Model.load(tmp_path / "again").contract.name == "tiny"
 
 
-def test_figures_of_another_model_are_not_baked(job: Job, tmp_path: Path) -> None:
+def test_metrics_of_another_model_are_not_baked(job: Job, tmp_path: Path) -> None:
     job.path("model.onnx").write_bytes(b"other")
-    wanted = f"{job.path('metrics.json')} is of another model; run `python -m model_build evaluate` first."
-    assert refusal(job, tmp_path) == wanted
+    sentence = (
+        f"{job.path('metrics.json')} belongs to another model; run `python -m model_build evaluate` first."
+    )
+    assert refusal(job, tmp_path) == sentence
     with pytest.raises(BuildError) as caught:
         pipeline.run("check-model", job)
-    assert str(caught.value) == wanted
+    assert str(caught.value) == sentence
 
 
-def test_a_model_that_was_trained_again_must_pass_each_stage_again(job: Job, tmp_path: Path) -> None:
-    other = respecified(job, tmp_path, "{max_iter: 5}", "{max_iter: 3}")
+def test_retrained_model_must_pass_each_later_stage_again(job: Job, tmp_path: Path) -> None:
+    other = with_changed_spec(job, tmp_path, "{max_iter: 5}", "{max_iter: 3}")
     pipeline.run("train", other)
-    assert refusal(other, tmp_path).startswith(f"{job.path('metrics.json')} is of another model; ")
+    assert refusal(other, tmp_path).startswith(f"{job.path('metrics.json')} belongs to another model; ")
     pipeline.run("evaluate", other)
     assert refusal(other, tmp_path) == (
-        f"{job.path('model-checks.json')} is of another model; run `python -m model_build check-model` first."
+        f"{job.path('model-checks.json')} belongs to another model; "
+        "run `python -m model_build check-model` first."
     )
     pipeline.run("check-model", other)
     assert refusal(other, tmp_path) == (
-        f"{job.path('card.md')} is of another model; run `python -m model_build card` first."
+        f"{job.path('card.md')} belongs to another model; run `python -m model_build card` first."
     )
     pipeline.run("card", other)
     assert package.package_model(other, tmp_path / "model").provenance.spec_sha256 == other.spec.sha256
 
 
-def test_a_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
-    other = respecified(job, tmp_path, "version: 1.2.3", "version: 2.0.0")
+def test_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
+    other = with_changed_spec(job, tmp_path, "version: 1.2.3", "version: 2.0.0")
     assert refusal(other, tmp_path) == (
-        f"{job.path('card.md')} is of another spec; run `python -m model_build card` first."
+        f"{job.path('card.md')} belongs to another spec; run `python -m model_build card` first."
     )
     pipeline.run("card", other)
     assert package.package_model(other, tmp_path / "model").model_version == "2.0.0"
     assert "2.0.0" in (tmp_path / "model" / "card.md").read_text()
 
 
-def test_checks_by_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
+def test_checks_with_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
     gates = "gates: {metrics: [{metric: roc_auc, minimum: 0.9999}]}\n"
-    other = respecified(job, tmp_path, "split:", f"{gates}split:")
+    other = with_changed_spec(job, tmp_path, "split:", f"{gates}split:")
     assert refusal(other, tmp_path) == (
-        f"{job.path('model-checks.json')} is of other gates or checks than those of the spec; "
+        f"{job.path('model-checks.json')} was made with other gates than the spec declares; "
         "run `python -m model_build check-model` first."
     )
     with pytest.raises(GateError):
         pipeline.run("check-model", other)
-    assert refusal(other, tmp_path) == "No model was baked; broken are roc_auc."
+    assert refusal(other, tmp_path) == "No model was baked: 1 of 6 gates failed (roc_auc)."

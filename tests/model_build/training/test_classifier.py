@@ -6,7 +6,7 @@ from model_build.errors import DataError, SpecError
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Training
-from model_build.training.classifier import Classifier, check_training_features, fit, resample
+from model_build.training.classifier import Classifier, check_training_rows, fit, resample
 
 GAP = np.nan
 MATRIX: Matrix = np.array(
@@ -23,18 +23,18 @@ def fitted(
 
 
 @pytest.mark.parametrize("name", ["decision_tree", "random_forest", "logistic_regression"])
-def test_an_estimator_learns_the_labels_of_its_rows(tiny_spec: ModelSpec, name: str) -> None:
+def test_estimators_learn_the_labels_of_their_rows(tiny_spec: ModelSpec, name: str) -> None:
     model = fitted(tiny_spec, name)
     assert model.predict(MATRIX).tolist() == LABELS.tolist()
     assert model.classes_.tolist() == [0, 1]
 
 
-def test_the_seed_of_the_split_seeds_the_estimator_too(tiny_spec: ModelSpec) -> None:
+def test_estimator_has_the_seed_of_the_split_unless_it_has_its_own(tiny_spec: ModelSpec) -> None:
     assert fitted(tiny_spec, "decision_tree").pipeline_[-1].random_state == 1
     assert fitted(tiny_spec, "decision_tree", random_state=5).pipeline_[-1].random_state == 5
 
 
-def test_a_dropped_feature_is_not_read(tiny_spec: ModelSpec) -> None:
+def test_dropped_features_are_not_read(tiny_spec: ModelSpec) -> None:
     model = fitted(tiny_spec, "decision_tree", Training(drop=("years", "grade")))
     changed = MATRIX.copy()
     changed[:, [0, 2]] = 1
@@ -42,10 +42,8 @@ def test_a_dropped_feature_is_not_read(tiny_spec: ModelSpec) -> None:
     assert model.predict_proba(changed).tolist() == model.predict_proba(MATRIX).tolist()
 
 
-@pytest.mark.parametrize(
-    ("drop", "expected"), [((), [2]), (("grade",), [0])], ids=["of all", "of those not dropped"]
-)
-def test_the_features_that_say_most_of_the_label_are_selected(
+@pytest.mark.parametrize(("drop", "expected"), [((), [2]), (("grade",), [0])], ids=["of all", "of the rest"])
+def test_most_informative_features_are_selected(
     tiny_spec: ModelSpec, drop: tuple[str, ...], expected: list[int]
 ) -> None:
     rng = np.random.default_rng(0)
@@ -74,13 +72,13 @@ def test_class_weights_make_a_rare_label_likelier(tiny_spec: ModelSpec, name: st
     assert weighted[:, 1].mean() > 2 * labels.mean()
 
 
-@pytest.mark.parametrize(("how", "count"), [("over", 6), ("under", 1)])
-def test_all_labels_are_equally_frequent_after_resampling(how: str, count: int) -> None:
+@pytest.mark.parametrize(("method", "count"), [("over", 6), ("under", 1)])
+def test_labels_are_equally_frequent_after_resampling(method: str, count: int) -> None:
     labels = np.array([0, 0, 1, 0, 2, 0, 0, 0, 2])
-    rows = resample(labels, how, seed=3)
+    rows = resample(labels, method, seed=3)
     assert np.bincount(labels[rows]).tolist() == [count] * 3
     assert rows.tolist() == sorted(rows)
-    assert rows.tolist() == resample(labels, how, seed=3).tolist()
+    assert rows.tolist() == resample(labels, method, seed=3).tolist()
 
 
 def test_oversampling_keeps_every_row() -> None:
@@ -90,7 +88,7 @@ def test_oversampling_keeps_every_row() -> None:
     assert [rows.count(row) for row in (0, 1, 3, 5, 6)] == [1] * 5
 
 
-def test_a_resampled_estimator_learns_from_as_many_rows_of_each_label(tiny_spec: ModelSpec) -> None:
+def test_resampled_estimator_learns_from_equally_many_rows_of_each_label(tiny_spec: ModelSpec) -> None:
     labels = np.array([0] * 18 + [1] * 2)
     spec = tiny_spec.model_copy(
         update={"training": Training(resample="over"), "estimator": Estimator(name="decision_tree")}
@@ -100,7 +98,7 @@ def test_a_resampled_estimator_learns_from_as_many_rows_of_each_label(tiny_spec:
 
 
 @pytest.mark.parametrize(
-    ("resample", "given", "stops"),
+    ("resample", "parameters", "early_stopping"),
     [
         ("over", {}, False),
         ("over", {"early_stopping": True}, True),
@@ -108,32 +106,32 @@ def test_a_resampled_estimator_learns_from_as_many_rows_of_each_label(tiny_spec:
         (None, {}, "auto"),
     ],
 )
-def test_copies_of_rows_that_train_do_not_stop_a_boosting_unless_asked_to(
-    tiny_spec: ModelSpec, resample: str | None, given: dict[str, bool], stops: object
+def test_oversampling_turns_early_stopping_off_unless_the_spec_sets_it(
+    tiny_spec: ModelSpec, resample: str | None, parameters: dict[str, bool], early_stopping: object
 ) -> None:
     spec = tiny_spec.model_copy(update={"training": Training.model_validate({"resample": resample})})
-    model = fit(spec, {"max_iter": 2, **given}, MATRIX, LABELS)
-    assert model.pipeline_[-1].early_stopping == stops
+    model = fit(spec, {"max_iter": 2, **parameters}, MATRIX, LABELS)
+    assert model.pipeline_[-1].early_stopping == early_stopping
 
 
 @pytest.mark.parametrize(
     ("labels", "absent"), [([0] * 20, "yes"), ([1] * 20, "no")], ids=["only no", "only yes"]
 )
-def test_a_label_without_a_row_is_a_data_error(tiny_spec: ModelSpec, labels: list[int], absent: str) -> None:
+def test_label_without_a_training_row_is_a_data_error(
+    tiny_spec: ModelSpec, labels: list[int], absent: str
+) -> None:
     with pytest.raises(DataError) as caught:
-        check_training_features(tiny_spec, MATRIX, np.array(labels))
-    assert str(caught.value) == f"There is no row to train on with paid {absent}."
+        check_training_rows(tiny_spec, MATRIX, np.array(labels))
+    assert str(caught.value) == f"No training row has paid {absent}."
 
 
-def test_a_feature_without_a_value_is_a_data_error(tiny_spec: ModelSpec) -> None:
+def test_feature_without_a_value_is_a_data_error_unless_dropped(tiny_spec: ModelSpec) -> None:
     matrix = MATRIX.copy()
     matrix[:, 1] = GAP
     with pytest.raises(DataError) as caught:
-        check_training_features(tiny_spec, matrix, LABELS)
-    assert str(caught.value) == "There is no row to train on with a value of rate."
-    check_training_features(
-        tiny_spec.model_copy(update={"training": Training(drop=("rate",))}), matrix, LABELS
-    )
+        check_training_rows(tiny_spec, matrix, LABELS)
+    assert str(caught.value) == "No training row has a value of rate."
+    check_training_rows(tiny_spec.model_copy(update={"training": Training(drop=("rate",))}), matrix, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +156,7 @@ def test_a_feature_without_a_value_is_a_data_error(tiny_spec: ModelSpec) -> None
         ),
     ],
 )
-def test_a_value_that_scikit_learn_refuses_is_a_spec_error(
+def test_parameter_that_scikit_learn_refuses_is_a_spec_error(
     tiny_spec: ModelSpec, name: str, parameters: dict[str, object], problem: str
 ) -> None:
     with pytest.raises(SpecError) as caught:

@@ -19,7 +19,7 @@ FEW = {"max_iter": 3, "min_samples_leaf": 2}
 LABELS = np.array([0] * 12 + [1] * 6)
 
 
-def test_every_row_validates_once_with_the_same_share_of_labels() -> None:
+def test_every_row_validates_once_and_folds_have_the_same_share_of_labels() -> None:
     folds = make_folds(TARGET, LABELS, 3, seed=1)
     assert sorted(np.concatenate([fold.validate for fold in folds]).tolist()) == list(range(18))
     for fold in folds:
@@ -27,50 +27,50 @@ def test_every_row_validates_once_with_the_same_share_of_labels() -> None:
         assert sorted([*fold.train, *fold.validate]) == list(range(18))
 
 
-def test_the_seed_deals_the_rows() -> None:
-    one, same, other = (make_folds(TARGET, LABELS, 3, seed)[0].validate.tolist() for seed in (1, 1, 2))
-    assert one == same != other
+def test_folds_depend_on_the_seed() -> None:
+    first, same, different = (make_folds(TARGET, LABELS, 3, seed)[0].validate.tolist() for seed in (1, 1, 2))
+    assert first == same != different
 
 
-def test_a_label_with_few_rows_makes_fewer_folds() -> None:
+def test_label_with_few_rows_makes_fewer_folds() -> None:
     folds = make_folds(TARGET, np.array([0] * 9 + [1] * 3), 5, seed=0)
     assert [len(fold.validate) for fold in folds] == [4, 4, 4]
 
 
-def test_a_label_with_one_row_is_a_data_error() -> None:
+def test_label_with_one_row_is_a_data_error() -> None:
     with pytest.raises(DataError) as caught:
         make_folds(TARGET, np.array([0] * 9 + [1]), 5, seed=0)
     assert str(caught.value) == (
-        "There is only one row to train on with paid yes; cross-validation needs two of every label."
+        "Only one training row has paid yes; cross-validation needs two rows of every label."
     )
 
 
-def test_a_row_is_answered_by_the_model_that_did_not_see_it(tiny_spec: ModelSpec) -> None:
+def test_a_row_is_predicted_by_a_model_that_did_not_train_on_it(tiny_spec: ModelSpec) -> None:
     matrix = np.random.default_rng(0).random((60, 4)).astype(np.float32)
     labels = np.array([0, 1] * 30)
     folds = make_folds(tiny_spec.target, labels, 2, seed=0)
-    found = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, labels, folds))
+    before = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, labels, folds))
     flipped = labels.copy()
     flipped[folds[0].validate] = 1 - flipped[folds[0].validate]
-    again = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, flipped, folds))
-    assert found[folds[0].validate].tolist() == again[folds[0].validate].tolist()
-    assert found[folds[1].validate].tolist() != again[folds[1].validate].tolist()
+    after_flip = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, flipped, folds))
+    assert before[folds[0].validate].tolist() == after_flip[folds[0].validate].tolist()
+    assert before[folds[1].validate].tolist() != after_flip[folds[1].validate].tolist()
 
 
-def test_a_spread_has_the_mean_the_deviation_and_every_fold() -> None:
+def test_summary_has_the_mean_the_deviation_and_every_fold() -> None:
     assert summarize_folds([1.0, 2.0, 3.0]) == FoldScores(mean=2, deviation=1, folds=(1, 2, 3))
     assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / 3**0.5)
 
 
-def test_the_interval_of_a_difference_is_corrected_for_folds_that_share_rows() -> None:
+def test_interval_of_a_difference_is_corrected_for_shared_training_rows() -> None:
     """By hand: differences 0.1, 0.2, 0.3; deviation 0.1; error 0.1 √(1/3 + 1/2); Student's t 4.302653."""
-    found = compare_folds("roc_auc", [0.6, 0.8, 1.0], [0.5, 0.6, 0.7])
-    assert found.difference.value == pytest.approx(0.2)
-    assert found.difference.high - 0.2 == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
-    assert 0.2 - found.difference.low == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
-    assert (found.chosen.mean, found.default.mean) == pytest.approx((0.8, 0.6))
+    comparison = compare_folds("roc_auc", [0.6, 0.8, 1.0], [0.5, 0.6, 0.7])
+    assert comparison.difference.value == pytest.approx(0.2)
+    assert comparison.difference.high - 0.2 == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
+    assert 0.2 - comparison.difference.low == pytest.approx(4.302653 * 0.1 * (5 / 6) ** 0.5)
+    assert (comparison.chosen.mean, comparison.default.mean) == pytest.approx((0.8, 0.6))
 
 
-def test_equal_figures_do_not_differ() -> None:
-    found = compare_folds("log_loss", [0.5, 0.6], [0.5, 0.6])
-    assert found.difference == Interval(value=0, low=0, high=0)
+def test_equal_metrics_have_a_difference_of_0() -> None:
+    comparison = compare_folds("log_loss", [0.5, 0.6], [0.5, 0.6])
+    assert comparison.difference == Interval(value=0, low=0, high=0)

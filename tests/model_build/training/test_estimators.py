@@ -1,4 +1,4 @@
-"""Every estimator, over every type of feature, must answer in ONNX as it does in scikit-learn."""
+"""Every estimator, with every type of feature, must predict in ONNX as it does in scikit-learn."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -117,13 +117,13 @@ def served(of: ModelSpec, content: bytes) -> Model:
 
 
 def parity(shares_spec: ModelSpec) -> Parity:
-    """Train on a few rows, and compare scikit-learn with the served model on all."""
-    found = dataset(len(shares_spec.target.labels))
+    """Train on a few rows, and compare the served model with scikit-learn on all rows."""
+    data = dataset(len(shares_spec.target.labels))
     names = [feature.name for feature in shares_spec.features]
-    rows = [{name: row[name] for name in names} for row in found.rows]
+    rows = [{name: row[name] for name in names} for row in data.rows]
     matrix = Encoder(shares_spec.features)(rows)
     parameters = shares_spec.estimator.parameters
-    fitted = classifier.fit(shares_spec, parameters, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
+    fitted = classifier.fit(shares_spec, parameters, matrix[:TRAINED_ON], data.labels[:TRAINED_ON])
     content = convert(fitted, shares_spec.name, len(shares_spec.features))
     return check_parity(served(shares_spec, content), rows, fitted.predict_proba(matrix))
 
@@ -145,12 +145,12 @@ def parity(shares_spec: ModelSpec) -> Parity:
         ("hist_gradient_boosting", "{max_iter: 20, class_weight: balanced, l2_regularization: 1.0}"),
     ],
 )
-def test_served_answers_are_those_of_scikit_learn(
+def test_served_predictions_equal_scikit_learn(
     tmp_path: Path, name: str, parameters: str, labels: str
 ) -> None:
-    found = parity(load(tmp_path, name, parameters, labels))
-    assert (found.rows, found.labels_that_differ) == (ROWS, 0)
-    assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
+    result = parity(load(tmp_path, name, parameters, labels))
+    assert (result.rows, result.labels_that_differ) == (ROWS, 0)
+    assert 0 <= result.largest_difference <= LARGEST_DIFFERENCE / 10
 
 
 @pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
@@ -164,67 +164,67 @@ def test_served_answers_are_those_of_scikit_learn(
     ],
 )
 @pytest.mark.parametrize(("name", "parameters"), EACH_ESTIMATOR)
-def test_what_is_done_to_the_features_is_served_too(
+def test_dropping_selecting_clipping_and_resampling_are_served(
     tmp_path: Path, name: str, parameters: str, training: str, labels: str
 ) -> None:
-    found = parity(load(tmp_path, name, parameters, labels, training))
-    assert (found.rows, found.labels_that_differ) == (ROWS, 0)
-    assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
+    result = parity(load(tmp_path, name, parameters, labels, training))
+    assert (result.rows, result.labels_that_differ) == (ROWS, 0)
+    assert 0 <= result.largest_difference <= LARGEST_DIFFERENCE / 10
 
 
 @pytest.mark.parametrize("feature", ["years", "rate", "grade", "secured", "sum"])
 @pytest.mark.parametrize(("name", "parameters"), EACH_ESTIMATOR)
 def test_one_feature_of_any_type_is_enough(tmp_path: Path, name: str, parameters: str, feature: str) -> None:
     whole = load(tmp_path, name, parameters)
-    alone = tuple(each for each in whole.features if each.name == feature)
-    found = parity(whole.model_copy(update={"features": alone}))
-    assert (found.rows, found.labels_that_differ) == (ROWS, 0)
-    assert 0 <= found.largest_difference <= LARGEST_DIFFERENCE / 10
+    alone = tuple(known for known in whole.features if known.name == feature)
+    result = parity(whole.model_copy(update={"features": alone}))
+    assert (result.rows, result.labels_that_differ) == (ROWS, 0)
+    assert 0 <= result.largest_difference <= LARGEST_DIFFERENCE / 10
 
 
-def test_a_forest_whose_trees_are_split_right_at_the_threshold_has_the_same_labels(tmp_path: Path) -> None:
+def test_forest_scores_equal_to_the_threshold_give_the_same_labels(tmp_path: Path) -> None:
     forest = load(tmp_path, "random_forest", "{n_estimators: 100}")
-    found = dataset(2)
-    matrix = Encoder(forest.features)(found.rows)
-    fitted = classifier.fit(forest, {"n_estimators": 100}, matrix[:TRAINED_ON], found.labels[:TRAINED_ON])
-    answers = served(forest, convert(fitted, "forest", 5)).probabilities(matrix)
+    data = dataset(2)
+    matrix = Encoder(forest.features)(data.rows)
+    fitted = classifier.fit(forest, {"n_estimators": 100}, matrix[:TRAINED_ON], data.labels[:TRAINED_ON])
+    probabilities = served(forest, convert(fitted, "forest", 5)).probabilities(matrix)
     expected = fitted.predict_proba(matrix)
     for threshold in (0.3, 0.5, 0.6, 0.7):
         target = forest.target.model_copy(update={"threshold": threshold})
-        assert (answers[:, 1] == np.float32(threshold)).any()
-        assert target.decide(answers).tolist() == target.decide(expected).tolist()
+        assert (probabilities[:, 1] == np.float32(threshold)).any()
+        assert target.decide(probabilities).tolist() == target.decide(expected).tolist()
 
 
 @pytest.mark.parametrize("below", [15.77, 15.770001, -3.3, 1000.1])
 @pytest.mark.parametrize("name", ["decision_tree", "random_forest", "hist_gradient_boosting"])
-def test_a_tree_tells_two_neighbouring_numbers_apart(tmp_path: Path, name: str, below: float) -> None:
-    """The threshold between two neighbours is not a float32; rounded up, it would be the upper one."""
+def test_trees_separate_two_neighbouring_float32_numbers(tmp_path: Path, name: str, below: float) -> None:
+    """No float32 lies between two neighbours; rounded up, the threshold would be the upper one."""
     whole = load(tmp_path, name, "{}")
     rate_only = whole.model_copy(update={"features": whole.features[1:2]})
     above = np.nextafter(np.float32(below), np.float32(np.inf))
     matrix: Matrix = np.array([[below], [above]] * 100, dtype=np.float32)
     fitted = classifier.fit(rate_only, {}, matrix, np.array([0, 1] * 100))
-    answers = served(rate_only, convert(fitted, "rate-only", 1)).probabilities(matrix)
+    probabilities = served(rate_only, convert(fitted, "rate-only", 1)).probabilities(matrix)
     expected = fitted.predict_proba(matrix)
     assert expected[:2].argmax(axis=1).tolist() == [0, 1]
-    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("training", ["{drop: [years, grade]}", "{drop: [years], select: 2}"])
-def test_a_feature_that_trees_do_not_read_adds_no_step(tmp_path: Path, training: str) -> None:
+def test_unread_feature_adds_no_node_before_trees(tmp_path: Path, training: str) -> None:
     shares_spec = load(tmp_path, "hist_gradient_boosting", "{max_iter: 3}", TWO, training)
-    found = dataset(2)
-    matrix = Encoder(shares_spec.features)(found.rows)
-    fitted = classifier.fit(shares_spec, {"max_iter": 3}, matrix, found.labels)
+    data = dataset(2)
+    matrix = Encoder(shares_spec.features)(data.rows)
+    fitted = classifier.fit(shares_spec, {"max_iter": 3}, matrix, data.labels)
     model = onnx.load_from_string(convert(fitted, "shares", 5))
     [reader] = [node for node in model.graph.node if "features" in node.input]
-    columns = next(each for each in reader.attribute if each.name == "nodes_featureids").ints
+    columns = next(attribute for attribute in reader.attribute if attribute.name == "nodes_featureids").ints
     assert reader.op_type == "TreeEnsembleClassifier"
     assert set(columns) == set(fitted.columns_)
     assert 0 not in columns
 
 
-def test_values_beyond_the_quantiles_are_pulled_in_and_gaps_stay() -> None:
+def test_values_beyond_the_quantiles_are_clipped_and_nan_stays() -> None:
     matrix: Matrix = np.array([[1, 5], [2, np.nan], [3, 5], [4, 5], [100, 5]], dtype=np.float32)
     clipper = Clipper({0: Clip(low=0.25, high=0.75)}).fit(matrix)
     assert clipper.transform(matrix)[:, 0].tolist() == [2, 2, 3, 4, 4]
@@ -232,7 +232,7 @@ def test_values_beyond_the_quantiles_are_pulled_in_and_gaps_stay() -> None:
     np.testing.assert_array_equal(clipper.transform(others), np.array([[2, -1e30], [np.nan, np.nan]], "f4"))
 
 
-def test_a_column_without_values_is_not_clipped() -> None:
+def test_column_without_values_is_not_clipped() -> None:
     empty: Matrix = np.full((3, 1), np.nan, dtype=np.float32)
     clipper = Clipper({0: Clip(low=0.1, high=0.9)}).fit(empty)
     assert clipper.transform(np.array([[-5], [7]], dtype=np.float32)).tolist() == [[-5], [7]]
@@ -253,15 +253,13 @@ def test_parameters_reach_the_estimator_and_others_keep_their_defaults() -> None
         ("logistic_regression", {}, 2),
     ],
 )
-def test_the_size_is_that_of_all_trees_or_coefficients(
-    name: str, parameters: dict[str, object], expected: int
-) -> None:
+def test_size_counts_nodes_or_coefficients(name: str, parameters: dict[str, object], expected: int) -> None:
     estimator = ESTIMATORS[name](**parameters).fit([[0, 1], [1, 1], [2, 1], [3, 1]], [0, 0, 1, 1])
     assert model_size(estimator) == expected
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_every_parameter_of_scikit_learn_is_allowed_and_no_other(name: str) -> None:
+def test_only_parameters_of_scikit_learn_are_allowed(name: str) -> None:
     known = ESTIMATORS[name]().get_params()
     check_parameters(name, known)
     with pytest.raises(ValueError, match=r"^\w+ has no parameter 'n_tree'; allowed are ") as caught:

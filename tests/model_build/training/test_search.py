@@ -336,10 +336,10 @@ def evaluated(
     name: str, size: int, *scores: float, losses: tuple[float, ...] = (0.3, 0.3, 0.3)
 ) -> EvaluatedCandidate:
     error = float(np.std(scores, ddof=1) / len(scores) ** 0.5)
-    candidate = Candidate(
+    summary = Candidate(
         parameters={"name": name}, score=float(np.mean(scores)), standard_error=error, size=size
     )
-    return EvaluatedCandidate(candidate, {"roc_auc": scores, "log_loss": losses})
+    return EvaluatedCandidate(summary, {"roc_auc": scores, "log_loss": losses})
 
 
 BEST = evaluated("best", 900, 0.90, 0.91, 0.92)
@@ -350,7 +350,7 @@ DEFAULT = evaluated("default", 500, 0.899, 0.906, 0.918)
 
 
 def names(*candidates: EvaluatedCandidate) -> list[str]:
-    return [candidate.candidate.parameters["name"] for candidate in candidates]
+    return [candidate.summary.parameters["name"] for candidate in candidates]
 
 
 def test_smallest_within_one_standard_error_of_the_best_is_chosen() -> None:
@@ -364,8 +364,8 @@ def test_candidate_worse_than_the_defaults_is_not_chosen() -> None:
     best, chosen, reason = choose_candidate([BEST, NEAR, SMALL, WORST, default], default, "roc_auc")
     assert names(best, chosen) == ["best", "near"]
     assert reason == (
-        "the smallest of 4 candidates within one standard error (0.00577) of the best, "
-        "without 1 that did worse than the defaults"
+        "the smallest of 3 candidates within one standard error (0.00577) of the best, "
+        "not counting 1 that did worse than the defaults"
     )
 
 

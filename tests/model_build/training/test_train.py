@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,30 +25,31 @@ from model_build.training.cross_validation import make_folds
 from model_build.training.train import Trained, notes, train_model
 
 LOGISTIC = Estimator(name="logistic_regression")
+NOTE_OF_DIFFERENCE = r"roc_auc against the defaults: [+-]0\.\d{5} \([+-]0\.\d{5} to [+-]0\.\d{5}\)"
 
 
 def rows(labels: int = 2, count: int = 300) -> tuple[Matrix, Positions]:
     rng = np.random.default_rng(0)
-    found = rng.integers(0, labels, count)
+    positions = rng.integers(0, labels, count)
     matrix = rng.integers(0, 2, (count, 4)).astype(np.float32)
-    matrix[:, 1] = found + rng.normal(0, 1, count)
-    return matrix, found
+    matrix[:, 1] = positions + rng.normal(0, 1, count)
+    return matrix, positions
 
 
 def trained(
     spec: ModelSpec,
     directory: Path,
-    given: tuple[Matrix, Positions] | None = None,
+    data: tuple[Matrix, Positions] | None = None,
     *,
     search: bool = False,
     **changes: object,
 ) -> Trained:
     spec = spec.model_copy(update={"estimator": LOGISTIC} | changes)
     job = Job(spec, directory, directory, Progress(Console(quiet=True)), search=search)
-    return train_model(job, *(given or rows()))
+    return train_model(job, *(data or rows()))
 
 
-def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     report = trained(tiny_spec, tmp_path, training=Training(folds=3, drop=("grade",))).report
     assert timedelta() <= datetime.now(UTC) - report.trained_at < timedelta(hours=1)
     assert report.model_dump(
@@ -60,7 +62,7 @@ def test_the_report_says_how_the_model_came_to_be(tiny_spec: ModelSpec, tmp_path
         "folds": 3,
         "search": None,
         "threshold": Threshold(
-            value=0.6, objective="fixed", reason="as the spec has it", scores={}
+            value=0.6, objective="fixed", reason="set by the spec", scores={}
         ).model_dump(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "git_commit": git_commit(TRAINING_CODE),
@@ -86,62 +88,62 @@ def test_every_metric_is_cross_validated(tiny_spec: ModelSpec, tmp_path: Path) -
     assert report.cross_validation["roc_auc"].folds == pytest.approx(by_fold)
 
 
-def test_more_than_two_labels_are_cross_validated_too(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_three_labels_are_cross_validated_too(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     three = Target(name="paid", labels=("no", "some", "all"))
-    found = trained(tiny_spec, tmp_path, rows(3), target=three)
-    assert found.report.threshold is None
-    assert found.report.cross_validation["accuracy"].mean > 0.5
-    assert found.model.predict_proba(rows(3)[0]).shape == (300, 3)
+    result = trained(tiny_spec, tmp_path, rows(3), target=three)
+    assert result.report.threshold is None
+    assert result.report.cross_validation["accuracy"].mean > 0.5
+    assert result.model.predict_proba(rows(3)[0]).shape == (300, 3)
 
 
-def test_few_rows_are_enough(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_few_rows_of_a_label_make_fewer_folds(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     matrix, _ = rows(count=20)
     report = trained(tiny_spec, tmp_path, (matrix, np.array([0] * 17 + [1] * 3))).report
     assert report.folds == 3
 
 
-def test_a_label_with_a_single_row_is_a_data_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_label_with_one_row_or_none_is_a_data_error(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     matrix, _ = rows(count=20)
-    with pytest.raises(DataError, match=r"^There is only one row to train on with paid yes; "):
+    with pytest.raises(DataError, match=r"^Only one training row has paid yes; "):
         trained(tiny_spec, tmp_path, (matrix, np.array([0] * 19 + [1])))
-    with pytest.raises(DataError, match=r"^There is no row to train on with paid yes\.$"):
+    with pytest.raises(DataError, match=r"^No training row has paid yes\.$"):
         trained(tiny_spec, tmp_path, (matrix, np.array([0] * 20)))
 
 
-@pytest.mark.parametrize("how", ["over", "under"])
-def test_resampling_leaves_the_rows_that_validate_as_they_are(
-    tiny_spec: ModelSpec, tmp_path: Path, how: str
-) -> None:
-    """Balanced training rows make the rare label too likely, which only rows as they are can show."""
+@pytest.mark.parametrize("method", ["over", "under"])
+def test_rows_that_validate_are_not_resampled(tiny_spec: ModelSpec, tmp_path: Path, method: str) -> None:
+    """Balanced training rows make the rare label too likely; only rows that are not resampled show that."""
     matrix, labels = rows(count=600)
     kept = (labels == 0) | (np.arange(600) % 6 == 0)
-    given = matrix[kept], labels[kept]
-    plain = trained(tiny_spec, tmp_path, given, training=Training(calibration="none"))
-    training = Training.model_validate({"resample": how, "calibration": "none"})
-    balanced = trained(tiny_spec, tmp_path, given, training=training)
-    assert balanced.model.predict_proba(given[0])[:, 1].mean() > 0.3 > given[1].mean()
+    data = matrix[kept], labels[kept]
+    plain = trained(tiny_spec, tmp_path, data, training=Training(calibration="none"))
+    training = Training.model_validate({"resample": method, "calibration": "none"})
+    balanced = trained(tiny_spec, tmp_path, data, training=training)
+    assert balanced.model.predict_proba(data[0])[:, 1].mean() > 0.3 > data[1].mean()
     assert (
         balanced.report.cross_validation["log_loss"].mean
         > plain.report.cross_validation["log_loss"].mean + 0.05
     )
 
 
-def test_probabilities_that_resampling_made_wrong_are_calibrated(
+def test_calibration_corrects_the_probabilities_after_resampling(
     tiny_spec: ModelSpec, tmp_path: Path
 ) -> None:
     matrix, labels = rows(count=600)
     kept = (labels == 0) | (np.arange(600) % 6 == 0)
-    found = trained(tiny_spec, tmp_path, (matrix[kept], labels[kept]), training=Training(resample="over"))
-    assert isinstance(found.model, Calibrated)
-    assert found.report.calibration.method in {"sigmoid", "isotonic"}
-    assert found.model.predict_proba(matrix[kept])[:, 1].mean() == pytest.approx(
+    result = trained(tiny_spec, tmp_path, (matrix[kept], labels[kept]), training=Training(resample="over"))
+    assert isinstance(result.model, Calibrated)
+    assert result.report.calibration.method in {"sigmoid", "isotonic"}
+    assert result.model.predict_proba(matrix[kept])[:, 1].mean() == pytest.approx(
         labels[kept].mean(), abs=0.01
     )
-    losses = found.report.calibration.log_loss
-    assert found.report.cross_validation["log_loss"].mean == pytest.approx(min(losses.values()), abs=0.01)
+    losses = result.report.calibration.log_loss
+    assert result.report.cross_validation["log_loss"].mean == pytest.approx(min(losses.values()), abs=0.01)
 
 
-def test_the_figures_are_those_at_the_chosen_threshold(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_cross_validated_metrics_are_those_at_the_chosen_threshold(
+    tiny_spec: ModelSpec, tmp_path: Path
+) -> None:
     target = tiny_spec.target.model_copy(update={"threshold": 0.95})
     report = trained(tiny_spec, tmp_path, target=target, training=Training(threshold="accuracy")).report
     assert report.threshold is not None
@@ -149,75 +151,72 @@ def test_the_figures_are_those_at_the_chosen_threshold(tiny_spec: ModelSpec, tmp
     assert report.cross_validation["accuracy"].mean == report.threshold.scores[f"{report.threshold.value:g}"]
 
 
-def test_the_model_has_the_parameters_that_the_search_found(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_model_has_the_parameters_that_the_search_chose(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     search = Search(method="grid", space={"C": (0.01, 2.0)})
-    found = trained(tiny_spec, tmp_path, search=True, training=Training(search=search, calibration="none"))
-    assert found.report.search is not None
-    assert found.report.parameters == found.report.search.chosen.parameters == {"C": 0.01}
-    assert isinstance(found.model, Classifier)
-    assert found.model.parameters == {"C": 0.01}
-    scores = found.report.cross_validation["roc_auc"]
-    assert scores.mean == pytest.approx(found.report.search.chosen.score)
+    result = trained(tiny_spec, tmp_path, search=True, training=Training(search=search, calibration="none"))
+    assert result.report.search is not None
+    assert result.report.parameters == result.report.search.chosen.parameters == {"C": 0.01}
+    assert isinstance(result.model, Classifier)
+    assert result.model.parameters == {"C": 0.01}
+    scores = result.report.cross_validation["roc_auc"]
+    assert scores.mean == pytest.approx(result.report.search.chosen.score)
     unsearched = trained(tiny_spec, tmp_path, training=Training(search=search))
     assert (unsearched.report.search, unsearched.report.parameters) == (None, {})
 
 
-def test_a_person_is_told_what_came_of_it(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_notes_for_the_terminal(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     search = Search(method="grid", space={"C": (0.01,)})
     training = Training(folds=3, search=search, calibration="none")
     report = trained(tiny_spec, tmp_path, search=True, training=training).report
     lines = list(notes(report))
     assert lines[0].startswith("logistic_regression of size 6; 3 folds: roc auc 0.")
-    assert lines[1] == "calibration none: as the spec has it"
-    assert lines[2] == "threshold 0.6: as the spec has it"
-    assert lines[3].startswith("search: 2 trials, 0 pruned, 0 from before, ")
+    assert lines[1] == "calibration none: set by the spec"
+    assert lines[2] == "threshold 0.6: set by the spec"
+    assert re.fullmatch(r"search: 2 trials in \d+ s, 0 pruned, 0 from an earlier run", lines[3])
     assert report.search is not None
-    assert (
-        lines[-1] == f"to keep it, put in the spec: parameters: {{{kept(report.search.chosen.parameters)}}}"
-    )
+    assert lines[6] == f"reason: {report.search.reason}"
+    assert re.fullmatch(NOTE_OF_DIFFERENCE, lines[7])
+    chosen = "C: 0.01" if report.search.chosen.parameters else ""
+    assert lines[-1] == f"to keep the chosen parameters, write into the spec: parameters: {{{chosen}}}"
 
 
-def kept(parameters: dict[str, object]) -> str:
-    return "C: 0.01" if parameters else ""
-
-
-def test_the_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     training = Training(resample="over", select=2, threshold="f1")
-    one, other = (trained(tiny_spec, tmp_path, training=training) for _ in range(2))
-    assert onnx.convert(one.model, "tiny", 4) == onnx.convert(other.model, "tiny", 4)
-    assert one.report.model_dump(exclude={"trained_at"}) == other.report.model_dump(exclude={"trained_at"})
+    first, second = (trained(tiny_spec, tmp_path, training=training) for _ in range(2))
+    assert onnx.convert(first.model, "tiny", 4) == onnx.convert(second.model, "tiny", 4)
+    assert first.report.model_dump(exclude={"trained_at"}) == second.report.model_dump(exclude={"trained_at"})
 
 
-def test_the_threshold_is_chosen_for_calibrated_probabilities(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    """Resampled rows make the rare label too likely: what is calibrated needs another threshold."""
+def test_threshold_is_chosen_for_calibrated_probabilities(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    """Resampling makes the rare label too likely, so calibrated probabilities need another threshold."""
     matrix, labels = rows(count=600)
     kept = (labels == 0) | (np.arange(600) % 6 == 0)
-    given = matrix[kept], labels[kept]
+    data = matrix[kept], labels[kept]
     training = Training(resample="over", calibration="sigmoid", threshold="accuracy")
-    found = trained(tiny_spec, tmp_path, given, training=training)
-    assert found.report.threshold is not None
-    chosen = found.report.threshold
+    result = trained(tiny_spec, tmp_path, data, training=training)
+    assert result.report.threshold is not None
+    chosen = result.report.threshold
     target = tiny_spec.target.model_copy(update={"threshold": chosen.value})
     by_fold = [
-        (target.decide(found.probabilities[fold.validate]) == given[1][fold.validate]).mean()
-        for fold in make_folds(tiny_spec.target, given[1], 5, seed=1)
+        (target.decide(result.probabilities[fold.validate]) == data[1][fold.validate]).mean()
+        for fold in make_folds(tiny_spec.target, data[1], 5, seed=1)
     ]
     assert chosen.scores[f"{chosen.value:g}"] == pytest.approx(np.mean(by_fold))
 
 
-def test_the_probabilities_are_those_of_rows_that_did_not_train(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_probabilities_are_of_rows_that_did_not_train(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     matrix, labels = rows()
-    memory = Estimator(name="decision_tree")  # without a limit it knows all rows by heart
-    found = trained(tiny_spec, tmp_path, estimator=memory, training=Training(calibration="none"))
-    assert (found.model.predict(matrix) == labels).mean() == 1
-    right = (found.probabilities.argmax(axis=1) == labels).mean()
-    assert right == pytest.approx(found.report.cross_validation["accuracy"].mean, abs=0.02)
+    overfitting = Estimator(name="decision_tree")  # without a limit it learns every row
+    result = trained(tiny_spec, tmp_path, estimator=overfitting, training=Training(calibration="none"))
+    assert (result.model.predict(matrix) == labels).mean() == 1
+    right = (result.probabilities.argmax(axis=1) == labels).mean()
+    assert right == pytest.approx(result.report.cross_validation["accuracy"].mean, abs=0.02)
     assert right < 0.8
 
 
-def test_a_calibration_is_of_the_report(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    found = trained(tiny_spec, tmp_path, training=Training(calibration="isotonic"))
-    assert isinstance(found.model, Calibrated)
-    assert found.report.calibration == Calibration(
-        method="isotonic", reason="as the spec has it", log_loss=found.report.calibration.log_loss
+def test_report_has_the_calibration(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    result = trained(tiny_spec, tmp_path, training=Training(calibration="isotonic"))
+    assert isinstance(result.model, Calibrated)
+    assert result.report.calibration == Calibration(
+        method="isotonic", reason="set by the spec", log_loss=result.report.calibration.log_loss
     )
