@@ -1,6 +1,6 @@
 """create_app: the parts of the service, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -46,17 +46,17 @@ class Service(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope["path"] = CANONICAL_PATHS.get(scope["path"], scope["path"])
+            if scope["path"] in CANONICAL_PATHS:
+                scope["path"] = CANONICAL_PATHS[scope["path"]]
             await self.pipeline(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
-    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer what has passed the pipeline: predictions directly, all else by FastAPI."""
         if scope["path"] == predict.PATH and scope["method"] == "POST":
-            await self.predict(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+            return self.predict(scope, receive, send)
+        return super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> Service:

@@ -35,9 +35,9 @@ def limited(scope: Scope, receive: Receive, limit: int) -> Receive:
 
 
 def refuse_declared(scope: Scope, limit: int) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
-            raise too_large(limit)
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    if length.isdigit() and int(length) > limit:
+        raise too_large(limit)
 
 
 def too_large(limit: int) -> Problem:
