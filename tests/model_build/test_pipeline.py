@@ -223,7 +223,7 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
     with pytest.raises(
         GateError,
         match=r"^No model was baked: 1 of 5 gates failed \(.*\):\n"
-        r"  The ONNX model does not answer as scikit-learn does: \d+ labels of 100",
+        r"  The ONNX model does not predict as scikit-learn does: \d+ of 100 labels differ",
     ):
         bake(tiny_spec, "real", tmp_path / "model", tiny_data, quiet)
     assert names_in(tmp_path) == []
