@@ -1,1 +1,1 @@
-"""Pages that people read: the model card and the report on the data."""
+"""Pages that people read: the model card and the EDA report."""

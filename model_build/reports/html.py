@@ -1,4 +1,4 @@
-"""HTML pages that hold all they need: no request leaves them."""
+"""The Jinja templates of the pages, which are self-contained: they send no request."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values: Any) -> str:
-    """Return what the template of that name makes of `values`; raise UndefinedError when it lacks one."""
+    """Return the rendered template; raise UndefinedError if it needs a value that is not in `values`."""
     return _environment().get_template(template).render(values)
 
 

@@ -1,1 +1,1 @@
-"""The report on the data as they are in the file."""
+"""The EDA report on the data as they are in the file."""
