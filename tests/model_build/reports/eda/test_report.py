@@ -156,6 +156,11 @@ def test_columns_that_are_missing_together_share_a_row(page: Page) -> None:
     ]
 
 
+def test_a_single_column_with_missing_values_has_its_row(tmp_path: Path) -> None:
+    page = Page(report(tmp_path, HEADER + "5, 1, A, true, yes\n6, n/a, A, true, no\n"))
+    assert page.rows["missing"][1:] == [["rate", "1", "50.00%", "0.0%"]]
+
+
 def test_outliers_are_counted_and_the_most_extreme_have_their_rows(page: Page) -> None:
     assert page.rows["outliers"][1:] == [
         ["years", "3.875 to 8.875", "0", "1", "30 (row 5)"],
