@@ -54,6 +54,18 @@ class Stack:
         scale = ("--no-build", "--no-recreate", "--scale", f"replica={replicas}")
         self.compose("up", "--detach", *scale, "load-balancer", "replica")
 
+    def add_replica(self) -> None:
+        """Start one more replica, and wait until it serves.
+
+        The load balancer uses a new replica before its first check. Several that do not serve yet would
+        use up the retries of a request; one does not.
+        """
+        self.scale(len(self.replicas()) + 1)
+        new = self.replicas()[-1]
+        until(
+            lambda: new.execute("python", "-m", "app.healthcheck").returncode == 0, 60, "the replica serves"
+        )
+
     def replicas(self) -> list[Container]:
         """Return the running replicas, the oldest first."""
         ids = self.compose("ps", "--quiet", "replica").split()
@@ -184,7 +196,8 @@ def replace_all(stack: Stack, *, deregister: bool) -> None:
     502, so an old replica may not refuse any.
     """
     old = stack.replicas()
-    stack.scale(2 * REPLICAS)
+    for _ in old:
+        stack.add_replica()
     until(lambda: len(stack.up()) == 2 * REPLICAS, 60, "the new replicas are up", every=0.5)
     slots = [stack.slot(address(replica)) for replica in old]
     refused = stack.count(slots, "wretr", "wredis")
