@@ -1,4 +1,4 @@
-"""What a feature divides rows into: categories, false and true, bands of a number, and missing values."""
+"""The levels of a feature: its categories, false and true, or bands of a number; and missing values."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +16,14 @@ Numbers = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of a feature in their order, missing last, and the position of each row's among them."""
+    """The levels of a feature in their order, missing last, and the position of the level of each row."""
 
     names: tuple[str, ...]
     of_row: Positions
 
 
 def divide_into_levels(feature: Feature, column: Numbers, bands: int) -> Levels:
-    """Divide rows by the encoded values [N] of a feature, a number into quantile bands."""
+    """Divide rows by the encoded values [N] of a feature; a number has quantile bands as levels."""
     if feature.is_categorical:
         return Levels(level_names(feature), column.astype(np.intp))
     values, sizes = np.unique(column[~np.isnan(column)], return_counts=True)
@@ -38,7 +38,7 @@ def level_names(feature: Feature) -> tuple[str, ...]:
 
 
 def shortest_decimal(number: np.float32) -> float:
-    """Return the shortest decimal that float32 holds as this number: 2.51, not 2.50999999."""
+    """Return the shortest decimal that rounds to this float32: 2.51, not 2.50999999."""
     return float(str(number))
 
 
@@ -49,8 +49,8 @@ def format_float32(number: np.float32) -> str:
 def _ends(values: Numbers, sizes: npt.NDArray[Any], bands: int) -> Numbers:
     """Return the largest value of each band, ascending.
 
-    A value that many rows have, as a capital gain of 0, is a band if it would fill one; the runs of values
-    below and above it share the other bands by their rows.
+    A value whose rows would fill a band, such as a capital gain of 0, is a band of its own. The runs of
+    values between such bands share the other bands in proportion to their rows.
     """
     fills = sizes * bands >= sizes.sum()
     borders = np.flatnonzero(fills[1:] | fills[:-1]) + 1
@@ -67,7 +67,7 @@ def _ends(values: Numbers, sizes: npt.NDArray[Any], bands: int) -> Numbers:
 
 
 def _band_names(values: Numbers, ends: Numbers) -> list[str]:
-    """Name each band by the least and the largest value that occurs in it, the outermost by the inner end."""
+    """Name each band by its smallest and largest value, the outermost bands by their inner end."""
     inner = ends[:-1]
     lows = [*values[:1], *values[np.searchsorted(values, inner, side="right")]]
     names: list[str] = []

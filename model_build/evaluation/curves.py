@@ -1,4 +1,4 @@
-"""The curves of the test split, thin enough to draw."""
+"""The curves of the test split, with few enough points to draw."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
 from model_build.evaluation.metrics import ScoredRows, equal_count_bins
 
 POINTS = 200
-"""The most that a curve keeps."""
+"""The most points that a curve keeps."""
 
 Numbers = npt.NDArray[np.float64]
 
@@ -18,17 +18,17 @@ Numbers = npt.NDArray[np.float64]
 def compute_curves(
     target: Target, truth: Positions, probabilities: Probabilities, confidence: float
 ) -> Curves:
-    """Return the curves of the positive label, or of every label of more than two, against all others.
+    """Return the curves of the positive label, or of each of more than two labels against all others.
 
-    `confidence` is that of the observed shares (Wilson).
+    `confidence` is for the intervals of the observed shares (Wilson).
     """
     scored = ScoredRows(target, truth, probabilities)
     labels = {target.labels[label]: (truth == label, probabilities[:, label]) for label in scored.labels}
     return Curves(
-        roc={name: _roc(*each) for name, each in labels.items()},
-        precision_recall={name: _precision_recall(*each) for name, each in labels.items()},
-        lift={name: _lift(*each) for name, each in labels.items()},
-        calibration={name: _calibration(*each, confidence) for name, each in labels.items()},
+        roc={name: _roc(*label) for name, label in labels.items()},
+        precision_recall={name: _precision_recall(*label) for name, label in labels.items()},
+        lift={name: _lift(*label) for name, label in labels.items()},
+        calibration={name: _calibration(*label, confidence) for name, label in labels.items()},
     )
 
 
@@ -45,8 +45,8 @@ def _precision_recall(is_positive: npt.NDArray[np.bool_], score: Probabilities) 
 def _lift(is_positive: npt.NDArray[np.bool_], score: Probabilities) -> Curve:
     false_positive_rate, true_positive_rate, _ = roc_curve(is_positive, score, drop_intermediate=False)
     share = is_positive.mean()
-    taken = true_positive_rate * share + false_positive_rate * (1 - share)
-    return _thin(taken[1:], true_positive_rate[1:] / taken[1:])
+    selected = true_positive_rate * share + false_positive_rate * (1 - share)
+    return _thin(selected[1:], true_positive_rate[1:] / selected[1:])
 
 
 def _calibration(
@@ -70,10 +70,10 @@ def _bin(is_positive: npt.NDArray[np.bool_], score: Probabilities, confidence: f
 
 
 def _thin(x: Numbers, y: Numbers) -> Curve:
-    """Keep the points that lie evenly along the way that the curve takes, both ends included."""
+    """Keep points at even distances along the curve, both ends included."""
     if len(x) > POINTS:
         steps = np.abs(np.diff(x)) / np.ptp(x) + np.abs(np.diff(y)) / (np.ptp(y) or 1)
-        way = np.concatenate([[0], np.cumsum(steps)])
-        kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], POINTS)))
+        length = np.concatenate([[0], np.cumsum(steps)])
+        kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
         x, y = x[kept], y[kept]
     return Curve(x=tuple(x.tolist()), y=tuple(y.tolist()))

@@ -1,4 +1,4 @@
-"""How good the probabilities of the test split are."""
+"""The metrics of the test split, with intervals."""
 
 import numpy as np
 from sklearn import metrics
@@ -12,11 +12,11 @@ from model_build.spec.sections import METRICS, EvaluationSection
 
 
 def evaluate_model(
-    target: Target, plan: EvaluationSection, truth: Positions, probabilities: Probabilities, seed: int
+    target: Target, section: EvaluationSection, truth: Positions, probabilities: Probabilities, seed: int
 ) -> Evaluation:
     """Score probabilities [N, labels] against the true label positions [N].
 
-    With more than two labels, the metrics that are about one label are averaged over all (macro).
+    With more than two labels, a metric of one label is averaged over all labels (macro).
 
     Raises:
         DataError: a label of the target has no row.
@@ -24,15 +24,15 @@ def evaluate_model(
     values = point_metrics(target, truth, probabilities)
     scored = ScoredRows(target, truth, probabilities)
     estimates = bootstrap(
-        lambda weights: weighted_metrics(scored, weights, METRICS), len(truth), plan.resamples, seed
+        lambda weights: weighted_metrics(scored, weights, METRICS), len(truth), section.resamples, seed
     )
     return Evaluation(
         rows=len(truth),
         labels=target.labels,
         metrics=values,
-        intervals=compute_intervals(METRICS, values.values(), estimates, plan.confidence, scored.support),
-        confidence=plan.confidence,
-        resamples=plan.resamples,
+        intervals=compute_intervals(METRICS, values.values(), estimates, section.confidence, scored.support),
+        confidence=section.confidence,
+        resamples=section.resamples,
         confusion_matrix=metrics.confusion_matrix(
             truth, target.decide(probabilities), labels=range(len(target.labels))
         ).tolist(),
@@ -48,10 +48,10 @@ def point_metrics(target: Target, truth: Positions, probabilities: Probabilities
     absent = set(range(len(target.labels))) - set(truth.tolist())
     if absent:
         names = ", ".join(target.labels[position] for position in sorted(absent))
-        raise DataError(f"There is no row to score with {target.name} {names}.")
+        raise DataError(f"No row to score has {target.name} {names}.")
     values = (
-        _of_labels(target, truth, target.decide(probabilities))
-        | _of_scores(target, truth, probabilities)
+        _label_metrics(target, truth, target.decide(probabilities))
+        | _score_metrics(target, truth, probabilities)
         | {
             "log_loss": metrics.log_loss(truth, probabilities, labels=range(len(target.labels))),
             "calibration_error": calibration_error(target, truth, probabilities),
@@ -61,14 +61,13 @@ def point_metrics(target: Target, truth: Positions, probabilities: Probabilities
 
 
 def calibration_error(target: Target, truth: Positions, probabilities: Probabilities) -> float:
-    """Return the expected calibration error over equal-count bins; of more than two labels, their mean."""
-    once = np.ones((len(truth), 1))
-    return float(
-        weighted_metrics(ScoredRows(target, truth, probabilities), once, ["calibration_error"]).item()
-    )
+    """Return the expected calibration error over equal-count bins; with more than two labels, the mean."""
+    ones = np.ones((len(truth), 1))
+    scored = ScoredRows(target, truth, probabilities)
+    return float(weighted_metrics(scored, ones, ["calibration_error"]).item())
 
 
-def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:
+def _label_metrics(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:
     binary = target.is_binary
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth,
@@ -87,7 +86,7 @@ def _of_labels(target: Target, truth: Positions, predicted: Positions) -> dict[s
     }
 
 
-def _of_scores(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
+def _score_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
     if target.is_binary:
         positive = target.positive_index
         is_positive, score = truth == positive, probabilities[:, positive]

@@ -1,7 +1,7 @@
 """Whether protected groups are treated alike.
 
-Fairlearn's MetricFrame has the rates of the groups. Its own bootstrap takes a third of a second for each
-resample, so the intervals are those of `intervals`.
+Fairlearn's MetricFrame computes the rates of the groups. Its bootstrap takes a third of a second for each
+resample, so `intervals` computes the intervals.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from model_build.evaluation.intervals import (
     Weights,
     bootstrap,
     compute_intervals,
-    difference,
-    exact,
-    ratio,
+    exact_interval,
+    interval_of_difference,
+    interval_of_ratio,
 )
 from model_build.evaluation.metrics import share, sparse
 from model_build.spec.model_spec import ModelSpec
@@ -42,35 +42,36 @@ RATES = {
     "false_positive_rate": false_positive_rate,
     "false_negative_rate": false_negative_rate,
 }
-FIGURES = (*RATES, *FAIRNESS_METRICS)
+GROUP_METRICS = (*RATES, *FAIRNESS_METRICS)
 FOUR_FIFTHS = 0.8
-"""Least ratio of selection rates by the rule of thumb of the EEOC, the employment commission of the US."""
+"""Lowest ratio of selection rates by the rule of thumb of the EEOC, the employment commission of the US."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class _Outcomes:
-    """Who has the positive label and who is given it, [N]."""
+    """Whether each row has the positive label, and whether the model predicts that label, [N]."""
 
     is_positive: Mask
-    chosen: Mask
+    is_selected: Mask
 
     @cached_property
-    def among(self) -> Mask:
+    def denominators(self) -> Mask:
         """The rows that each of RATES is a share of, [N, rates]."""
-        everyone = np.ones_like(self.chosen)
-        return np.stack([everyone, self.is_positive, ~self.is_positive, self.is_positive], axis=1)
+        all_rows = np.ones_like(self.is_selected)
+        return np.stack([all_rows, self.is_positive, ~self.is_positive, self.is_positive], axis=1)
 
     @cached_property
-    def counted(self) -> Mask:
-        """The rows that it is the share of."""
-        return np.stack([self.chosen, self.chosen, self.chosen, ~self.chosen], axis=1) & self.among
+    def numerators(self) -> Mask:
+        """The rows among them that the rate counts, [N, rates]."""
+        selected = self.is_selected
+        return np.stack([selected, selected, selected, ~selected], axis=1) & self.denominators
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The figures of one group, and how many of its rows each rate is a share of."""
+class _GroupMetrics:
+    """The metrics of one group, and the number of rows that each rate is a share of."""
 
     intervals: dict[str, Interval]
     support: dict[str, int]
@@ -82,115 +83,136 @@ def compute_fairness(
     """Compare the groups of every protected feature of encoded test rows [N, features].
 
     Raises:
-        DataError: no row is in a reference group.
+        DataError: a reference group has no row.
     """
     if not target.is_binary:
         return Fairness(protected=())
-    plan = spec.evaluation
+    section = spec.evaluation
     positive = target.positive_index
     outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
     groups = {
-        feature.name: divide_into_levels(feature, column, plan.slices.bands)
+        feature.name: divide_into_levels(feature, column, section.slices.bands)
         for feature, column in zip(spec.features, matrix.T, strict=True)
-        if feature.name in plan.fairness
+        if feature.name in section.fairness
     }
     return Fairness(
         protected=tuple(
-            _protected(name, groups[name], outcomes, plan, spec.split.seed) for name in plan.fairness
+            _protected(name, groups[name], outcomes, section, spec.split.seed) for name in section.fairness
         )
     )
 
 
 def _protected(
-    name: str, groups: Levels, outcomes: _Outcomes, plan: EvaluationSection, seed: int
+    name: str, levels: Levels, outcomes: _Outcomes, section: EvaluationSection, seed: int
 ) -> Protected:
-    reference = plan.fairness[name]
-    present = np.unique(groups.of_row)
-    names = [groups.names[position] for position in present]
+    reference = section.fairness[name]
+    present = np.unique(levels.of_row)
+    names = [levels.names[position] for position in present]
     if reference not in names:
-        raise DataError(f"There is no test row with {name} {reference}, the group to compare others with.")
-    base = names.index(reference)
-    in_group = groups.of_row[:, None] == present
-    counted, among = _lines(outcomes.counted, in_group), _lines(outcomes.among, in_group)
-
-    def statistic(weights: Weights) -> Estimates:
-        rates = share(counted @ weights, among @ weights)
-        return _with_disparities(rates.reshape(len(names), len(RATES), -1), base)
-
-    values = _with_disparities(_rates(outcomes, groups.of_row, in_group), base)
-    estimates = bootstrap(statistic, len(in_group), plan.resamples, seed)
-    found = [
-        _Found(compute_intervals(FIGURES, of_group, resampled, plan.confidence, support), support)
-        for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
-    ]
+        raise DataError(f"No test row has {name} {reference}, the reference group of evaluation.fairness.")
+    position = names.index(reference)
+    in_group = levels.of_row[:, None] == present
+    groups = _measure_groups(levels.of_row, in_group, position, outcomes, section, seed)
     sizes = in_group.sum(axis=0).tolist()
     return Protected(
         feature=name,
         reference=reference,
         groups=tuple(
-            _group(level, rows, each, found[base], plan.confidence)
-            for level, rows, each in zip(names, sizes, found, strict=True)
+            _group(level, rows, group, groups[position], section.confidence)
+            for level, rows, group in zip(names, sizes, groups, strict=True)
         ),
     )
 
 
-def _group(level: str, rows: int, found: _Found, reference: _Found, confidence: float) -> Group:
-    rates = found.intervals
+def _measure_groups(
+    of_row: Positions,
+    in_group: Mask,
+    reference: int,
+    outcomes: _Outcomes,
+    section: EvaluationSection,
+    seed: int,
+) -> list[_GroupMetrics]:
+    """Return GROUP_METRICS of every group, compared with the group at the position `reference`."""
+    numerators = _sum_by_group(outcomes.numerators, in_group)
+    denominators = _sum_by_group(outcomes.denominators, in_group)
+
+    def statistic(weights: Weights) -> Estimates:
+        rates = share(numerators @ weights, denominators @ weights)
+        return _with_disparities(rates.reshape(in_group.shape[1], len(RATES), -1), reference)
+
+    values = _with_disparities(_rates(outcomes, of_row, in_group), reference)
+    estimates = bootstrap(statistic, len(in_group), section.resamples, seed)
+    return [
+        _GroupMetrics(
+            compute_intervals(GROUP_METRICS, of_group, resampled, section.confidence, support), support
+        )
+        for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
+    ]
+
+
+def _group(
+    level: str, rows: int, metrics: _GroupMetrics, reference: _GroupMetrics, confidence: float
+) -> Group:
+    rates = metrics.intervals
     return Group(
         level=level,
         rows=rows,
-        support=found.support,
+        support=metrics.support,
         selection_rate=rates["selection_rate"],
         true_positive_rate=rates.get("true_positive_rate"),
         false_positive_rate=rates.get("false_positive_rate"),
         false_negative_rate=rates.get("false_negative_rate"),
-        disparities={} if found is reference else _disparities(found, reference, confidence),
+        disparities={} if metrics is reference else _disparities(metrics, reference, confidence),
         four_fifths=_keeps_four_fifths(rates["selection_rate"], reference.intervals["selection_rate"]),
     )
 
 
-def _disparities(found: _Found, reference: _Found, confidence: float) -> dict[str, Interval]:
-    """Return FAIRNESS_METRICS; where one rate is 0 or 1, and so does not vary, from both exact intervals."""
-    apart = {name: found.intervals[name] for name in FAIRNESS_METRICS if name in found.intervals}
-    known = {name: rate for name, rate in DISPARITIES.items() if f"{name}_difference" in apart}
-    for name, rate in known.items():
-        pair = [(each.intervals[rate].value, each.support[rate]) for each in (found, reference)]
+def _disparities(metrics: _GroupMetrics, reference: _GroupMetrics, confidence: float) -> dict[str, Interval]:
+    """Return FAIRNESS_METRICS, computed from exact intervals if one of the two rates is 0 or 1.
+
+    Such a rate is the same in every resample, so the bootstrap would call it certain.
+    """
+    disparities = {name: metrics.intervals[name] for name in FAIRNESS_METRICS if name in metrics.intervals}
+    for name, rate in DISPARITIES.items():
+        if f"{name}_difference" not in disparities:
+            continue
+        pair = [(group.intervals[rate].value, group.support[rate]) for group in (metrics, reference)]
         if any(value in {0, 1} for value, _ in pair):
-            ours, theirs = (exact(*each, confidence) for each in pair)
-            apart[f"{name}_difference"] = difference(ours, theirs)
-            if theirs.value:
-                apart[f"{name}_ratio"] = ratio(ours, theirs)
-    return apart
+            own, compared = (exact_interval(value, rows, confidence) for value, rows in pair)
+            disparities[f"{name}_difference"] = interval_of_difference(own, compared)
+            if compared.value:
+                disparities[f"{name}_ratio"] = interval_of_ratio(own, compared)
+    return disparities
 
 
 def _keeps_four_fifths(rate: Interval, reference: Interval) -> bool:
     bounds = FOUR_FIFTHS * reference.value, rate.value, reference.value / FOUR_FIFTHS
-    low, value, high = (round(each, 9) for each in bounds)  # 0.8 * 0.4 comes out above 0.32
+    low, value, high = (round(bound, 9) for bound in bounds)  # 0.8 * 0.4 comes out above 0.32
     return low <= value <= high
 
 
 def _support(outcomes: _Outcomes, in_group: Mask) -> list[dict[str, int]]:
-    """Return how many rows of each group its rates are shares of."""
-    counts = in_group.T.astype(int) @ outcomes.among
+    """Return the number of rows of each group that its rates are shares of."""
+    counts = in_group.T.astype(int) @ outcomes.denominators
     return [dict(zip(RATES, of_group, strict=True)) for of_group in counts.tolist()]
 
 
-def _lines(rows: Mask, in_group: Mask) -> csr_array:
-    """Return what to multiply weights with for sums of rows [N, rates] by group, [groups * rates, N]."""
+def _sum_by_group(rows: Mask, in_group: Mask) -> csr_array:
+    """Return a matrix [groups * rates, N]; its product with weights is the weight of the rows by group."""
     return sparse((in_group[:, :, None] & rows[:, None]).reshape(len(rows), -1))
 
 
 def _rates(outcomes: _Outcomes, of_row: Positions, in_group: Mask) -> Estimates:
     """Return the rates of every group, [groups, rates]; NaN for a share of no rows."""
     frame = MetricFrame(
-        metrics=RATES, y_true=outcomes.is_positive, y_pred=outcomes.chosen, sensitive_features=of_row
+        metrics=RATES, y_true=outcomes.is_positive, y_pred=outcomes.is_selected, sensitive_features=of_row
     )
-    defined = in_group.T @ outcomes.among
-    return np.where(defined, frame.by_group.sort_index().to_numpy(dtype=float), np.nan)
+    has_rows = in_group.T @ outcomes.denominators
+    return np.where(has_rows, frame.by_group.sort_index().to_numpy(dtype=float), np.nan)
 
 
-def _with_disparities(rates: Estimates, base: int) -> Estimates:
-    """Add FAIRNESS_METRICS to the rates [groups, rates, ...], against the group at `base`."""
-    reference = np.broadcast_to(rates[base], rates.shape)
-    disparities = np.stack([rates - reference, share(rates, reference)], axis=2)
+def _with_disparities(rates: Estimates, reference: int) -> Estimates:
+    """Add FAIRNESS_METRICS to the rates [groups, rates, ...], against the group at `reference`."""
+    compared = np.broadcast_to(rates[reference], rates.shape)
+    disparities = np.stack([rates - compared, share(rates, compared)], axis=2)
     return np.concatenate([rates, disparities.reshape(len(rates), -1, *rates.shape[2:])], axis=1)

@@ -1,4 +1,4 @@
-"""What the model looks at."""
+"""Which features the model uses, and how."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 
 ROWS = 1000
-"""The most that a partial dependence is the mean of."""
+"""The most rows that a partial dependence averages."""
 GRID = 20
-"""The most values of a number that it is found for."""
+"""The most values of a number for a partial dependence."""
 
 
 def explain_model(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> Explanation:
-    """Explain a classifier by encoded test rows [N, features]; the most important features come first."""
-    importance = sorted(_importance(spec, fitted, matrix, truth), key=lambda each: -each.drop.value)
+    """Explain a classifier with encoded test rows [N, features]; the most important features come first."""
+    importance = sorted(_importance(spec, fitted, matrix, truth), key=lambda entry: -entry.drop.value)
     sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
     positions = {feature.name: position for position, feature in enumerate(spec.features)}
-    ranked = [positions[each.feature] for each in importance]
+    ranked = [positions[entry.feature] for entry in importance]
     top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
     return Explanation(
         importance=tuple(importance),
@@ -41,7 +41,7 @@ def _importance(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) 
         scored = ScoredRows(spec.target, labels, model.predict_proba(rows))
         return float(weighted_metrics(scored, np.ones((len(rows), 1)), ["roc_auc"]).item())
 
-    found = permutation_importance(
+    permuted = permutation_importance(
         fitted,
         matrix,
         truth,
@@ -51,12 +51,12 @@ def _importance(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) 
     )
     return [
         Importance(feature=feature.name, drop=_mean(drops, spec.evaluation.confidence))
-        for feature, drops in zip(spec.features, found.importances, strict=True)
+        for feature, drops in zip(spec.features, permuted.importances, strict=True)
     ]
 
 
 def _mean(drops: npt.NDArray[np.float64], confidence: float) -> Interval:
-    """Return the mean of the repeats; Student's interval is about the shuffles and not the rows."""
+    """Return the mean of the repeats with Student's interval, which covers the shuffles but not the rows."""
     mean, repeats = float(drops.mean()), len(drops)
     half = 0.0
     if repeats > 1:
@@ -65,7 +65,7 @@ def _mean(drops: npt.NDArray[np.float64], confidence: float) -> Interval:
 
 
 def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, grid: Numbers) -> Dependence:
-    """Return the mean score of the sample were its column all of one value, for each value of the grid."""
+    """Return, for each value of the grid, the mean score of the sample with that value in every row."""
     target, feature = spec.target, spec.features[position]
     label = target.positive_index
     rows = np.tile(sample, (len(grid), 1))
@@ -81,7 +81,7 @@ def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, gri
 
 
 def _grid(feature: Feature, column: Numbers) -> Numbers:
-    """Return every code, or values of a number spread over those that occur."""
+    """Return every code, or quantiles of the values of a number that occur."""
     if feature.is_categorical:
         return np.arange(len(level_names(feature)), dtype=np.float32)
     distinct = np.unique(column[~np.isnan(column)])

@@ -1,10 +1,11 @@
-"""How sure a figure of the test split is: the bootstrap, over all figures at once.
+"""How certain a metric of the test split is: the bootstrap, for all metrics at once.
 
-scipy.stats.bootstrap would call scikit-learn for each resample and figure, which takes minutes. Here a
-resample is a column of weights, how often each row is drawn, and a figure is found for many columns at once.
+scipy.stats.bootstrap would call scikit-learn for each resample and metric, which takes minutes. Here a
+resample is a column of weights, which say how often each row is drawn, and a metric is computed for many
+columns at once.
 
-Where a share is none of its rows, or all, no resample has another, so its interval is the exact one (Clopper
-and Pearson). What is no share, such as a ROC AUC of 1, has an interval without a width all the same.
+If a share is 0 or 1, it is the same in every resample; its interval is then the exact one of Clopper and
+Pearson. A metric that is no share, such as a ROC AUC of 1, keeps an interval without width.
 """
 
 import math
@@ -19,16 +20,16 @@ from model_build.artifacts import Interval
 Weights = npt.NDArray[np.float64]
 """[rows, resamples]"""
 Estimates = npt.NDArray[np.float64]
-"""[..., resamples]; NaN where a resample leaves the figure undefined."""
+"""[..., resamples]; NaN where a metric is undefined in a resample."""
 
 BLOCK = 2**20
-"""Weights that are held at once; they still fit a processor's cache."""
+"""Weights in memory at once; few enough for a processor's cache."""
 DISTANCES = frozenset({"calibration_error"})
-"""Chance makes them larger in the figure and again in each resample, so their interval is the basic one."""
+"""Chance makes these metrics larger, and resampling makes them larger again; so they get basic intervals."""
 
 
 def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: int, seed: int) -> Estimates:
-    """Return the statistic of every resample of so many rows."""
+    """Return the statistic of every resample of `rows` rows."""
     return np.concatenate([statistic(weights) for weights in _draw(rows, resamples, seed)], axis=-1)
 
 
@@ -39,40 +40,47 @@ def compute_intervals(
     confidence: float,
     support: Mapping[str, int],
 ) -> dict[str, Interval]:
-    """Return the percentile interval of every figure that is defined, by name.
+    """Return the percentile interval of every metric that is defined, by name.
 
-    Resamples that leave it undefined do not count. The interval always holds the figure itself. `support` has
-    the rows of those that are shares.
+    Resamples in which a metric is undefined do not count. The interval always contains the value itself.
+    `support` says how many rows a share is a share of; it has no entry for a metric that is no share.
     """
-    figures = zip(names, map(float, values), estimates, strict=True)
+    metrics = zip(names, map(float, values), estimates, strict=True)
     return {
-        name: exact(value, support[name], confidence)
+        name: exact_interval(value, support[name], confidence)
         if name in support and value in {0, 1}
-        else _interval(value, of_figure[~np.isnan(of_figure)], confidence, is_distance=name in DISTANCES)
-        for name, value, of_figure in figures
+        else _interval(value, resampled[~np.isnan(resampled)], confidence, is_distance=name in DISTANCES)
+        for name, value, resampled in metrics
         if not math.isnan(value)
     }
 
 
-def exact(value: float, rows: int, confidence: float) -> Interval:
-    """Return the interval of a share of so many rows; of none, nothing is known."""
+def exact_interval(value: float, rows: int, confidence: float) -> Interval:
+    """Return the interval of a share of `rows` rows; a share of no rows can be anything from 0 to 1."""
     if not rows:
         return Interval(value=value, low=0, high=1)
     bounds = binomtest(round(value * rows), rows).proportion_ci(confidence, method="exact")
     return Interval(value=value, low=bounds.low, high=bounds.high)
 
 
-def difference(one: Interval, other: Interval) -> Interval:
-    """Return one share less the other, by Newcombe's hybrid of their intervals."""
-    value = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
+def interval_of_difference(share: Interval, reference: Interval) -> Interval:
+    """Return a share minus its reference, with Newcombe's hybrid of their intervals."""
+    value = share.value - reference.value
+    below = math.hypot(share.value - share.low, reference.high - reference.value)
+    above = math.hypot(share.high - share.value, reference.value - reference.low)
     return Interval(value=value, low=value - below, high=value + above)
 
 
-def ratio(one: Interval, other: Interval) -> Interval:
-    """Return one share over the other, as far as both intervals reach; only exact ones keep clear of 0."""
-    return Interval(value=one.value / other.value, low=one.low / other.high, high=one.high / other.low)
+def interval_of_ratio(share: Interval, reference: Interval) -> Interval:
+    """Return a share divided by its reference, from the lowest to the highest ratio that the intervals allow.
+
+    The reference must have an interval above 0, as the exact one of a share above 0 is.
+    """
+    return Interval(
+        value=share.value / reference.value,
+        low=share.low / reference.high,
+        high=share.high / reference.low,
+    )
 
 
 def _interval(value: float, estimates: Estimates, confidence: float, *, is_distance: bool) -> Interval:
@@ -84,7 +92,7 @@ def _interval(value: float, estimates: Estimates, confidence: float, *, is_dista
 
 
 def _draw(rows: int, resamples: int, seed: int) -> Iterator[Weights]:
-    """Yield blocks of resamples: how often each row comes up in as many draws with replacement."""
+    """Yield blocks of resamples: how often each row is drawn, in `rows` draws with replacement."""
     rng = np.random.default_rng(seed)
     width = max(1, BLOCK // rows)
     for start in range(0, resamples, width):

@@ -1,6 +1,6 @@
-"""How good the model is on parts of the test split.
+"""The metrics of slices: the test rows that have a level of a feature, or several levels, in common.
 
-Fairlearn's MetricFrame finds the same figures, but its bootstrap would need minutes for each feature.
+Fairlearn's MetricFrame computes the same metrics, but its bootstrap needs minutes for each feature.
 """
 
 from collections.abc import Iterator
@@ -19,62 +19,63 @@ from model_build.spec.sections import SLICE_METRICS
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Rows:
     """The rows of one slice."""
 
     features: tuple[str, ...]
     levels: tuple[str, ...]
-    rows: Positions
+    positions: Positions
     scored: ScoredRows
 
 
 def compute_slices(
     spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Slices:
-    """Score the slices that the spec asks for, of encoded test rows [N, features]."""
-    plan = spec.evaluation
-    parts = list(_parts(spec, matrix, ScoredRows(target, truth, probabilities)))
-    large = [part for part in parts if len(part.rows) >= plan.slices.minimum_rows]
+    """Score the slices that the spec declares, of encoded test rows [N, features]."""
+    section = spec.evaluation
+    sliced = list(_divide(spec, matrix, ScoredRows(target, truth, probabilities)))
+    large = [rows for rows in sliced if len(rows.positions) >= section.slices.minimum_rows]
 
     def statistic(weights: Weights) -> Estimates:
-        return np.array([weighted_metrics(part.scored, weights[part.rows], SLICE_METRICS) for part in large])
+        return np.array(
+            [weighted_metrics(rows.scored, weights[rows.positions], SLICE_METRICS) for rows in large]
+        )
 
-    estimates = bootstrap(statistic, len(truth), plan.resamples, spec.split.seed)
+    estimates = bootstrap(statistic, len(truth), section.resamples, spec.split.seed)
     return Slices(
-        minimum_rows=plan.slices.minimum_rows,
-        too_small=len(parts) - len(large),
+        minimum_rows=section.slices.minimum_rows,
+        too_small=len(sliced) - len(large),
         slices=tuple(
-            _slice(part, of_part, plan.confidence) for part, of_part in zip(large, estimates, strict=True)
+            _slice(rows, resampled, section.confidence)
+            for rows, resampled in zip(large, estimates, strict=True)
         ),
     )
 
 
-def _parts(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Part]:
+def _divide(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Rows]:
     """Yield every slice that has a row: by feature, then by intersection, in the order of the levels."""
-    plan = spec.evaluation.slices
+    section = spec.evaluation.slices
     columns = zip(spec.features, matrix.T, strict=True)
-    of_feature = {
-        feature.name: divide_into_levels(feature, column, plan.bands) for feature, column in columns
-    }
-    single = of_feature if plan.features is None else plan.features
-    for features in (*((name,) for name in single), *plan.intersections):
-        codes = np.stack([of_feature[name].of_row for name in features], axis=1)
+    levels = {feature.name: divide_into_levels(feature, column, section.bands) for feature, column in columns}
+    single = levels if section.features is None else section.features
+    for features in (*((name,) for name in single), *section.intersections):
+        codes = np.stack([levels[name].of_row for name in features], axis=1)
         combinations, of_row = np.unique(codes, axis=0, return_inverse=True)
         for position, combination in enumerate(combinations):
-            names = (of_feature[name].names[code] for name, code in zip(features, combination, strict=True))
-            rows = np.flatnonzero(of_row == position)
-            yield _Part(features, tuple(names), rows, scored.take(rows))
+            names = (levels[name].names[code] for name, code in zip(features, combination, strict=True))
+            positions = np.flatnonzero(of_row == position)
+            yield _Rows(features, tuple(names), positions, scored.take(positions))
 
 
-def _slice(part: _Part, estimates: Estimates, confidence: float) -> Slice:
-    scored, rows = part.scored, len(part.rows)
-    values = weighted_metrics(scored, np.ones((rows, 1)), SLICE_METRICS)[:, 0]
-    binary = scored.target.is_binary
+def _slice(rows: _Rows, estimates: Estimates, confidence: float) -> Slice:
+    scored, count = rows.scored, len(rows.positions)
+    values = weighted_metrics(scored, np.ones((count, 1)), SLICE_METRICS)[:, 0]
+    positives = int(scored.is_label[:, scored.labels].sum())
     return Slice(
-        features=part.features,
-        levels=part.levels,
-        rows=rows,
-        positives=int(scored.is_label[:, scored.labels].sum()) if binary else None,
+        features=rows.features,
+        levels=rows.levels,
+        rows=count,
+        positives=positives if scored.target.is_binary else None,
         support=scored.support,
         metrics=compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
     )

@@ -14,15 +14,15 @@ NAN = float("nan")
 
 
 def bands(values: list[float], count: int) -> dict[str, int]:
-    """Return how many rows there are in each band that has any."""
-    found = divide_into_levels(RATE, np.array(values, dtype=np.float32), count)
-    sizes = np.bincount(found.of_row, minlength=len(found.names)).tolist()
-    return {name: size for name, size in zip(found.names, sizes, strict=True) if size}
+    """Return the number of rows of each band that has rows."""
+    levels = divide_into_levels(RATE, np.array(values, dtype=np.float32), count)
+    sizes = np.bincount(levels.of_row, minlength=len(levels.names)).tolist()
+    return {name: size for name, size in zip(levels.names, sizes, strict=True) if size}
 
 
-def test_a_category_has_its_levels_in_the_order_of_the_codes() -> None:
-    found = divide_into_levels(GRADE, np.array([1, 0, 1], dtype=np.float32), 4)
-    assert (found.names, found.of_row.tolist()) == (("A", "B"), [1, 0, 1])
+def test_levels_of_a_category_are_in_the_order_of_the_codes() -> None:
+    levels = divide_into_levels(GRADE, np.array([1, 0, 1], dtype=np.float32), 4)
+    assert (levels.names, levels.of_row.tolist()) == (("A", "B"), [1, 0, 1])
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_missing_is_the_last_level(feature: CategoryFeature | BooleanFeature, na
     assert divide_into_levels(feature, np.array([1, 0], dtype=np.float32), 4).names == names[:-1]
 
 
-def test_bands_of_a_number_have_equally_many_rows_and_missing_is_another() -> None:
+def test_bands_of_a_number_have_equally_many_rows_and_missing_is_a_level() -> None:
     ages = [float(age) for age in range(17, 117)]
     assert bands([*ages, NAN, NAN], 4) == {
         "up to 41": 25,
@@ -45,14 +45,14 @@ def test_bands_of_a_number_have_equally_many_rows_and_missing_is_another() -> No
     }
 
 
-def test_a_value_that_fills_a_band_is_one_and_the_rest_shares_the_others() -> None:
+def test_value_that_fills_a_band_is_a_band_of_its_own() -> None:
     gains = [0.0] * 91 + [100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 7000.0, 8000.0, 9000.0]
     assert bands(gains, 4) == {"0": 91, "100 to 300": 3, "400 to 600": 3, "above 600": 3}
     hours = [20.0] * 5 + [35.0] * 19 + [40.0] * 47 + [45.0] * 10 + [50.0] * 9 + [60.0] * 6 + [80.0] * 4
     assert bands(hours, 4) == {"up to 35": 24, "40": 47, "45 to 50": 19, "above 50": 10}
 
 
-def test_few_values_are_a_band_each() -> None:
+def test_each_of_few_values_is_a_band() -> None:
     assert bands([1.0, 2.0, 3.0, 1.0, 2.0, 3.0], 3) == {"1": 2, "2": 2, "3": 2}
     assert bands([5.0, 5.0], 4) == {"5": 2}
     assert bands([5.0], 4) == {"5": 1}
@@ -60,13 +60,13 @@ def test_few_values_are_a_band_each() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_row_is_in_the_band_that_its_name_says(seed: int) -> None:
+def test_names_of_bands_match_their_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.integers(0, rng.integers(2, 60), 200).astype(np.float32)
-    found = divide_into_levels(AGE, values, int(rng.integers(2, 9)))
-    assert len(set(found.names)) == len(found.names)
-    for value, band in zip(values, found.of_row, strict=True):
-        match found.names[band].split():
+    levels = divide_into_levels(AGE, values, int(rng.integers(2, 9)))
+    assert len(set(levels.names)) == len(levels.names)
+    for value, band in zip(values, levels.of_row, strict=True):
+        match levels.names[band].split():
             case ["up", "to", high]:
                 assert value <= float(high)
             case ["above", low]:
@@ -77,7 +77,7 @@ def test_every_row_is_in_the_band_that_its_name_says(seed: int) -> None:
                 assert value == float(only)
 
 
-def test_a_number_is_shown_as_it_was_written() -> None:
+def test_float32_is_formatted_as_it_was_written() -> None:
     assert [format_float32(np.float32(x)) for x in (2.51, 40, 0.1, 123456, 16777216)] == [
         "2.51",
         "40",

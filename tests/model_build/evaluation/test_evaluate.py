@@ -8,12 +8,12 @@ from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation, Interval
 from model_build.errors import DataError
 from model_build.evaluation.evaluate import evaluate_model, point_metrics
-from model_build.evaluation.intervals import exact
+from model_build.evaluation.intervals import exact_interval
 from model_build.spec.sections import METRICS, EvaluationSection
 
 BINARY = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=0.6)
 MORE = Target(name="paid", labels=("none", "some", "all"))
-PLAN = EvaluationSection(resamples=200)
+SECTION = EvaluationSection(resamples=200)
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 YES = np.array([0.1, 0.5, 0.8, 0.3, 0.7, 0.6, 0.4, 0.2])
 BINARY_METRICS = {
@@ -31,9 +31,12 @@ BINARY_METRICS = {
 
 
 def score(
-    truth: Positions, probabilities: Probabilities, target: Target = BINARY, plan: EvaluationSection = PLAN
+    truth: Positions,
+    probabilities: Probabilities,
+    target: Target = BINARY,
+    section: EvaluationSection = SECTION,
 ) -> Evaluation:
-    return evaluate_model(target, plan, truth, probabilities, seed=1)
+    return evaluate_model(target, section, truth, probabilities, seed=1)
 
 
 def two(yes: Probabilities) -> Probabilities:
@@ -47,60 +50,67 @@ def census(rows: int, seed: int = 0) -> tuple[Positions, Probabilities]:
     return (rng.random(rows) < yes).astype(np.intp), two(yes)
 
 
-def test_two_labels_are_scored_for_the_positive_one() -> None:
-    found = score(TRUTH, two(YES))
-    assert (found.rows, found.labels, found.confidence, found.resamples) == (8, ("no", "yes"), 0.95, 200)
-    assert found.metrics == pytest.approx(BINARY_METRICS)
-    assert found.confusion_matrix == ((3, 1), (2, 2))
-    assert tuple(found.metrics) == tuple(found.intervals) == METRICS
+def test_metrics_of_two_labels_are_about_the_positive_one() -> None:
+    evaluation = score(TRUTH, two(YES))
+    assert (evaluation.rows, evaluation.labels, evaluation.confidence, evaluation.resamples) == (
+        8,
+        ("no", "yes"),
+        0.95,
+        200,
+    )
+    assert evaluation.metrics == pytest.approx(BINARY_METRICS)
+    assert evaluation.confusion_matrix == ((3, 1), (2, 2))
+    assert tuple(evaluation.metrics) == tuple(evaluation.intervals) == METRICS
 
 
-def test_the_positive_label_may_be_the_first() -> None:
+def test_positive_label_may_be_the_first() -> None:
     target = Target(name="paid", labels=("yes", "no"), positive="yes", threshold=0.6)
-    found = score(1 - TRUTH, np.column_stack([YES, 1 - YES]), target)
-    assert found.metrics == pytest.approx(BINARY_METRICS)
-    assert found.confusion_matrix == ((2, 2), (1, 3))
+    evaluation = score(1 - TRUTH, np.column_stack([YES, 1 - YES]), target)
+    assert evaluation.metrics == pytest.approx(BINARY_METRICS)
+    assert evaluation.confusion_matrix == ((2, 2), (1, 3))
 
 
 @pytest.mark.parametrize(
     ("threshold", "confusion_matrix"),
     [(0.15, ((1, 3), (0, 4))), (0.6, ((3, 1), (2, 2))), (0.61, ((3, 1), (3, 1))), (0.85, ((4, 0), (4, 0)))],
 )
-def test_the_label_is_positive_from_the_threshold_on(
+def test_threshold_itself_is_positive(
     threshold: float, confusion_matrix: tuple[tuple[int, ...], ...]
 ) -> None:
-    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": threshold}))
-    assert found.confusion_matrix == confusion_matrix
-    unmoved = {"roc_auc", "average_precision", "log_loss", "brier", "calibration_error"}
-    assert {name: found.metrics[name] for name in unmoved} == pytest.approx(
-        {name: BINARY_METRICS[name] for name in unmoved}
+    evaluation = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": threshold}))
+    assert evaluation.confusion_matrix == confusion_matrix
+    unchanged = {"roc_auc", "average_precision", "log_loss", "brier", "calibration_error"}
+    assert {name: evaluation.metrics[name] for name in unchanged} == pytest.approx(
+        {name: BINARY_METRICS[name] for name in unchanged}
     )
 
 
-def test_the_precision_of_a_label_that_is_never_predicted_is_zero() -> None:
-    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85}))
-    assert [found.metrics[name] for name in ("precision", "recall", "f1")] == [0, 0, 0]
+def test_precision_of_a_label_that_is_never_predicted_is_0() -> None:
+    evaluation = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85}))
+    assert [evaluation.metrics[name] for name in ("precision", "recall", "f1")] == [0, 0, 0]
 
 
-def test_figures_of_no_hits_are_not_certain() -> None:
-    found = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85})).intervals
-    assert found["precision"] == Interval(value=0, low=0, high=1)  # none is predicted
-    assert found["recall"] == found["f1"] == exact(0, 4, 0.95)
+def test_metrics_of_0_have_exact_intervals() -> None:
+    evaluation = score(TRUTH, two(YES), BINARY.model_copy(update={"threshold": 0.85})).intervals
+    assert evaluation["precision"] == Interval(value=0, low=0, high=1)  # no row is predicted positive
+    assert evaluation["recall"] == evaluation["f1"] == exact_interval(0, 4, 0.95)
 
 
 @pytest.mark.parametrize("target", [BINARY, MORE], ids=["two", "more"])
-def test_figures_of_nothing_but_hits_are_not_certain(target: Target) -> None:
+def test_metrics_of_1_have_exact_intervals(target: Target) -> None:
     truth = np.tile(np.arange(len(target.labels)), 4)
-    found = score(truth, np.eye(len(target.labels))[truth], target).intervals
+    evaluation = score(truth, np.eye(len(target.labels))[truth], target).intervals
     rows = 4 if target is BINARY else len(truth)
-    assert found["accuracy"] == exact(1, len(truth), 0.95)
-    assert found["precision"] == found["recall"] == found["f1"] == exact(1, rows, 0.95)
+    assert evaluation["accuracy"] == exact_interval(1, len(truth), 0.95)
+    assert (
+        evaluation["precision"] == evaluation["recall"] == evaluation["f1"] == exact_interval(1, rows, 0.95)
+    )
 
 
-def test_more_labels_are_averaged() -> None:
+def test_metrics_of_three_labels_are_averaged() -> None:
     probabilities = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
-    found = score(np.array([0, 1, 2, 2]), probabilities, MORE)
-    assert found.metrics == pytest.approx(
+    evaluation = score(np.array([0, 1, 2, 2]), probabilities, MORE)
+    assert evaluation.metrics == pytest.approx(
         {
             "accuracy": 3 / 4,
             "balanced_accuracy": (1 + 1 + 1 / 2) / 3,
@@ -115,10 +125,10 @@ def test_more_labels_are_averaged() -> None:
             "calibration_error": ((0.4 + 0.2 + 0.1 + 0.5) + (0.6 + 0.5 + 0.2) + (0.1 + 0.3 + 0.3 + 0.8)) / 12,
         }
     )
-    assert found.confusion_matrix == ((1, 0, 0), (0, 1, 0), (1, 0, 1))
+    assert evaluation.confusion_matrix == ((1, 0, 0), (0, 1, 0), (1, 0, 1))
 
 
-def test_the_calibration_error_is_the_mean_distance_over_ten_bins_of_equally_many_rows() -> None:
+def test_calibration_error_is_the_mean_distance_over_ten_bins_of_equally_many_rows() -> None:
     truth, probabilities = census(2000)
     yes = probabilities[:, 1]
     bins = np.array_split(np.argsort(yes), 10)
@@ -129,7 +139,7 @@ def test_the_calibration_error_is_the_mean_distance_over_ten_bins_of_equally_man
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_intervals_hold_the_figure_and_narrow_with_more_rows(seed: int) -> None:
+def test_intervals_contain_the_metric_and_narrow_with_more_rows(seed: int) -> None:
     few, many = (score(*census(rows, seed)).intervals for rows in (200, 5000))
     for name in METRICS:
         assert few[name].low <= few[name].value <= few[name].high
@@ -138,26 +148,26 @@ def test_intervals_hold_the_figure_and_narrow_with_more_rows(seed: int) -> None:
 
 def test_more_confidence_widens_the_intervals() -> None:
     truth, probabilities = census(300)
-    sure = score(truth, probabilities, plan=EvaluationSection(resamples=200, confidence=0.99))
-    unsure = score(truth, probabilities, plan=EvaluationSection(resamples=200, confidence=0.6))
-    for name in METRICS[:-1]:  # that of the calibration error may end at 0, or at the figure
-        outer, inner = sure.intervals[name], unsure.intervals[name]
+    wide = score(truth, probabilities, section=EvaluationSection(resamples=200, confidence=0.99))
+    narrow = score(truth, probabilities, section=EvaluationSection(resamples=200, confidence=0.6))
+    for name in METRICS[:-1]:  # the interval of the calibration error may end at 0 or at the value
+        outer, inner = wide.intervals[name], narrow.intervals[name]
         assert outer.low < inner.low < inner.high < outer.high
 
 
-def test_the_same_seed_gives_the_same_document() -> None:
+def test_same_seed_gives_the_same_evaluation() -> None:
     truth, probabilities = census(500)
     assert score(truth, probabilities) == score(truth, probabilities)
-    assert evaluate_model(BINARY, PLAN, truth, probabilities, seed=2) != score(truth, probabilities)
+    assert evaluate_model(BINARY, SECTION, truth, probabilities, seed=2) != score(truth, probabilities)
 
 
-def test_a_label_without_rows_is_named() -> None:
-    with pytest.raises(DataError, match=r"^There is no row to score with paid none, all\.$"):
+def test_label_without_rows_is_a_data_error() -> None:
+    with pytest.raises(DataError, match=r"^No row to score has paid none, all\.$"):
         score(np.ones(4, dtype=np.intp), np.full((4, 3), 1 / 3), MORE)
 
 
-def test_the_document_is_read_as_it_was_written(tmp_path: Path) -> None:
-    found = score(TRUTH, two(YES))
+def test_evaluation_is_read_as_it_was_written(tmp_path: Path) -> None:
+    evaluation = score(TRUTH, two(YES))
     path = tmp_path / "metrics.json"
-    found.write(path)
-    assert Evaluation.read(path) == found
+    evaluation.write(path)
+    assert Evaluation.read(path) == evaluation

@@ -27,7 +27,7 @@ TRUTH = (RNG.random(300) < YES).astype(np.intp)
 
 
 class ByYearsAndGrade:
-    """A classifier of two or three labels that has no more than what is asked of one."""
+    """A minimal classifier of two or three labels."""
 
     def __init__(self, labels: int = 2) -> None:
         self.labels = labels
@@ -41,85 +41,98 @@ class ByYearsAndGrade:
         return np.column_stack([*others, last])
 
 
-def look(
-    spec: ModelSpec, matrix: Matrix = MATRIX, truth: Positions = TRUTH, labels: int = 2, **plan: Any
+def explain(
+    spec: ModelSpec, matrix: Matrix = MATRIX, truth: Positions = TRUTH, labels: int = 2, **section: Any
 ) -> Explanation:
-    update = {"evaluation": EvaluationSection(**plan)} | ({} if labels == 2 else {"target": MORE})
+    update = {"evaluation": EvaluationSection(**section)} | ({} if labels == 2 else {"target": MORE})
     return explain_model(spec.model_copy(update=update), ByYearsAndGrade(labels), matrix, truth)
 
 
-def test_the_features_that_the_model_looks_at_come_first(tiny_spec: ModelSpec) -> None:
-    first, second, *others = look(tiny_spec).importance
+def test_features_that_the_model_uses_come_first(tiny_spec: ModelSpec) -> None:
+    first, second, *others = explain(tiny_spec).importance
     assert (first.feature, second.feature) == ("grade", "years")
-    for each in (first, second):
-        assert 0 < each.drop.low < each.drop.value < each.drop.high
+    for importance in (first, second):
+        assert 0 < importance.drop.low < importance.drop.value < importance.drop.high
     nothing = Interval(value=0, low=0, high=0)
-    assert {each.feature: each.drop for each in others} == {"rate": nothing, "secured": nothing}
+    assert {importance.feature: importance.drop for importance in others} == {
+        "rate": nothing,
+        "secured": nothing,
+    }
 
 
-def test_one_repeat_has_no_interval(tiny_spec: ModelSpec) -> None:
-    drop = look(tiny_spec, importance_repeats=1).importance[0].drop
+def test_one_repeat_has_an_interval_without_width(tiny_spec: ModelSpec) -> None:
+    drop = explain(tiny_spec, importance_repeats=1).importance[0].drop
     assert drop.low == drop.value == drop.high > 0
 
 
 def test_more_confidence_widens_the_interval(tiny_spec: ModelSpec) -> None:
-    sure = look(tiny_spec, confidence=0.99).importance[0].drop
-    unsure = look(tiny_spec, confidence=0.6).importance[0].drop
-    assert sure.low < unsure.low < sure.value == unsure.value < unsure.high < sure.high
+    wide = explain(tiny_spec, confidence=0.99).importance[0].drop
+    narrow = explain(tiny_spec, confidence=0.6).importance[0].drop
+    assert wide.low < narrow.low < wide.value == narrow.value < narrow.high < wide.high
 
 
-def test_more_labels_are_explained_by_the_last_one(tiny_spec: ModelSpec) -> None:
+def test_three_labels_are_explained_by_the_last_one(tiny_spec: ModelSpec) -> None:
     truth = np.where(TRUTH == 1, 2, np.arange(300) % 2)
-    found = look(tiny_spec, truth=truth, labels=3)
-    assert [each.feature for each in found.importance[:2]] == ["grade", "years"]
-    assert found.dependence[0].scores == pytest.approx(look(tiny_spec).dependence[0].scores)
+    explanation = explain(tiny_spec, truth=truth, labels=3)
+    assert [importance.feature for importance in explanation.importance[:2]] == ["grade", "years"]
+    assert explanation.dependence[0].scores == pytest.approx(explain(tiny_spec).dependence[0].scores)
 
 
-def test_a_category_depends_on_every_level_and_on_missing(tiny_spec: ModelSpec) -> None:
-    (found,) = look(tiny_spec, partial_dependence=1).dependence
+def test_dependence_on_a_category_has_every_level_and_missing(tiny_spec: ModelSpec) -> None:
+    (explanation,) = explain(tiny_spec, partial_dependence=1).dependence
     years = MATRIX[:, 0].mean(dtype=float) / 60
-    assert (found.feature, found.values, found.numbers) == ("grade", ("A", "B", "C", "missing"), None)
-    assert found.scores == pytest.approx([years + code / 6 for code in range(4)])
+    assert (explanation.feature, explanation.values, explanation.numbers) == (
+        "grade",
+        ("A", "B", "C", "missing"),
+        None,
+    )
+    assert explanation.scores == pytest.approx([years + code / 6 for code in range(4)])
 
 
-def test_a_number_depends_on_values_spread_over_those_that_occur(tiny_spec: ModelSpec) -> None:
-    found = look(tiny_spec).dependence[1]
-    assert found.feature == "years"
-    assert found.numbers is not None
-    assert (len(found.numbers), found.numbers[0], found.numbers[-1]) == (GRID, 1, 30)
-    assert found.values == tuple(f"{number:g}" for number in found.numbers)
+def test_dependence_on_a_number_has_quantiles_of_its_values(tiny_spec: ModelSpec) -> None:
+    explanation = explain(tiny_spec).dependence[1]
+    assert explanation.feature == "years"
+    assert explanation.numbers is not None
+    assert (len(explanation.numbers), explanation.numbers[0], explanation.numbers[-1]) == (GRID, 1, 30)
+    assert explanation.values == tuple(f"{number:g}" for number in explanation.numbers)
     grade = MATRIX[:, 2].mean(dtype=float) / 6
-    assert found.scores == pytest.approx([grade + number / 60 for number in found.numbers])
+    assert explanation.scores == pytest.approx([grade + number / 60 for number in explanation.numbers])
 
 
-def test_numbers_have_no_missing_value_and_a_boolean_has_two(tiny_spec: ModelSpec) -> None:
-    found = {each.feature: each for each in look(tiny_spec).dependence}
-    assert found["rate"].numbers is not None
-    assert np.isfinite(found["rate"].numbers).all()
-    assert found["secured"] == Dependence(
-        feature="secured", values=("false", "true"), numbers=None, scores=found["secured"].scores
+def test_dependence_on_a_number_has_no_missing_value_and_on_a_boolean_two(tiny_spec: ModelSpec) -> None:
+    explanation = {dependence.feature: dependence for dependence in explain(tiny_spec).dependence}
+    assert explanation["rate"].numbers is not None
+    assert np.isfinite(explanation["rate"].numbers).all()
+    assert explanation["secured"] == Dependence(
+        feature="secured", values=("false", "true"), numbers=None, scores=explanation["secured"].scores
     )
 
 
-@pytest.mark.parametrize(("wanted", "features"), [(0, []), (2, ["grade", "years"])])
-def test_so_many_features_have_a_dependence(tiny_spec: ModelSpec, wanted: int, features: list[str]) -> None:
-    found = look(tiny_spec, partial_dependence=wanted)
-    assert [each.feature for each in found.dependence] == features
+@pytest.mark.parametrize(("count", "features"), [(0, []), (2, ["grade", "years"])])
+def test_spec_says_how_many_features_have_a_dependence(
+    tiny_spec: ModelSpec, count: int, features: list[str]
+) -> None:
+    explanation = explain(tiny_spec, partial_dependence=count)
+    assert [dependence.feature for dependence in explanation.dependence] == features
 
 
-def test_a_number_that_no_row_has_is_passed_over(tiny_spec: ModelSpec) -> None:
+def test_feature_without_values_has_no_dependence(tiny_spec: ModelSpec) -> None:
     matrix = MATRIX.copy()
     matrix[:, 1] = NAN
-    assert [each.feature for each in look(tiny_spec, matrix).dependence] == ["grade", "years", "secured"]
+    assert [dependence.feature for dependence in explain(tiny_spec, matrix).dependence] == [
+        "grade",
+        "years",
+        "secured",
+    ]
 
 
 def test_many_rows_are_sampled(tiny_spec: ModelSpec) -> None:
     many, truth = np.tile(MATRIX, (10, 1)), np.tile(TRUTH, 10)
-    found = look(tiny_spec, many, truth, partial_dependence=1).dependence[0]
-    everyone = look(tiny_spec, partial_dependence=1).dependence[0]
-    assert found.scores != everyone.scores
-    assert found.scores == pytest.approx(everyone.scores, abs=0.02)
+    explanation = explain(tiny_spec, many, truth, partial_dependence=1).dependence[0]
+    few = explain(tiny_spec, partial_dependence=1).dependence[0]
+    assert explanation.scores != few.scores
+    assert explanation.scores == pytest.approx(few.scores, abs=0.02)
 
 
-def test_the_same_seed_gives_the_same_document(tiny_spec: ModelSpec) -> None:
-    assert look(tiny_spec) == look(tiny_spec)
+def test_same_seed_gives_the_same_explanation(tiny_spec: ModelSpec) -> None:
+    assert explain(tiny_spec) == explain(tiny_spec)

@@ -14,7 +14,7 @@ MORE = Target(name="paid", labels=("none", "some", "all"))
 
 
 def rows(target: Target, digits: int, seed: int = 0, count: int = 300) -> tuple[Positions, Probabilities]:
-    """Return labels and probabilities that know something of them; few digits make ties."""
+    """Return labels and probabilities that depend on them; few digits make ties."""
     rng = np.random.default_rng(seed)
     labels = len(target.labels)
     probabilities = rng.dirichlet(np.ones(labels), count).round(digits)
@@ -27,57 +27,57 @@ def weights_of(count: int, seed: int = 0) -> Weights:
     return np.random.default_rng(seed).poisson(1.0, (count, 3)).astype(float)
 
 
-def of_scikit_learn(
+def scikit_learn_metrics(
     target: Target, truth: Positions, probabilities: Probabilities, weight: Weights
 ) -> dict[str, float]:
-    """Return every metric but the calibration error, which scikit-learn has not."""
+    """Return every metric but the calibration error, which scikit-learn lacks."""
     predicted = target.decide(probabilities)
     labels = range(len(target.labels))
-    binary = target.positive is not None
-    positive = target.labels.index(target.positive) if binary else 1
-    average = {"average": "binary" if binary else "macro", "pos_label": positive, "labels": labels}
+    binary = target.is_binary
+    positive = target.positive_index if binary else 1
+    options = {"average": "binary" if binary else "macro", "pos_label": positive, "labels": labels}
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        truth, predicted, sample_weight=weight, zero_division=0.0, **average
+        truth, predicted, sample_weight=weight, zero_division=0.0, **options
     )
-    chosen = [positive] if binary else labels
-    of_label = [(truth == label, probabilities[:, label]) for label in chosen]
+    scored_labels = [positive] if binary else labels
+    of_label = [(truth == label, probabilities[:, label]) for label in scored_labels]
     return {
         "accuracy": metrics.accuracy_score(truth, predicted, sample_weight=weight),
         "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted, sample_weight=weight),
         "precision": precision,
         "recall": recall,
         "f1": f1,
-        "roc_auc": np.mean([metrics.roc_auc_score(*each, sample_weight=weight) for each in of_label]),
+        "roc_auc": np.mean([metrics.roc_auc_score(*scores, sample_weight=weight) for scores in of_label]),
         "average_precision": np.mean(
-            [metrics.average_precision_score(*each, sample_weight=weight) for each in of_label]
+            [metrics.average_precision_score(*scores, sample_weight=weight) for scores in of_label]
         ),
         "log_loss": metrics.log_loss(truth, probabilities, labels=labels, sample_weight=weight),
-        "brier": np.sum([metrics.brier_score_loss(*each, sample_weight=weight) for each in of_label]),
+        "brier": np.sum([metrics.brier_score_loss(*scores, sample_weight=weight) for scores in of_label]),
     }
 
 
 @pytest.mark.parametrize("digits", [1, 2, 9])
 @pytest.mark.parametrize("target", [BINARY, FIRST, MORE], ids=["two", "first", "more"])
-def test_weighted_metrics_are_those_of_scikit_learn(target: Target, digits: int) -> None:
+def test_weighted_metrics_equal_scikit_learn(target: Target, digits: int) -> None:
     truth, probabilities = rows(target, digits)
     weights = weights_of(len(truth))
-    found = weighted_metrics(ScoredRows(target, truth, probabilities), weights, METRICS[:-1])
-    for weight, of_weight in zip(weights.T, found.T, strict=True):
-        expected = of_scikit_learn(target, truth, probabilities, weight)
+    values = weighted_metrics(ScoredRows(target, truth, probabilities), weights, METRICS[:-1])
+    for weight, of_weight in zip(weights.T, values.T, strict=True):
+        expected = scikit_learn_metrics(target, truth, probabilities, weight)
         assert dict(zip(METRICS, of_weight, strict=False)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("target", [BINARY, FIRST, MORE], ids=["two", "first", "more"])
-def test_a_weight_of_one_for_every_row_gives_the_figures_of_the_rows(target: Target) -> None:
+def test_weights_of_1_give_the_unweighted_metrics(target: Target) -> None:
     truth, probabilities = rows(target, digits=2)
-    found = weighted_metrics(ScoredRows(target, truth, probabilities), np.ones((len(truth), 1)), METRICS)
-    assert dict(zip(METRICS, found[:, 0], strict=True)) == pytest.approx(
+    values = weighted_metrics(ScoredRows(target, truth, probabilities), np.ones((len(truth), 1)), METRICS)
+    assert dict(zip(METRICS, values[:, 0], strict=True)) == pytest.approx(
         point_metrics(target, truth, probabilities)
     )
 
 
 @pytest.mark.parametrize("target", [BINARY, MORE], ids=["two", "more"])
-def test_a_weight_is_how_often_a_row_stands_there(target: Target) -> None:
+def test_weight_of_2_counts_a_row_twice(target: Target) -> None:
     truth, probabilities = rows(target, digits=1)
     weights = weights_of(len(truth))[:, :1]
     repeated = np.repeat(np.arange(len(truth)), weights[:, 0].astype(int))
@@ -88,40 +88,40 @@ def test_a_weight_is_how_often_a_row_stands_there(target: Target) -> None:
     )
 
 
-def test_metrics_that_the_rows_leave_undefined_are_nan() -> None:
+def test_metrics_undefined_for_the_rows_are_nan() -> None:
     scored = ScoredRows(BINARY, np.array([0, 0]), np.array([[0.9, 0.1], [0.8, 0.2]]))
-    found = weighted_metrics(scored, np.ones((2, 1)), ["accuracy", "precision", "recall", "f1", "roc_auc"])[
+    values = weighted_metrics(scored, np.ones((2, 1)), ["accuracy", "precision", "recall", "f1", "roc_auc"])[
         :, 0
     ]
-    assert found.tolist() == pytest.approx([1, np.nan, np.nan, np.nan, np.nan], nan_ok=True)
+    assert values.tolist() == pytest.approx([1, np.nan, np.nan, np.nan, np.nan], nan_ok=True)
 
 
-def test_metrics_that_the_weights_leave_undefined_are_nan() -> None:
+def test_metrics_undefined_for_the_weights_are_nan() -> None:
     scored = ScoredRows(BINARY, np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
-    found = weighted_metrics(
+    values = weighted_metrics(
         scored, np.array([[1.0, 0.0], [0.0, 0.0]]), ["accuracy", "recall", "roc_auc", "brier"]
     )
-    assert found[:, 0].tolist() == pytest.approx([1, np.nan, np.nan, 0.01], nan_ok=True)
-    assert np.isnan(found[:, 1]).all()
+    assert values[:, 0].tolist() == pytest.approx([1, np.nan, np.nan, 0.01], nan_ok=True)
+    assert np.isnan(values[:, 1]).all()
 
 
-def test_labels_that_neither_occur_nor_are_predicted_do_not_lower_a_mean() -> None:
+def test_absent_and_unpredicted_label_does_not_lower_a_mean() -> None:
     scored = ScoredRows(MORE, np.array([0, 1]), np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]))
-    found = weighted_metrics(scored, np.ones((2, 1)), ["precision", "recall", "f1", "roc_auc"])[:, 0]
-    assert found.tolist() == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
+    values = weighted_metrics(scored, np.ones((2, 1)), ["precision", "recall", "f1", "roc_auc"])[:, 0]
+    assert values.tolist() == pytest.approx([1, 1, 1, np.nan], nan_ok=True)
 
 
-def test_labels_that_a_resample_neither_draws_nor_predicts_do_not_lower_a_mean() -> None:
+def test_label_absent_and_unpredicted_in_a_resample_does_not_lower_a_mean() -> None:
     scored = ScoredRows(MORE, np.array([0, 1, 2]), np.eye(3))
     weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    found = weighted_metrics(scored, weights, ["precision", "recall", "f1"])
-    assert found.tolist() == pytest.approx(np.array([[1, 1, np.nan]] * 3), nan_ok=True)
+    values = weighted_metrics(scored, weights, ["precision", "recall", "f1"])
+    assert values.tolist() == pytest.approx(np.array([[1, 1, np.nan]] * 3), nan_ok=True)
 
 
-def test_an_impossible_label_costs_no_more_than_the_precision_of_the_numbers() -> None:
+def test_log_loss_of_a_probability_of_0_is_finite() -> None:
     scored = ScoredRows(BINARY, np.array([1]), np.array([[1.0, 0.0]], dtype=np.float32))
-    found = weighted_metrics(scored, np.ones((1, 1)), ["log_loss"]).item()
-    assert found == pytest.approx(-np.log(np.finfo(np.float32).eps))
+    values = weighted_metrics(scored, np.ones((1, 1)), ["log_loss"]).item()
+    assert values == pytest.approx(-np.log(np.finfo(np.float32).eps))
 
 
 def test_bins_have_equally_many_rows_unless_scores_are_equal() -> None:
