@@ -1,5 +1,6 @@
 """Bakes and clean rows of a spec, made by the real pipeline."""
 
+import atexit
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +18,10 @@ from model_build.stage import Job
 
 
 @cache
-def _builds() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="builds-")
+def _builds() -> Path:
+    directory = TemporaryDirectory(prefix="builds-")
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
 
 
 def bake(
@@ -30,7 +33,7 @@ def bake(
     build: Path | None = None,
 ) -> Contract:
     """Bake; without a build directory, reuse what an earlier test left in that of the same spec."""
-    build = build or Path(_builds().name) / spec.name
+    build = build or _builds() / spec.name
     return pipeline.bake(Job(spec, build, directory, progress, source_mode), out)
 
 
