@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app.core.contract import Contract, load_contract
+from app.core.baked_model import load_contract
+from app.core.contract import Contract
 from benchmarks.errors import BenchmarkError
 from benchmarks.workloads import BODY_SIZES, BodyWriter, make_bodies, read_rows
 

@@ -1,16 +1,13 @@
-"""contract.json: what the service must know about its model, and the check that a baked model is intact."""
+"""contract.json: what the service must know about its model."""
 
 import hashlib
-import json
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from app.core.errors import StartupError
 from app.core.features import Feature, Frozen, check_names
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -116,51 +113,3 @@ class Contract(Frozen):
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def load_contract(directory: Path) -> Contract:
-    """Read and verify the baked model in `directory`; raise StartupError if anything is off."""
-    path = directory / CONTRACT_FILE
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise StartupError(
-            f"There is no baked model at {directory} ({error.strerror}: {path}). "
-            "Make one with `python -m model_build bake`, or set MODEL_DIR."
-        ) from error
-    contract = _parse(path, text)
-    _verify(directory, contract)
-    return contract
-
-
-def _parse(path: Path, text: bytes) -> Contract:
-    try:
-        version = json.loads(text)["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StartupError(f"{path} is not a contract: it has no schema_version.") from error
-    if version != SCHEMA_VERSION:
-        raise StartupError(
-            f"{path} has schema_version {version!r}; this service reads {SCHEMA_VERSION}. "
-            "Bake it again with the model_build of this version, or run the service that it was baked for."
-        )
-    try:
-        return Contract.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StartupError(f"{path} is not a valid contract: {where}: {first['msg']}.") from error
-
-
-def _verify(directory: Path, contract: Contract) -> None:
-    if MODEL_FILE not in contract.files:
-        raise StartupError(f"{directory / CONTRACT_FILE} lists no {MODEL_FILE}.")
-    for name, expected in contract.files.items():
-        path = directory / name
-        try:
-            actual = sha256(path.read_bytes())
-        except OSError as error:
-            raise StartupError(
-                f"The baked model is incomplete: {path} can't be read ({error.strerror})."
-            ) from error
-        if actual != expected:
-            raise StartupError(f"The baked model was changed: {path} has sha256 {actual}, not {expected}.")

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from app.core.contract import MODEL_FILE, Contract, load_contract
+from app.core.baked_model import load_contract
+from app.core.contract import MODEL_FILE, Contract
 from app.core.errors import StartupError
 from app.core.features import Encoder, Matrix
 

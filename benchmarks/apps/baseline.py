@@ -9,7 +9,7 @@ import joblib
 import pandas as pd
 from fastapi import FastAPI
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from benchmarks.apps.request_model import request_model
 
 

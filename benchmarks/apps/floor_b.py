@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from benchmarks.apps.constant_answers import read_answers
 from benchmarks.apps.request_model import request_model
 

@@ -17,7 +17,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.types import Schema, TensorSpec
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, load_contract, sha256
+from app.core.baked_model import load_contract
+from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, sha256
 from app.core.errors import StartupError
 from app.core.model import LABELS, PROBABILITIES, Model
 from model_build import atomic

@@ -7,7 +7,8 @@ import mlflow
 import numpy as np
 import pytest
 
-from app.core.contract import load_contract, sha256
+from app.core.baked_model import load_contract
+from app.core.contract import sha256
 from app.core.model import Model
 from model_build import pipeline
 from model_build.errors import BuildError, GateError

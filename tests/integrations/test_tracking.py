@@ -10,7 +10,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from model_build import pipeline
 from model_build.artifacts import (
     Candidate,

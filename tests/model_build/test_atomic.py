@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import pytest
 
-from app.core import contract
+from app.core.baked_model import load_contract
 from app.core.errors import StartupError
 from model_build import atomic
 from model_build.export.package import to_json
@@ -142,7 +142,7 @@ def test_pickle_is_replaced(tmp_path: Path) -> None:
 KILLER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from app.core import contract
+from app.core.baked_model import load_contract
 
 kind, kills, out, *arguments = sys.argv[1:]
 paths = [Path(argument) for argument in arguments]
@@ -185,7 +185,7 @@ for kill in range(int(kills)):
     time.sleep(random.uniform(0, 2 * usual))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    print(contract.load_contract(Path(out)).model_version)
+    print(load_contract(Path(out)).model_version)
 """
 
 
@@ -203,7 +203,7 @@ def versions_left_by_killed(kind: str, kills: int, out: Path, *paths: Path) -> l
 def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
     """Two whole models with different versions; only the second has the file padding."""
     old = {name: content for name, content in contents(tiny_model).items() if name != "metrics.json"}
-    document = contract.load_contract(tiny_model).model_dump(mode="json")
+    document = load_contract(tiny_model).model_dump(mode="json")
     del document["files"]["metrics.json"]
     atomic.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
     document["files"]["padding"] = contract.sha256(b"0" * 1_000_000)
@@ -241,4 +241,4 @@ def test_mixture_of_two_models_is_detected(versions: list[Path], tmp_path: Path)
     mixture = contents(versions[1]) | {"model.onnx": b"of another model"}
     atomic.replace(tmp_path / "model", mixture)
     with pytest.raises(StartupError):
-        contract.load_contract(tmp_path / "model")
+        load_contract(tmp_path / "model")

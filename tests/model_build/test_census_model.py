@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import pytest
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from app.core.features import Encoder
 from app.core.model import Model
 from model_build.console import Progress

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from model_build.__main__ import main
 from model_build.artifacts import Evaluation, TrainingReport
 from model_build.pipeline import STAGES as PIPELINE

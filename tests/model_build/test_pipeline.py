@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.contract import load_contract
+from app.core.baked_model import load_contract
 from app.core.model import Model
 from model_build import pipeline
 from model_build.artifacts import DataReport, ModelReport

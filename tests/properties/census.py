@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 from threadpoolctl import threadpool_limits
 
-from app.core.contract import Contract, load_contract
+from app.core.baked_model import load_contract
+from app.core.contract import Contract
 from app.core.errors import ProblemDocument
 from app.core.features import (
     BooleanFeature,

@@ -5,7 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.contract import CARD_FILE, CONTRACT_FILE, load_contract
+from app.core.baked_model import load_contract
+from app.core.contract import CARD_FILE, CONTRACT_FILE
 from app.core.errors import StartupError
 from app.main import create_app
 from app.routes.card import POLICY

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from app.core.contract import Contract, load_contract, sha256
+from app.core.baked_model import load_contract
+from app.core.contract import Contract, sha256
 from app.core.features import Encoder, Row
 from app.core.model import Model
 from model_build.errors import GateError
