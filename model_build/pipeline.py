@@ -164,7 +164,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
     compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
     explain_model(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
     roc_auc = evaluation.intervals["roc_auc"]
-    notes.append(f"ROC AUC {roc_auc.value:.4f} ({roc_auc.low:.4f} to {roc_auc.high:.4f})")
+    notes.append(f"ROC AUC {bounds.describe_interval(roc_auc)}")
 
 
 def check_model(job: Job, notes: list[str]) -> None:

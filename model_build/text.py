@@ -41,6 +41,11 @@ def format_metric(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{value:.4f}"
 
 
+def format_interval(value: float, low: float, high: float) -> str:
+    """Return `0.9300 (0.9200 to 0.9400)`."""
+    return f"{value:.4f} ({low:.4f} to {high:.4f})"
+
+
 def format_value(value: Value) -> str:
     """Return a value as a sentence shows it: 130, 'Privat' or true."""
     match value:

@@ -1,4 +1,4 @@
-"""The model that is deployed, and whether the new one is worse."""
+"""The comparison with the champion, the model that is deployed: the new model must not be worse."""
 
 import json
 from collections.abc import Sequence
@@ -21,17 +21,18 @@ from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
-from model_build.gates.bounds import shown
+from model_build.gates.bounds import describe_interval
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER, EvaluationSection, Share
+from model_build.text import pluralize
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
-BATCH = 100  # rows in one request; a service may take no more (MAX_ROWS)
+BATCH = 100  # rows in a request; a service may accept no more (MAX_ROWS)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says of the test rows."""
+class Predictions:
+    """The predictions of a model for the test rows."""
 
     title: str
     labels: tuple[str, ...]
@@ -39,72 +40,76 @@ class Answers:
     """[N, labels]"""
     predicted: Sequence[str]
     provenance: Provenance | None = None
-    """None when it is a service, which does not tell."""
+    """None for a service, which does not publish it."""
 
     def scored(self, metric: str, target: Target, truth: Positions) -> ScoredRows:
         """Return the probabilities in the order of the target's labels.
 
-        For the accuracy the label that was decided on has all of it: each model has a threshold of its own.
+        For the accuracy, the predicted label has probability 1, because each model has its own threshold.
         """
         probabilities = self.probabilities[:, [self.labels.index(label) for label in target.labels]]
         if metric == "accuracy":
-            probabilities = np.array([[label == each for each in target.labels] for label in self.predicted])
+            probabilities = np.array([[name == label for label in target.labels] for name in self.predicted])
         return ScoredRows(target, truth, probabilities.astype(float))
 
 
-class Health(BaseModel):
-    """Of GET /health, who answers."""
+class HealthAnswer(BaseModel):
+    """The part of GET /health that names the model."""
 
     name: str
     model_lib_version: str
 
 
-class Refusal(BaseModel):
-    """Of a problem document, what is wrong."""
+class ProblemAnswer(BaseModel):
+    """The part of a problem document that says what is wrong."""
 
     detail: str
 
 
-class Predictions(BaseModel):
-    """Of POST /predict, the answers."""
+class PredictAnswer(BaseModel):
+    """The part of POST /predict that has the predictions."""
 
     predictions: list[str]
     probabilities: list[dict[str, Share]]
 
 
 def compare_with_champion(
-    spec: ModelSpec, place: str, model: Model, rows: Sequence[Row], truth: Positions
+    spec: ModelSpec, location: str, model: Model, rows: Sequence[Row], truth: Positions
 ) -> GateResult:
-    """Ask the new model and the one at `place` about the test rows, and say whether the new one is worse.
+    """Let the new model and the one at `location` predict the test rows; fail if the new one may be worse.
 
     Raises:
-        BuildError: there is no model at `place`, or it can't be compared.
+        BuildError: there is no model at `location`, or it can't be compared.
     """
-    gate, new, old = spec.gates.deployed, answers(model, rows), ask(place, rows)
+    gate, new, old = spec.gates.deployed, predict(model, rows), predict_at(location, rows)
     if set(old.labels) != set(new.labels):
         raise BuildError(
-            f"The model at {place} can't be compared with, because its labels are {', '.join(old.labels)}, "
-            f"and those of {spec.name} {', '.join(new.labels)}."
+            f"The model at {location} can't be compared: its labels are {', '.join(old.labels)}, "
+            f"and those of {spec.name} are {', '.join(new.labels)}."
         )
     target = model.contract.target
-    pair = [each.scored(gate.metric, target, truth) for each in (new, old)]
-    values, better_by = _paired(pair, gate.metric, spec.evaluation, spec.split.seed)
-    lowest = 0 - gate.tolerance
-    missed = lowest - better_by.low
+    pair = [predictions.scored(gate.metric, target, truth) for predictions in (new, old)]
+    values, improvement = _compare(pair, gate.metric, spec.evaluation, spec.split.seed)
+    minimum = 0 - gate.tolerance
+    shortfall = minimum - improvement.low
     sentence = (
-        f"{gate.metric} is {values[0]:.4f}, that of the deployed {old.title} {values[1]:.4f}: better by "
-        f"{shown(better_by)}, the gate wants its lower bound at least {lowest:g}"
+        f"{gate.metric} is {values[0]:.4f}, and {values[1]:.4f} for the deployed {old.title}; "
+        f"the improvement is {describe_interval(improvement)}, and its interval must be at least {minimum:g}"
     )
-    sentence += f": {missed:.3g} too low" if missed > 0 else ""
-    sentence += _flattery(model.contract.provenance, old.provenance)
-    return GateResult(kind="deployed", name="deployed", passed=missed <= 0, sentence=sentence)
+    sentence += f" but is {shortfall:.3g} too low" if shortfall > 0 else ""
+    if _may_know_the_test_rows(model.contract.provenance, old.provenance):
+        sentence += (
+            "; the deployed model was trained on the same data with another spec, so it may have trained on "
+            "some of the test rows and look better than it is"
+        )
+    return GateResult(kind="deployed", name="deployed", passed=shortfall <= 0, sentence=sentence)
 
 
-def answers(model: Model, rows: Sequence[Row]) -> Answers:
+def predict(model: Model, rows: Sequence[Row]) -> Predictions:
     contract = model.contract
     labels = contract.target.labels
     probabilities = model.probabilities(model.encode(rows))
-    return Answers(
+    return Predictions(
         title=f"{contract.name} {contract.model_version}",
         labels=labels,
         probabilities=probabilities,
@@ -113,72 +118,70 @@ def answers(model: Model, rows: Sequence[Row]) -> Answers:
     )
 
 
-def ask(place: str, rows: Sequence[Row]) -> Answers:
-    """Return the answers of the model in a directory, under an s3:// prefix, or of a service at a URL.
+def predict_at(location: str, rows: Sequence[Row]) -> Predictions:
+    """Return the predictions of the model in a directory, under an s3:// prefix, or of a service at a URL.
 
     Raises:
-        BuildError: there is no model at `place`, or it can't be asked; or it is a URL with a password.
+        BuildError: there is no model at `location`, or it can't predict the rows; or the URL has a password.
     """
-    scheme, _, rest = place.partition("//")
-    if scheme.endswith(":") and "@" in rest:  # whatever it is, it would stand in reports
-        raise BuildError("The URL of the deployed model must hold no user name and no password, so no @.")
+    scheme, _, rest = location.partition("//")
+    if scheme.endswith(":") and "@" in rest:  # reports would show it
+        raise BuildError("The URL of the deployed model must not contain a user name or a password, so no @.")
     match scheme.lower():
         case "http:" | "https:":
-            return _ask_service(place, rows)
+            return _predict_by_service(location, rows)
         case "s3:":
             with TemporaryDirectory() as directory:
-                _download(place, Path(directory))
-                return _ask_directory(place, Path(directory), rows)
+                _download(location, Path(directory))
+                return _predict_from_directory(location, Path(directory), rows)
         case _:
-            return _ask_directory(place, Path(place), rows)
+            return _predict_from_directory(location, Path(location), rows)
 
 
-def _paired(
-    pair: Sequence[ScoredRows], metric: str, plan: EvaluationSection, seed: int
+def _compare(
+    pair: Sequence[ScoredRows], metric: str, section: EvaluationSection, seed: int
 ) -> tuple[list[float], Interval]:
-    """Return the metric of both, and by how much the first is better; both have the same resamples."""
+    """Return the metric of both models, and by how much the first is better on the same resamples."""
     truth = pair[0].truth
 
     def both(weights: Weights) -> Estimates:
-        return np.concatenate([weighted_metrics(each, weights, [metric]) for each in pair])
+        return np.concatenate([weighted_metrics(scored, weights, [metric]) for scored in pair])
 
     values = both(np.ones((len(truth), 1)))
-    estimates = bootstrap(both, len(truth), plan.resamples, seed)
-    better, worse = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
-    lead, leads = values[better] - values[worse], estimates[better] - estimates[worse]
-    return values[:, 0].tolist(), compute_intervals([metric], lead, leads[None], plan.confidence, {})[metric]
+    estimates = bootstrap(both, len(truth), section.resamples, seed)
+    plus, minus = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
+    improvement = values[plus] - values[minus]
+    resampled = (estimates[plus] - estimates[minus])[None]
+    interval = compute_intervals([metric], improvement, resampled, section.confidence, {})[metric]
+    return values[:, 0].tolist(), interval
 
 
-def _flattery(new: Provenance, old: Provenance | None) -> str:
-    if old is None or old.data_sha256 != new.data_sha256 or new.data_sha256 is None:
-        return ""
-    if old.spec_sha256 == new.spec_sha256:
-        return ""
-    return (
-        "; the deployed model was trained on the same data by another spec: if that split them otherwise, "
-        "it has seen some of these rows, which flatters it"
-    )
+def _may_know_the_test_rows(new: Provenance, old: Provenance | None) -> bool:
+    """Return whether the old model was trained on the same data with another spec, so maybe another split."""
+    if old is None or new.data_sha256 is None:
+        return False
+    return old.data_sha256 == new.data_sha256 and old.spec_sha256 != new.spec_sha256
 
 
-def _ask_directory(place: str, directory: Path, rows: Sequence[Row]) -> Answers:
+def _predict_from_directory(location: str, directory: Path, rows: Sequence[Row]) -> Predictions:
     if not (directory / CONTRACT_FILE).is_file():
-        raise _nothing_at(place, f"it has no {CONTRACT_FILE}")
+        raise _no_model(location, f"it has no {CONTRACT_FILE}")
     try:
         model = Model.load(directory)
-        read = run_at_once(RowValidator(model.contract.features).check_in_chunks(rows))
+        valid_rows = run_at_once(RowValidator(model.contract.features).check_in_chunks(rows))
     except StartupError as error:
-        raise BuildError(f"The model at {place} can't be loaded: {error}") from error
+        raise BuildError(f"The model at {location} can't be loaded: {error}") from error
     except Problem as problem:
-        raise _refused(place, problem.detail) from problem
-    return answers(model, read)
+        raise _refused(location, problem.detail) from problem
+    return predict(model, valid_rows)
 
 
-def _download(place: str, directory: Path) -> None:
-    """Fetch a baked model; whatever is wrong with its contract, loading it says."""
+def _download(location: str, directory: Path) -> None:
+    """Fetch a baked model; an invalid contract is reported when the model is loaded."""
     try:
-        contract = _object(place, CONTRACT_FILE)
+        contract = _read_object(location, CONTRACT_FILE)
     except SourceError as error:
-        raise _nothing_at(place, str(error)) from error
+        raise _no_model(location, str(error)) from error
     (directory / CONTRACT_FILE).write_bytes(contract)
     try:
         names = [str(name) for name in json.loads(contract)["files"]]
@@ -186,30 +189,30 @@ def _download(place: str, directory: Path) -> None:
         names = []
     for name in names:
         if Path(name).name == name:
-            (directory / name).write_bytes(_object(place, name))
+            (directory / name).write_bytes(_read_object(location, name))
 
 
-def _object(place: str, name: str) -> bytes:
-    return b"".join(TRANSPORTS["s3"](f"{place.rstrip('/')}/{name}"))
+def _read_object(location: str, name: str) -> bytes:
+    return b"".join(TRANSPORTS["s3"](f"{location.rstrip('/')}/{name}"))
 
 
-def _ask_service(url: str, rows: Sequence[Row]) -> Answers:
+def _predict_by_service(url: str, rows: Sequence[Row]) -> Predictions:
     try:
         with httpx.Client(base_url=url, timeout=TIMEOUT) as client:
-            health = _health(url, client)
+            health = _get_health(url, client)
             batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-            found = [_predict(url, client, batch) for batch in batches]
+            answers = [_post_rows(url, client, batch) for batch in batches]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _nothing_at(url, f"{type(error).__name__}: {error}") from error
+        raise _no_model(url, f"{type(error).__name__}: {error}") from error
     except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]["msg"]
-        raise _nothing_at(url, f"it does not answer as a model's service does ({wrong})") from error
-    probabilities = [row for batch in found for row in batch.probabilities]
+        message = error.errors(include_url=False)[0]["msg"]
+        raise _no_model(url, f"it does not answer as a model's service does ({message})") from error
+    probabilities = [row for answer in answers for row in answer.probabilities]
     labels = tuple(probabilities[0])
-    predicted = [label for batch in found for label in batch.predictions]
+    predicted = [label for answer in answers for label in answer.predictions]
     if not set(predicted) <= set(labels) or any(row.keys() != set(labels) for row in probabilities):
-        raise _nothing_at(url, "it does not give every row one of its labels, and a probability of each")
-    return Answers(
+        raise _no_model(url, "some rows have no predicted label, or no probability for every label")
+    return Predictions(
         title=f"{health.name} {health.model_lib_version}",
         labels=labels,
         probabilities=np.array([[row[label] for label in labels] for row in probabilities], np.float32),
@@ -217,35 +220,36 @@ def _ask_service(url: str, rows: Sequence[Row]) -> Answers:
     )
 
 
-def _health(url: str, client: httpx.Client) -> Health:
+def _get_health(url: str, client: httpx.Client) -> HealthAnswer:
     response = client.get("/health")
     if response.status_code != httpx.codes.OK:
-        raise _nothing_at(url, f"/health answers with the HTTP status {response.status_code}")
-    return Health.model_validate_json(response.content)
+        raise _no_model(url, f"/health answers with the HTTP status {response.status_code}")
+    return HealthAnswer.model_validate_json(response.content)
 
 
-def _predict(url: str, client: httpx.Client, rows: Sequence[Row]) -> Predictions:
+def _post_rows(url: str, client: httpx.Client, rows: Sequence[Row]) -> PredictAnswer:
     response = client.post("/predict", json={"inputs": [dict(row) for row in rows]})
     if response.status_code != httpx.codes.OK:
-        raise _refused(url, Refusal.model_validate_json(response.content).detail)
-    found = Predictions.model_validate_json(response.content)
-    sizes = len(found.predictions), len(found.probabilities)
+        raise _refused(url, ProblemAnswer.model_validate_json(response.content).detail)
+    answer = PredictAnswer.model_validate_json(response.content)
+    sizes = len(answer.predictions), len(answer.probabilities)
     if sizes != (len(rows), len(rows)):
-        raise _nothing_at(
+        raise _no_model(
             url,
-            f"of {len(rows):,} rows it has predictions for {sizes[0]:,}, and probabilities for {sizes[1]:,}",
+            f"for {pluralize(len(rows), 'row')} it answers with {pluralize(sizes[0], 'prediction')} "
+            f"and with probabilities for {sizes[1]:,}",
         )
-    return found
+    return answer
 
 
-def _nothing_at(place: str, reason: str) -> BuildError:
+def _no_model(location: str, reason: str) -> BuildError:
     return BuildError(
-        f"There is no model to compare with at {place}: {reason.removesuffix('.')}. "
+        f"There is no model to compare with at {location}: {reason.removesuffix('.')}. "
         "For a first deployment, leave out --deployed and gates.deployed.model."
     )
 
 
-def _refused(place: str, detail: str) -> BuildError:
+def _refused(location: str, detail: str) -> BuildError:
     return BuildError(
-        f"The model at {place} can't be compared with, because it refuses the test rows: {detail}"
+        f"The model at {location} can't be compared, because it refuses the test rows: {detail}"
     )

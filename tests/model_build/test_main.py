@@ -156,7 +156,7 @@ def test_a_failed_gate_prints_the_metrics_and_exits_with_1(
         "✗ No model was baked: 1 of 6 gates failed (build/tiny/model-checks.json has all results):"
     )
     assert sentence.startswith(
-        f"  roc_auc is {value} ({low} to {high}), the gate wants its lower bound at least 1: "
+        f"  roc_auc is {value} ({low} to {high}); the interval must be at least 1 but is "
     )
     assert not (tmp_path / "model").exists()
 

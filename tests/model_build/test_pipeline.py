@@ -171,8 +171,8 @@ def test_a_model_that_passes_its_gate_is_baked(
 @pytest.mark.parametrize(
     ("measured", "passed", "sentence"),
     [
-        (62.4567, False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
-        (50.04, True, "one row takes 50 µs, the gate wants at most 50"),
+        (62.4567, False, "one row takes 62.5 µs; the limit is 50 µs, exceeded by 12.5 µs"),
+        (50.04, True, "one row takes 50 µs; the limit is 50 µs"),
     ],
 )
 def test_report_and_gate_have_the_same_three_digits_of_the_time(
@@ -202,7 +202,7 @@ def test_a_gate_with_nothing_to_judge_is_noted_and_not_counted_as_passed(
     bake(spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     *_, unjudged, passed = capsys.readouterr().out.partition("✓ card")[0].splitlines()
     assert unjudged.strip() == (
-        "accuracy of slices: no figure is of at least 1,000 rows, so the gate judged nothing"
+        "accuracy of slices: no slice has at least 1,000 rows for accuracy, so there was nothing to judge"
     )
     assert passed.strip() == "5 gates passed"
 

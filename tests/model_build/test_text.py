@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from model_build.text import NOTHING, format_metric, format_number, format_percent, pluralize
+from model_build.text import NOTHING, format_interval, format_metric, format_number, format_percent, pluralize
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,7 @@ def test_only_one_is_singular(count: int, text: str) -> None:
 
 def test_nan_is_a_dash() -> None:
     assert (format_percent(math.nan), format_metric(math.nan)) == (NOTHING, NOTHING)
+
+
+def test_an_interval_stands_behind_its_value() -> None:
+    assert format_interval(0.93, 0.92, 0.94) == "0.9300 (0.9200 to 0.9400)"

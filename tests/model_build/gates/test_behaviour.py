@@ -82,8 +82,8 @@ def contract(target: Target) -> Contract:
     )
 
 
-class Answering(Model):
-    """A model that answers as a function says, in place of ONNX."""
+class ModelOf(Model):
+    """A model whose probabilities a function computes, in place of ONNX."""
 
     def __init__(self, answer: Callable[[Matrix], Any], target: Target = TWO) -> None:
         self.contract = contract(target)
@@ -109,41 +109,41 @@ def rising(matrix: Matrix) -> Matrix:
     return matrix[:, YEARS] / np.float32(32)
 
 
-def verdicts(score: Callable[[Matrix], Any], **checks: Any) -> list[GateResult]:
-    """Return the verdicts on what the spec declares, beyond what every model is held to."""
-    found = check_behaviour(Answering(of_score(score)), ModelChecks(**checks), ROWS, seed=1)
-    return found[SERVICE:]
+def declared_results(score: Callable[[Matrix], Any], **checks: Any) -> list[GateResult]:
+    """Return the results of the checks that the spec declares, without those of every model."""
+    results = check_behaviour(ModelOf(of_score(score)), ModelChecks(**checks), ROWS, seed=1)
+    return results[SERVICE:]
 
 
-def told(found: Sequence[GateResult]) -> list[tuple[str, bool, str]]:
-    return [(each.name, each.passed, each.sentence) for each in found]
+def outcomes(results: Sequence[GateResult]) -> list[tuple[str, bool, str]]:
+    return [(result.name, result.passed, result.sentence) for result in results]
 
 
-# What every model is held to
+# Checks of every model
 
 
-def test_a_model_that_behaves_keeps_every_check_of_the_service() -> None:
-    found = check_behaviour(Answering(of_score(rising)), ModelChecks(), ROWS, seed=1)
-    assert {each.kind for each in found} == {"behaviour"}
-    assert told(found) == [
+def test_good_model_passes_every_check() -> None:
+    results = check_behaviour(ModelOf(of_score(rising)), ModelChecks(), ROWS, seed=1)
+    assert {result.kind for result in results} == {"behaviour"}
+    assert outcomes(results) == [
         (
             "probabilities",
             True,
-            "probabilities of 10 rows are 0.03125 to 0.9688 and sum to 1 within 0.0e+00, "
-            "the service needs 0 to 1, and 1e-05",
+            "probabilities of 10 rows are from 0.03125 to 0.9688 (allowed: 0 to 1), and their sums "
+            "differ from 1 by up to 0.0e+00 (allowed: 1e-05)",
         ),
-        ("same bytes again", True, "10 rows asked twice have the same bytes"),
+        ("same bytes again", True, "10 rows predicted twice have the same bytes"),
         (
             "batch of one",
             True,
-            "10 rows asked one by one have 0 other labels, and probabilities that differ by "
-            "at most 0.0e+00; the service needs 0 and 1e-05",
+            "predicted one by one, 0 of 10 labels differ (allowed: 0), and probabilities differ by "
+            "up to 0.0e+00 (allowed: 1e-05)",
         ),
         (
             "row order",
             True,
-            "10 rows asked in another order have 0 other labels, and probabilities that differ by "
-            "at most 0.0e+00; the service needs 0 and 1e-05",
+            "predicted in another order, 0 of 10 labels differ (allowed: 0), and probabilities differ by "
+            "up to 0.0e+00 (allowed: 1e-05)",
         ),
     ]
 
@@ -153,66 +153,66 @@ def test_a_model_that_behaves_keeps_every_check_of_the_service() -> None:
     [
         (
             lambda matrix: of_score(rising)(matrix).astype(float),
-            "probabilities are float64 [10, 2], the service needs float32 [10, 2]",
+            "probabilities are float64 [10, 2]; the service needs float32 [10, 2]",
         ),
         (
             lambda matrix: of_score(rising)(matrix)[:, :1],
-            "probabilities are float32 [10, 1], the service needs float32 [10, 2]",
+            "probabilities are float32 [10, 1]; the service needs float32 [10, 2]",
         ),
         (
             lambda matrix: of_score(rising)(matrix) + np.float32(0.25) * (matrix[:, [YEARS]] == 4),
-            "probabilities of 10 rows are 0.03125 to 1.125 and sum to 1 within 5.0e-01, "
-            "the service needs 0 to 1, and 1e-05: first broken in test row 4",
+            "probabilities of 10 rows are from 0.03125 to 1.125 (allowed: 0 to 1), and their sums "
+            "differ from 1 by up to 5.0e-01 (allowed: 1e-05); the first row that fails is test row 4",
         ),
         (
             of_score(lambda matrix: np.where(matrix[:, YEARS] == 3, -0.25, 0.5)),
-            "probabilities of 10 rows are -0.25 to 1.25 and sum to 1 within 0.0e+00, "
-            "the service needs 0 to 1, and 1e-05: first broken in test row 3",
+            "probabilities of 10 rows are from -0.25 to 1.25 (allowed: 0 to 1), and their sums differ from 1 "
+            "by up to 0.0e+00 (allowed: 1e-05); the first row that fails is test row 3",
         ),
         (
             of_score(lambda matrix: np.where(np.isnan(matrix[:, RATE]), np.nan, 0.5)),
-            "probabilities of 10 rows are nan to nan and sum to 1 within nan, "
-            "the service needs 0 to 1, and 1e-05: first broken in test row 7",
+            "probabilities of 10 rows are from nan to nan (allowed: 0 to 1), and their sums differ from 1 "
+            "by up to nan (allowed: 1e-05); the first row that fails is test row 7",
         ),
     ],
 )
-def test_answers_that_are_no_probabilities_are_told_and_nothing_else_is_asked(
+def test_wrong_shape_or_range_fails_and_ends_the_checks(
     answer: Callable[[Matrix], Any], sentence: str
 ) -> None:
-    found = check_behaviour(
-        Answering(answer), ModelChecks(invariant=(Invariance(feature="rate"),)), ROWS, seed=1
+    results = check_behaviour(
+        ModelOf(answer), ModelChecks(invariant=(Invariance(feature="rate"),)), ROWS, seed=1
     )
-    assert told(found) == [("probabilities", False, sentence)]
+    assert outcomes(results) == [("probabilities", False, sentence)]
 
 
-def test_a_model_that_remembers_does_not_give_the_same_bytes_again() -> None:
-    asked: list[Matrix] = []
+def test_model_with_state_fails() -> None:
+    calls: list[Matrix] = []
 
     def score(matrix: Matrix) -> Matrix:
-        asked.append(matrix)
-        return np.full(len(matrix), 0.25 if len(asked) == 1 else 0.5)
+        calls.append(matrix)
+        return np.full(len(matrix), 0.25 if len(calls) == 1 else 0.5)
 
-    found = check_behaviour(Answering(of_score(score)), ModelChecks(), ROWS, seed=1)
-    assert told(found)[1] == ("same bytes again", False, "10 rows asked twice have other bytes")
+    results = check_behaviour(ModelOf(of_score(score)), ModelChecks(), ROWS, seed=1)
+    assert outcomes(results)[1] == ("same bytes again", False, "10 rows predicted twice have different bytes")
 
 
-def test_a_batch_that_changes_the_answers_is_told_with_its_worst_row() -> None:
+def test_predictions_that_depend_on_the_batch_fail_with_the_worst_row() -> None:
     answer = of_score(lambda matrix: 0.4 + 0.2 * (matrix[:, YEARS] == 6) * (len(matrix) == 1))
-    found = check_behaviour(Answering(answer), ModelChecks(), ROWS, seed=1)
-    assert [each.name for each in found if not each.passed] == ["batch of one"]
-    assert found[2].sentence == (
-        "10 rows asked one by one have 1 other labels, and probabilities that differ by at most 2.0e-01; "
-        "the service needs 0 and 1e-05: worst is test row 6"
+    results = check_behaviour(ModelOf(answer), ModelChecks(), ROWS, seed=1)
+    assert [result.name for result in results if not result.passed] == ["batch of one"]
+    assert results[2].sentence == (
+        "predicted one by one, 1 of 10 labels differ (allowed: 0), and probabilities differ by up to 2.0e-01 "
+        "(allowed: 1e-05); the worst is test row 6"
     )
 
 
-def test_an_order_that_changes_the_answers_is_told_with_its_worst_row() -> None:
+def test_predictions_that_depend_on_the_order_fail_with_the_worst_row() -> None:
     answer = of_score(lambda matrix: 0.125 + 0.25 * (matrix[:, YEARS] == 10) * (matrix[-1, YEARS] == 10))
-    found = check_behaviour(Answering(answer), ModelChecks(), ROWS, seed=1)
-    assert [each.name for each in found if not each.passed] == ["row order"]
-    assert found[3].sentence == (
-        "10 rows asked in another order have 0 other labels, and probabilities that differ by "
-        "at most 2.5e-01; the service needs 0 and 1e-05: worst is test row 10"
+    results = check_behaviour(ModelOf(answer), ModelChecks(), ROWS, seed=1)
+    assert [result.name for result in results if not result.passed] == ["row order"]
+    assert results[3].sentence == (
+        "predicted in another order, 0 of 10 labels differ (allowed: 0), and probabilities differ by up to "
+        "2.5e-01 (allowed: 1e-05); the worst is test row 10"
     )
 
 
@@ -223,80 +223,82 @@ def test_an_order_that_changes_the_answers_is_told_with_its_worst_row() -> None:
     ("feature", "values"),
     [("years", 10 + 1), ("rate", 3 + 1), ("grade", 3 + 1), ("secured", 2)],
 )
-def test_a_feature_that_is_not_read_is_invariant_to_the_ends_of_its_range_and_to_missing(
+def test_unread_feature_is_invariant_with_the_ends_of_its_range_and_missing(
     feature: str, values: int
 ) -> None:
-    found = verdicts(lambda matrix: np.full(len(matrix), 0.5), invariant=(Invariance(feature=feature),))
-    assert told(found) == [
+    results = declared_results(
+        lambda matrix: np.full(len(matrix), 0.5), invariant=(Invariance(feature=feature),)
+    )
+    assert outcomes(results) == [
         (
             f"{feature} invariant",
             True,
-            f"{feature} changed to each of {values} values moves the score of 10 rows by at most 0.0000, "
-            "the check wants at most 0",
+            f"{feature} changed to each of {values} values moves the score of 10 rows by up to 0.0000; "
+            "the limit is 0",
         )
     ]
 
 
 @pytest.mark.parametrize(
-    ("feature", "score", "found"),
+    ("feature", "score", "change"),
     [
         (
             "years",
             lambda matrix: 0.5 + 0.25 * (matrix[:, YEARS] == 30),
-            "11 values: test row 1, from 1 to 30",
+            "11 values: test row 1 from 1 to 30",
         ),
         (
             "rate",
             lambda matrix: 0.5 + 0.25 * np.isnan(matrix[:, RATE]),
-            "4 values: test row 1, from 2.5 to None",
+            "4 values: test row 1 from 2.5 to missing",
         ),
         (
             "grade",
             lambda matrix: 0.5 + 0.25 * (matrix[:, GRADE] == 3),
-            "4 values: test row 1, from B to None",
+            "4 values: test row 1 from 'B' to missing",
         ),
         (
             "secured",
             lambda matrix: 0.5 + 0.25 * matrix[:, SECURED],
-            "2 values: test row 1, from False to True",
+            "2 values: test row 1 from false to true",
         ),
     ],
 )
-def test_a_feature_that_moves_the_score_is_told_with_the_row_and_the_values(
-    feature: str, score: Callable[[Matrix], Any], found: str
+def test_feature_that_moves_the_score_fails_with_the_row_and_the_values(
+    feature: str, score: Callable[[Matrix], Any], change: str
 ) -> None:
-    values, _, example = found.partition(": ")
-    [verdict] = verdicts(score, invariant=(Invariance(feature=feature, tolerance=0.05),))
-    assert not verdict.passed
-    assert verdict.sentence == (
-        f"{feature} changed to each of {values} moves the score of 10 rows by at most 0.2500, "
-        f"the check wants at most 0.05: 0.2 too much in {example}"
+    values, _, example = change.partition(": ")
+    [result] = declared_results(score, invariant=(Invariance(feature=feature, tolerance=0.05),))
+    assert not result.passed
+    assert result.sentence == (
+        f"{feature} changed to each of {values} moves the score of 10 rows by up to 0.2500; "
+        f"the limit is 0.05, exceeded by 0.2 in {example}"
     )
 
 
-def test_a_move_within_the_tolerance_is_kept() -> None:
+def test_move_within_the_tolerance_passes() -> None:
     check = Invariance(feature="secured", tolerance=0.25)
-    [verdict] = verdicts(lambda matrix: 0.5 + 0.25 * matrix[:, SECURED], invariant=(check,))
-    assert verdict.passed
+    [result] = declared_results(lambda matrix: 0.5 + 0.25 * matrix[:, SECURED], invariant=(check,))
+    assert result.passed
 
 
-def test_of_many_rows_a_seeded_sample_is_asked() -> None:
+def test_many_rows_are_sampled_with_the_seed() -> None:
     rows = [{**ROWS[0], "rate": float(number)} for number in range(2000)]
-    model = Answering(of_score(rising))
+    model = ModelOf(of_score(rising))
     checks = ModelChecks(invariant=(Invariance(feature="years"),))
-    one, two, other = (told(check_behaviour(model, checks, rows, seed)) for seed in (1, 1, 2))
-    assert one == two
-    assert one[SERVICE][2].startswith(
-        "years changed to each of 2 values moves the score of 500 rows by at most"
+    first, same, different = (outcomes(check_behaviour(model, checks, rows, seed)) for seed in (1, 1, 2))
+    assert first == same
+    assert first[SERVICE][2].startswith(
+        "years changed to each of 2 values moves the score of 500 rows by up to"
     )
-    assert [kept for _, kept, _ in other] == [kept for _, kept, _ in one]
+    assert [passed for _, passed, _ in different] == [passed for _, passed, _ in first]
 
 
-def test_a_number_that_no_row_has_is_changed_to_the_ends_of_its_range() -> None:
+def test_number_that_no_row_has_is_changed_to_the_ends_of_its_range() -> None:
     rows = [{**row, "rate": None} for row in ROWS]
     checks = ModelChecks(invariant=(Invariance(feature="rate"),))
-    found = check_behaviour(Answering(of_score(rising)), checks, rows, seed=1)
-    assert found[SERVICE].sentence.startswith("rate changed to each of 3 values")
+    results = check_behaviour(ModelOf(of_score(rising)), checks, rows, seed=1)
+    assert results[SERVICE].sentence.startswith("rate changed to each of 3 values")
 
 
 # Directions
@@ -305,21 +307,21 @@ def test_a_number_that_no_row_has_is_changed_to_the_ends_of_its_range() -> None:
 @pytest.mark.parametrize(
     ("score", "direction", "sentence"),
     [
-        (rising, "rises", "lowers the score of 10 rows by at most 0.0000, the check wants at most 0"),
+        (rising, "rises", "lowers the score of 10 rows by up to 0.0000; the limit is 0"),
         (
             lambda matrix: 1 - matrix[:, YEARS] / 32,
             "falls",
-            "raises the score of 10 rows by at most 0.0000, the check wants at most 0",
+            "raises the score of 10 rows by up to 0.0000; the limit is 0",
         ),
     ],
 )
-def test_a_score_that_keeps_its_direction_is_kept(
+def test_score_that_keeps_its_direction_passes(
     score: Callable[[Matrix], Any], direction: str, sentence: str
 ) -> None:
-    [verdict] = verdicts(
+    [result] = declared_results(
         score, directions=(Direction.model_validate({"feature": "years", "score": direction}),)
     )
-    assert told([verdict]) == [
+    assert outcomes([result]) == [
         (f"years {direction}", True, f"years raised through 11 values from 1 to 30 {sentence}")
     ]
 
@@ -329,60 +331,67 @@ def test_a_score_that_keeps_its_direction_is_kept(
     [
         (
             {"score": "rises", "tolerance": 0.25},
-            "11 values from 1 to 30 lowers the score of 10 rows by at most 0.5000, "
-            "the check wants at most 0.25: 0.25 too much in test row 1, from 4 to 6",
+            "11 values from 1 to 30 lowers the score of 10 rows by up to 0.5000; "
+            "the limit is 0.25, exceeded by 0.25 in test row 1 from 4 to 6",
         ),
         (
             {"score": "falls"},
-            "11 values from 1 to 30 raises the score of 10 rows by at most 0.5000, "
-            "the check wants at most 0: 0.5 too much in test row 1, from 1 to 4",
+            "11 values from 1 to 30 raises the score of 10 rows by up to 0.5000; "
+            "the limit is 0, exceeded by 0.5 in test row 1 from 1 to 4",
         ),
         (
             {"score": "rises", "values": (2.0, 5.0, 8.0)},
-            "2, 5, 8 lowers the score of 10 rows by at most 0.2500, "
-            "the check wants at most 0: 0.25 too much in test row 1, from 5 to 8",
+            "2, 5, 8 lowers the score of 10 rows by up to 0.2500; "
+            "the limit is 0, exceeded by 0.25 in test row 1 from 5 to 8",
         ),
     ],
 )
-def test_the_largest_move_against_the_direction_counts_between_any_two_values(
+def test_largest_move_against_the_direction_between_any_two_values_counts(
     direction: dict[str, Any], sentence: str
 ) -> None:
     def score(matrix: Matrix) -> Matrix:
         """Rise from 0.25 to 0.75 at 4 years, then fall in two steps, to 0.5 at 5 and to 0.25 from 6 on."""
-        at = np.interp(matrix[:, YEARS], [3, 4, 5, 6], [0.25, 0.75, 0.5, 0.25])
-        return np.asarray(at)
+        scores = np.interp(matrix[:, YEARS], [3, 4, 5, 6], [0.25, 0.75, 0.5, 0.25])
+        return np.asarray(scores)
 
-    [verdict] = verdicts(score, directions=(Direction.model_validate({"feature": "years"} | direction),))
-    assert not verdict.passed
-    assert verdict.sentence == f"years raised through {sentence}"
+    [result] = declared_results(
+        score, directions=(Direction.model_validate({"feature": "years"} | direction),)
+    )
+    assert not result.passed
+    assert result.sentence == f"years raised through {sentence}"
 
 
-def test_a_direction_of_a_feature_that_moves_nothing_says_so() -> None:
+def test_direction_of_an_unread_feature_judges_nothing() -> None:
     check = Direction(feature="rate", score="rises")
-    found = verdicts(rising, directions=(check, Direction(feature="years", score="rises")))
-    assert [each.judged for each in found] == [False, True]
-    assert told(found[:1]) == [
+    results = declared_results(rising, directions=(check, Direction(feature="years", score="rises")))
+    assert [result.judged for result in results] == [False, True]
+    assert outcomes(results[:1]) == [
         (
             "rate rises",
             True,
-            "rate raised through 0, 2.5, 20 moves no score of 10 rows, so the check says nothing",
+            "rate raised through 0, 2.5, 20 moves the score of none of 10 rows, "
+            "so there was nothing to judge",
         )
     ]
 
 
-def test_large_values_have_their_digits_in_groups() -> None:
-    found = verdicts(rising, directions=(Direction(feature="rate", score="rises", values=(1, 1234567.5)),))
-    assert found[0].sentence.startswith("rate raised through 1, 1,234,567.5 moves")
+def test_large_values_have_all_their_digits() -> None:
+    results = declared_results(
+        rising, directions=(Direction(feature="rate", score="rises", values=(1, 1234567.5)),)
+    )
+    assert results[0].sentence.startswith("rate raised through 1, 1234567.5 moves")
 
 
-def test_of_three_labels_the_last_is_judged() -> None:
+def test_last_of_three_labels_is_judged() -> None:
     def answer(matrix: Matrix) -> Matrix:
         last = matrix[:, YEARS] / 32
         return np.stack([0.75 - 0.75 * last, 0.25 - 0.25 * last, last], axis=1)
 
-    model = Answering(answer, Target(name="paid", labels=("no", "late", "yes")))
+    model = ModelOf(answer, Target(name="paid", labels=("no", "late", "yes")))
     checks = ModelChecks(directions=(Direction(feature="years", score="rises"),))
-    assert [each.passed for each in check_behaviour(model, checks, ROWS, seed=1)] == [True] * (SERVICE + 1)
+    assert [result.passed for result in check_behaviour(model, checks, ROWS, seed=1)] == [True] * (
+        SERVICE + 1
+    )
 
 
 @pytest.mark.parametrize("values", [(2, 1), (1, 1)])
@@ -397,26 +406,39 @@ GOOD: dict[str, Any] = {"years": 8, "rate": "n/a", "grade": None, "secured": Tru
 
 
 @pytest.mark.parametrize(
-    ("label", "minimum", "kept", "sentence"),
+    ("label", "minimum", "passed", "sentence"),
     [
-        ("no", 0.75, True, "the answer is no, with 0.7500 for no; the check wants no with at least 0.75"),
+        (
+            "no",
+            0.75,
+            True,
+            "predicted no, expected no; the probability of no is 0.7500 and must be at least 0.75",
+        ),
         (
             "no",
             0.8,
             False,
-            "the answer is no, with 0.7500 for no; the check wants no with at least 0.8: 0.05 too low",
+            "predicted no, expected no; the probability of no is 0.7500 and must be at least 0.8 "
+            "but is 0.05 too low",
         ),
-        ("yes", 0.0, False, "the answer is no, with 0.2500 for yes; the check wants yes with at least 0"),
+        (
+            "yes",
+            0.0,
+            False,
+            "predicted no, expected yes; the probability of yes is 0.2500 and must be at least 0",
+        ),
     ],
 )
-def test_a_golden_row_needs_its_label_and_probability(
-    label: str, minimum: float, kept: bool, sentence: str
+def test_golden_row_must_have_its_label_and_probability(
+    label: str, minimum: float, passed: bool, sentence: str
 ) -> None:
     golden = Golden(title="A short loan", row=GOOD, label=label, minimum_probability=minimum)
-    assert told(verdicts(rising, golden=(golden,))) == [("A short loan", kept, f"A short loan: {sentence}")]
+    assert outcomes(declared_results(rising, golden=(golden,))) == [
+        ("A short loan", passed, f"A short loan: {sentence}")
+    ]
 
 
-def test_a_golden_row_is_read_as_the_service_reads_it() -> None:
+def test_golden_row_is_validated_as_in_the_service() -> None:
     row = Golden(title="A short loan", row=dict(reversed(GOOD.items())), label="no").validated(FEATURES)
     assert list(row.items()) == [("years", 8.0), ("rate", None), ("grade", None), ("secured", True)]
 
@@ -433,7 +455,7 @@ def test_a_golden_row_is_read_as_the_service_reads_it() -> None:
         ),
     ],
 )
-def test_a_golden_row_that_the_service_would_refuse_is_refused(change: dict[str, Any], problem: str) -> None:
+def test_golden_row_that_the_service_refuses_is_refused(change: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match="golden") as caught:
         Golden(title="A short loan", row=GOOD | change, label="no").validated(FEATURES)
     assert str(caught.value) == f"model_checks.golden: A short loan: {problem}"

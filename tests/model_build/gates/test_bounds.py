@@ -6,7 +6,7 @@ from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protect
 from model_build.gates.bounds import check_cost_gates, check_gates
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
-Told = list[tuple[str, bool, str]]
+Outcomes = list[tuple[str, bool, str]]
 
 
 def interval(value: float, low: float, high: float) -> Interval:
@@ -22,33 +22,33 @@ EVALUATION = Evaluation(
     resamples=1000,
     confusion_matrix=((500, 0), (0, 500)),
 )
-NOTHING = Slices(minimum_rows=50, too_small=0, slices=())
-NOBODY = Fairness(protected=())
+NO_SLICES = Slices(minimum_rows=50, too_small=0, slices=())
+NO_GROUPS = Fairness(protected=())
 
 
-def cut(rows: int, *of: tuple[str, str], **metrics: Interval) -> Slice:
-    """Return a slice with half as many rows predicted positive, and a third of them positive."""
-    features, levels = zip(*of, strict=True)
+def make_slice(rows: int, *levels: tuple[str, str], **metrics: Interval) -> Slice:
+    """Return a slice in which half of the rows are predicted positive, and a third are positive."""
+    features, names = zip(*levels, strict=True)
     support = {"accuracy": rows, "precision": rows // 2, "recall": rows // 3, "f1": rows // 3}
-    return Slice(
-        features=features, levels=levels, rows=rows, positives=None, support=support, metrics=metrics
-    )
+    return Slice(features=features, levels=names, rows=rows, positives=None, support=support, metrics=metrics)
 
 
 SLICES = Slices(
     minimum_rows=50,
     too_small=0,
     slices=(
-        cut(900, ("sex", "Male"), accuracy=interval(0.8, 0.78, 0.82), roc_auc=interval(0.9, 0.85, 0.95)),
-        cut(100, ("sex", "Female"), accuracy=interval(0.7, 0.6, 0.8)),
-        cut(300, ("age", "17 to 30"), accuracy=interval(0.75, 0.7, 0.8)),
-        cut(60, ("sex", "Female"), ("race", "Black"), accuracy=interval(0.6, 0.5, 0.7)),
+        make_slice(
+            900, ("sex", "Male"), accuracy=interval(0.8, 0.78, 0.82), roc_auc=interval(0.9, 0.85, 0.95)
+        ),
+        make_slice(100, ("sex", "Female"), accuracy=interval(0.7, 0.6, 0.8)),
+        make_slice(300, ("age", "17 to 30"), accuracy=interval(0.75, 0.7, 0.8)),
+        make_slice(60, ("sex", "Female"), ("race", "Black"), accuracy=interval(0.6, 0.5, 0.7)),
     ),
 )
 
 
 def group(level: str, rows: int, **disparities: Interval) -> Group:
-    """Return a group with half as many positives as rows."""
+    """Return a group in which half of the rows are positive."""
     support = dict.fromkeys(DISPARITIES.values(), rows // 2) | {"selection_rate": rows}
     return Group(
         level=level,
@@ -89,49 +89,47 @@ FAIRNESS = Fairness(
 )
 
 
-def told(gates: Gates) -> Told:
-    verdicts = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
-    return [(each.name, each.passed, each.sentence) for each in verdicts]
+def outcomes(gates: Gates) -> Outcomes:
+    results = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    return [(result.name, result.passed, result.sentence) for result in results]
 
 
 # Metrics
 
 
 @pytest.mark.parametrize(
-    ("gate", "kept", "sentence"),
+    ("gate", "passed", "sentence"),
     [
         (
             MetricGate(metric="roc_auc", minimum=0.92),
             True,
-            "roc_auc is 0.9300 (0.9200 to 0.9400), the gate wants its lower bound at least 0.92",
+            "roc_auc is 0.9300 (0.9200 to 0.9400); the interval must be at least 0.92",
         ),
         (
             MetricGate(metric="roc_auc", minimum=0.925),
             False,
-            "roc_auc is 0.9300 (0.9200 to 0.9400), the gate wants its lower bound at least 0.925: "
-            "0.005 too low",
+            "roc_auc is 0.9300 (0.9200 to 0.9400); the interval must be at least 0.925 but is 0.005 too low",
         ),
         (
             MetricGate(metric="brier", maximum=0.095),
             False,
-            "brier is 0.0900 (0.0800 to 0.1000), the gate wants its upper bound at most 0.095: "
-            "0.005 too high",
+            "brier is 0.0900 (0.0800 to 0.1000); the interval must be at most 0.095 but is 0.005 too high",
         ),
         (
             MetricGate(metric="brier", minimum=0.05, maximum=0.0999),
             False,
-            "brier is 0.0900 (0.0800 to 0.1000), the gate wants its lower bound at least 0.05 "
-            "and upper bound at most 0.0999: 0.0001 too high",
+            "brier is 0.0900 (0.0800 to 0.1000); the interval must be at least 0.05 and at most 0.0999 "
+            "but is 0.0001 too high",
         ),
     ],
 )
-def test_the_whole_interval_of_a_metric_must_keep_its_gate(
-    gate: MetricGate, kept: bool, sentence: str
+def test_whole_interval_of_a_metric_must_keep_the_bound(
+    gate: MetricGate, passed: bool, sentence: str
 ) -> None:
-    assert told(Gates(metrics=(gate,))) == [(gate.metric, kept, sentence)]
+    assert outcomes(Gates(metrics=(gate,))) == [(gate.metric, passed, sentence)]
 
 
-def test_a_gate_stands_for_its_source_of_data_or_for_all() -> None:
+def test_gate_applies_to_its_data_source_or_to_all() -> None:
     gates = Gates(
         metrics=(
             MetricGate(metric="roc_auc", minimum=0.1),
@@ -140,19 +138,21 @@ def test_a_gate_stands_for_its_source_of_data_or_for_all() -> None:
         )
     )
     sentences = {
-        source: [each.sentence[-3:] for each in check_gates(gates, source, EVALUATION, NOTHING, NOBODY)]
+        source: [
+            result.sentence[-3:] for result in check_gates(gates, source, EVALUATION, NO_SLICES, NO_GROUPS)
+        ]
         for source in ("real", "synthetic")
     }
     assert sentences == {"real": ["0.1", "0.2"], "synthetic": ["0.1", "0.3"]}
 
 
-def test_every_gate_has_its_verdict_whether_kept_or_broken() -> None:
+def test_every_gate_has_a_result_whether_it_passes_or_fails() -> None:
     gates = Gates(
         metrics=(MetricGate(metric="roc_auc", minimum=0.99), MetricGate(metric="brier", maximum=0.5)),
         slices=(SliceGate(metric="accuracy", minimum=0.9),),
         fairness=(FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.8),),
     )
-    assert [(name, kept) for name, kept, _ in told(gates)] == [
+    assert [(name, passed) for name, passed, _ in outcomes(gates)] == [
         ("roc_auc", False),
         ("brier", True),
         ("accuracy of slices", False),
@@ -164,58 +164,62 @@ def test_every_gate_has_its_verdict_whether_kept_or_broken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gate", "kept", "sentence"),
+    ("gate", "passed", "sentence"),
     [
         (
             SliceGate(metric="accuracy", minimum=0.65, minimum_rows=300),
             True,
-            "the gate wants each lower bound at least 0.65; 0 of 2 figures of at least 300 rows break it, "
+            "each interval must be at least 0.65; 0 of 2 slices with at least 300 rows for accuracy failed; "
             "the closest is age 17 to 30 with 0.7500 (0.7000 to 0.8000)",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, minimum_rows=50),
             False,
-            "the gate wants each lower bound at least 0.65; 2 of 4 figures of at least 50 rows break it: "
+            "each interval must be at least 0.65; 2 of 4 slices with at least 50 rows for accuracy failed: "
             "sex Female and race Black with 0.6000 (0.5000 to 0.7000), 0.15 too low; "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, minimum_rows=50, features=("sex",)),
             False,
-            "the gate wants each lower bound at least 0.65; 1 of 2 figures of at least 50 rows break it: "
+            "each interval must be at least 0.65; 1 of 2 slices with at least 50 rows for accuracy failed: "
             "sex Female with 0.7000 (0.6000 to 0.8000), 0.05 too low",
         ),
         (
             SliceGate(metric="roc_auc", minimum=0.8, minimum_rows=50),
             True,
-            "the gate wants each lower bound at least 0.8; 0 of 1 figures of at least 50 rows break it, "
+            "each interval must be at least 0.8; 0 of 1 slice with at least 50 rows for roc_auc failed; "
             "the closest is sex Male with 0.9000 (0.8500 to 0.9500)",
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, minimum_rows=1000),
             True,
-            "no figure is of at least 1,000 rows, so the gate judged nothing",
+            "no slice has at least 1,000 rows for accuracy, so there was nothing to judge",
         ),
     ],
 )
-def test_every_slice_with_enough_rows_must_keep_the_gate(gate: SliceGate, kept: bool, sentence: str) -> None:
+def test_every_slice_with_enough_rows_must_keep_the_bound(
+    gate: SliceGate, passed: bool, sentence: str
+) -> None:
     name = f"{gate.metric} of slices"
-    assert told(Gates(slices=(gate,))) == [(name, kept, f"{name}: {sentence}")]
+    assert outcomes(Gates(slices=(gate,))) == [(name, passed, f"{name}: {sentence}")]
 
 
-def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> None:
-    slices = NOTHING.model_copy(
+def test_worst_of_many_failed_slices_are_named_and_the_rest_counted() -> None:
+    slices = NO_SLICES.model_copy(
         update={
             "slices": tuple(
-                cut(500, ("age", str(age)), recall=interval(age / 100, age / 100, 1)) for age in range(12)
+                make_slice(500, ("age", str(age)), recall=interval(age / 100, age / 100, 1))
+                for age in range(12)
             )
         }
     )
     gates = Gates(slices=(SliceGate(metric="recall", minimum=0.5, minimum_rows=100),))
-    [verdict] = check_gates(gates, "real", EVALUATION, slices, NOBODY)
-    first, *_, tenth, more = verdict.sentence.split("; ")[1:]
+    [result] = check_gates(gates, "real", EVALUATION, slices, NO_GROUPS)
+    first, *_, tenth, more = result.sentence.split("; ")[1:]
     assert (
-        first == "12 of 12 figures of at least 100 rows break it: age 0 with 0.0000 (0.0000 to 1.0000), "
+        first
+        == "12 of 12 slices with at least 100 rows for recall failed: age 0 with 0.0000 (0.0000 to 1.0000), "
         "0.5 too low"
     )
     assert tenth == "age 9 with 0.0900 (0.0900 to 1.0000), 0.41 too low"
@@ -232,22 +236,26 @@ def test_of_many_broken_slices_the_worst_are_named_and_the_rest_counted() -> Non
         ("brier", ["17", "18", "19"]),
     ],
 )
-def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str, levels: list[str]) -> None:
+def test_rows_of_a_slice_are_the_support_of_the_metric(metric: str, levels: list[str]) -> None:
     low = interval(0.1, 0.1, 0.1)
     parts = tuple(
-        cut(rows, ("age", age), **{metric: low}) for rows, age in ((300, "17"), (400, "18"), (600, "19"))
+        make_slice(rows, ("age", age), **{metric: low})
+        for rows, age in ((300, "17"), (400, "18"), (600, "19"))
     )
     gates = Gates(slices=(SliceGate(metric=metric, minimum=0.5, minimum_rows=200),))
-    [verdict] = check_gates(gates, "real", EVALUATION, NOTHING.model_copy(update={"slices": parts}), NOBODY)
-    assert f"{len(levels)} of {len(levels)} figures of at least 200 rows break it" in verdict.sentence
-    assert re.findall(r"age (\d+)", verdict.sentence) == levels
+    [result] = check_gates(
+        gates, "real", EVALUATION, NO_SLICES.model_copy(update={"slices": parts}), NO_GROUPS
+    )
+    slices = "1 slice" if len(levels) == 1 else f"{len(levels)} slices"
+    assert f"; {len(levels)} of {slices} with at least 200 rows for {metric} failed: " in result.sentence
+    assert re.findall(r"age (\d+)", result.sentence) == levels
 
 
 # Fairness
 
 
 @pytest.mark.parametrize(
-    ("gate", "kept", "sentence"),
+    ("gate", "passed", "sentence"),
     [
         (
             FairnessGate(
@@ -255,7 +263,8 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
             ),
             True,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.3; 0 of 2 figures of at least 125 rows break it, "
+            "each interval must be at most 0.3; "
+            "0 of 2 groups with at least 125 rows for false_negative_rate failed; "
             "the closest is Black against White with 0.2000 (0.1000 to 0.3000)",
         ),
         (
@@ -264,7 +273,8 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
             ),
             False,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.05; 2 of 2 figures of at least 125 rows break it: "
+            "each interval must be at most 0.05; "
+            "2 of 2 groups with at least 125 rows for false_negative_rate failed: "
             "Black against White with 0.2000 (0.1000 to 0.3000), 0.25 too high; "
             "Asian against White with 0.0100 (0.0000 to 0.0700), 0.02 too high",
         ),
@@ -274,7 +284,8 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
             ),
             False,
             ", by magnitude: "
-            "the gate wants each upper bound at most 0.05; 3 of 3 figures of at least 10 rows break it: "
+            "each interval must be at most 0.05; "
+            "3 of 3 groups with at least 10 rows for false_negative_rate failed: "
             "Other against White with 0.5000 (0.1000 to 0.9000), 0.85 too high; "
             "Black against White with 0.2000 (0.1000 to 0.3000), 0.25 too high; "
             "Asian against White with 0.0100 (0.0000 to 0.0700), 0.02 too high",
@@ -282,36 +293,36 @@ def test_the_rows_of_a_slice_are_those_that_the_figure_is_a_share_of(metric: str
         (
             FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.8, maximum=1.25),
             False,
-            ": the gate wants each lower bound at least 0.8 and upper bound at most 1.25; "
-            "2 of 2 figures of at least 200 rows break it: "
+            ": each interval must be at least 0.8 and at most 1.25; "
+            "2 of 2 groups with at least 200 rows for selection_rate failed: "
             "Black against White with 0.7000 (0.6000 to 0.8000), 0.2 too low; "
             "Asian against White with 1.2000 (1.1000 to 1.3000), 0.05 too high",
         ),
         (
             FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.8),
             True,
-            ": no figure is of at least 200 rows, so the gate judged nothing",
+            ": no group has at least 200 rows for true_positive_rate, so there was nothing to judge",
         ),
     ],
 )
-def test_every_group_with_enough_rows_must_keep_the_gate(
-    gate: FairnessGate, kept: bool, sentence: str
+def test_every_group_with_enough_rows_must_keep_the_bound(
+    gate: FairnessGate, passed: bool, sentence: str
 ) -> None:
     name = f"{gate.metric} of race"
-    assert told(Gates(fairness=(gate,))) == [(name, kept, name + sentence)]
+    assert outcomes(Gates(fairness=(gate,))) == [(name, passed, name + sentence)]
 
 
 @pytest.mark.parametrize(
     ("metric", "judged"),
     [("demographic_parity_ratio", ["Black", "Asian"]), ("false_negative_rate_difference", ["Black"])],
 )
-def test_the_rows_of_a_group_are_those_that_the_rate_is_a_share_of(metric: str, judged: list[str]) -> None:
+def test_rows_of_a_group_are_the_support_of_the_rate(metric: str, judged: list[str]) -> None:
     gate = FairnessGate(metric=metric, feature="race", minimum=2, minimum_rows=150)
-    [(_, _, sentence)] = told(Gates(fairness=(gate,)))
+    [(_, _, sentence)] = outcomes(Gates(fairness=(gate,)))
     assert re.findall(r"(\w+) against White", sentence) == judged
 
 
-def test_gates_that_have_nothing_to_judge_say_so() -> None:
+def test_gates_without_a_slice_or_group_judge_nothing() -> None:
     gates = Gates(
         slices=(
             SliceGate(metric="accuracy", minimum=0.1, minimum_rows=1000),
@@ -322,31 +333,31 @@ def test_gates_that_have_nothing_to_judge_say_so() -> None:
             FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.1),
         ),
     )
-    verdicts = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
-    assert [(each.passed, each.judged) for each in verdicts] == [(True, False), (True, True)] * 2
+    results = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
+    assert [(result.passed, result.judged) for result in results] == [(True, False), (True, True)] * 2
 
 
 # Size and latency
 
 
-def test_size_and_latency_are_held_to_their_gates() -> None:
-    verdicts = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 1000, 49.6)
-    assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
-        ("size", True, "model.onnx has 1,000 bytes, the gate wants at most 1,000"),
-        ("latency", True, "one row takes 49.6 µs, the gate wants at most 50"),
+def test_size_and_latency_must_keep_their_limits() -> None:
+    results = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 1000, 49.6)
+    assert [(result.kind, result.passed, result.sentence) for result in results] == [
+        ("size", True, "model.onnx has 1,000 bytes; the limit is 1,000"),
+        ("latency", True, "one row takes 49.6 µs; the limit is 50 µs"),
     ]
-    verdicts = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 12_345, 62.5)
-    assert [(each.kind, each.passed, each.sentence) for each in verdicts] == [
-        ("size", False, "model.onnx has 12,345 bytes, the gate wants at most 1,000: 11,345 too many"),
-        ("latency", False, "one row takes 62.5 µs, the gate wants at most 50: 12.5 µs too long"),
+    results = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 12_345, 62.5)
+    assert [(result.kind, result.passed, result.sentence) for result in results] == [
+        ("size", False, "model.onnx has 12,345 bytes; the limit is 1,000, exceeded by 11,345"),
+        ("latency", False, "one row takes 62.5 µs; the limit is 50 µs, exceeded by 12.5 µs"),
     ]
 
 
-def test_a_long_time_has_its_digits_in_groups() -> None:
-    [verdict] = check_cost_gates(Gates(maximum_microseconds=1000), 1000, 2340)
-    assert verdict.sentence == "one row takes 2,340 µs, the gate wants at most 1,000: 1,340 µs too long"
+def test_long_time_has_thousands_separators() -> None:
+    [result] = check_cost_gates(Gates(maximum_microseconds=1000), 1000, 2340)
+    assert result.sentence == "one row takes 2,340 µs; the limit is 1,000 µs, exceeded by 1,340 µs"
 
 
-def test_without_gates_there_is_nothing_to_judge() -> None:
+def test_spec_without_gates_has_no_results() -> None:
     assert check_gates(Gates(), "real", EVALUATION, SLICES, FAIRNESS) == []
     assert check_cost_gates(Gates(), 10**9, 1e9) == []

@@ -134,83 +134,85 @@ def save(directory: Path, weights: tuple[float, ...], **changes: Any) -> Path:
     return directory
 
 
-def refusal(sums: Sums, place: str, good: Model) -> str:
+def refusal(sums: Sums, location: str, good: Model) -> str:
     with pytest.raises(BuildError) as caught:
-        compare_with_champion(sums(), place, good, ROWS, TRUTH)
+        compare_with_champion(sums(), location, good, ROWS, TRUTH)
     return str(caught.value)
 
 
 # A directory
 
 
-def test_the_same_model_is_not_worse_by_anything(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = save(tmp_path / "model", BOTH)
+def test_same_model_has_an_improvement_of_0_and_passes(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save(tmp_path / "model", BOTH)
     for metric in ("roc_auc", "log_loss", "accuracy"):
-        verdict = compare_with_champion(sums(metric=metric, tolerance=0), str(place), good, ROWS, TRUTH)
-        assert (verdict.kind, verdict.name, verdict.passed) == ("deployed", "deployed", True)
-        figure = verdict.sentence.split()[2].rstrip(",")
-        assert verdict.sentence == (
-            f"{metric} is {figure}, that of the deployed sums 1.0.0 {figure}: "
-            "better by 0.0000 (0.0000 to 0.0000), the gate wants its lower bound at least 0"
+        result = compare_with_champion(sums(metric=metric, tolerance=0), str(location), good, ROWS, TRUTH)
+        assert (result.kind, result.name, result.passed) == ("deployed", "deployed", True)
+        value = result.sentence.split()[2].rstrip(",")
+        assert result.sentence == (
+            f"{metric} is {value}, and {value} for the deployed sums 1.0.0; "
+            "the improvement is 0.0000 (0.0000 to 0.0000), and its interval must be at least 0"
         )
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
-def test_a_better_model_is_kept_and_a_worse_one_is_not(tmp_path: Path, sums: Sums, metric: str) -> None:
+def test_better_model_passes_and_worse_one_fails(tmp_path: Path, sums: Sums, metric: str) -> None:
     better, worse = save(tmp_path / "better", BOTH), save(tmp_path / "worse", FIRST)
     gate = sums(metric=metric, tolerance=0)
-    kept = compare_with_champion(gate, str(worse), Model.load(better), ROWS, TRUTH)
-    broken = compare_with_champion(gate, str(better), Model.load(worse), ROWS, TRUTH)
-    assert (kept.passed, broken.passed) == (True, False)
-    assert lead(kept.sentence) == -lead(broken.sentence) > 0.03
-    missed, words = broken.sentence.partition("at least 0: ")[2].split(maxsplit=1)
-    assert float(missed) == pytest.approx(-low(broken.sentence), abs=0.001)
+    passed = compare_with_champion(gate, str(worse), Model.load(better), ROWS, TRUTH)
+    failed = compare_with_champion(gate, str(better), Model.load(worse), ROWS, TRUTH)
+    assert (passed.passed, failed.passed) == (True, False)
+    assert improvement(passed.sentence) == -improvement(failed.sentence) > 0.03
+    shortfall, words = failed.sentence.partition("at least 0 but is ")[2].split(maxsplit=1)
+    assert float(shortfall) == pytest.approx(-low(failed.sentence), abs=0.001)
     assert words == "too low"
 
 
-def lead(sentence: str) -> float:
-    return float(sentence.partition("better by ")[2].partition(" ")[0])
+def improvement(sentence: str) -> float:
+    return float(sentence.partition("the improvement is ")[2].partition(" ")[0])
 
 
 def low(sentence: str) -> float:
-    return float(sentence.partition("better by ")[2].partition("(")[2].partition(" ")[0])
+    return float(sentence.partition("the improvement is ")[2].partition("(")[2].partition(" ")[0])
 
 
-def test_the_whole_interval_must_keep_the_tolerance(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = str(save(tmp_path / "model", (1.0, 0.95)))
-    found = compare_with_champion(sums(tolerance=0), place, good, ROWS, TRUTH).sentence
-    below, above = -low(found) - 0.0001, -low(found) + 0.0001
-    assert lead(found) > -below
-    assert not compare_with_champion(sums(tolerance=below), place, good, ROWS, TRUTH).passed
-    kept = compare_with_champion(sums(tolerance=above), place, good, ROWS, TRUTH)
-    assert kept.passed
-    assert kept.sentence.endswith(f"the gate wants its lower bound at least {-above:g}")
+def test_whole_interval_must_be_within_the_tolerance(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = str(save(tmp_path / "model", (1.0, 0.95)))
+    sentence = compare_with_champion(sums(tolerance=0), location, good, ROWS, TRUTH).sentence
+    below, above = -low(sentence) - 0.0001, -low(sentence) + 0.0001
+    assert improvement(sentence) > -below
+    assert not compare_with_champion(sums(tolerance=below), location, good, ROWS, TRUTH).passed
+    result = compare_with_champion(sums(tolerance=above), location, good, ROWS, TRUTH)
+    assert result.passed
+    assert result.sentence.endswith(f"its interval must be at least {-above:g}")
 
 
-def test_the_same_seed_gives_the_same_interval(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = str(save(tmp_path / "model", FIRST))
-    one, two = (compare_with_champion(sums(), place, good, ROWS, TRUTH) for _ in range(2))
-    assert one == two
+def test_same_seed_gives_the_same_interval(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = str(save(tmp_path / "model", FIRST))
+    first, second = (compare_with_champion(sums(), location, good, ROWS, TRUTH) for _ in range(2))
+    assert first == second
 
 
-def test_each_model_decides_by_its_own_threshold(tmp_path: Path, sums: Sums, good: Model) -> None:
+def test_each_model_predicts_with_its_own_threshold(tmp_path: Path, sums: Sums, good: Model) -> None:
     target = good.contract.target.model_copy(update={"threshold": 0.9})
-    place = save(tmp_path / "model", BOTH, target=target)
-    verdict = compare_with_champion(sums(metric="accuracy"), str(place), good, ROWS, TRUTH)
-    assert lead(verdict.sentence) > 0.1
+    location = save(tmp_path / "model", BOTH, target=target)
+    result = compare_with_champion(sums(metric="accuracy"), str(location), good, ROWS, TRUTH)
+    assert improvement(result.sentence) > 0.1
 
 
 def test_labels_in_another_order_are_compared_by_name(tmp_path: Path, sums: Sums, good: Model) -> None:
     target = Target(name="above", labels=("yes", "no"), positive="yes")
-    place = save(tmp_path / "model", (-1.0, -1.0), target=target)
-    verdict = compare_with_champion(sums(tolerance=0), str(place), good, ROWS, TRUTH)
-    assert lead(verdict.sentence) == 0
+    location = save(tmp_path / "model", (-1.0, -1.0), target=target)
+    result = compare_with_champion(sums(tolerance=0), str(location), good, ROWS, TRUTH)
+    assert improvement(result.sentence) == 0
 
 
-def test_a_deployed_model_that_may_have_trained_on_the_test_rows_is_noted(tmp_path: Path, sums: Sums) -> None:
+def test_sentence_notes_that_the_deployed_model_may_have_trained_on_test_rows(
+    tmp_path: Path, sums: Sums
+) -> None:
     note = (
-        "; the deployed model was trained on the same data by another spec: if that split them otherwise, "
-        "it has seen some of these rows, which flatters it"
+        "; the deployed model was trained on the same data with another spec, so it may have trained on "
+        "some of the test rows and look better than it is"
     )
     model = Model(contract(data_sha256="a" * 64, spec_sha256="1" * 64), onnx(BOTH))
     noted = {
@@ -226,33 +228,32 @@ def test_a_deployed_model_that_may_have_trained_on_the_test_rows_is_noted(tmp_pa
     assert noted == {("a", "1"): False, ("a", "2"): True, ("b", "2"): False}
 
 
-def test_a_directory_without_a_model_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+def test_directory_without_a_model_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
     assert refusal(sums, str(tmp_path / "no"), good) == (
         f"There is no model to compare with at {tmp_path / 'no'}: it has no contract.json. {NONE}"
     )
 
 
-def test_a_model_that_was_changed_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = save(tmp_path / "model", BOTH)
-    (place / "model.onnx").unlink()
-    assert refusal(sums, str(place), good) == (
-        f"The model at {place} can't be loaded: The baked model is incomplete: "
-        f"{place / 'model.onnx'} can't be read (No such file or directory)."
+def test_incomplete_model_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save(tmp_path / "model", BOTH)
+    (location / "model.onnx").unlink()
+    assert refusal(sums, str(location), good) == (
+        f"The model at {location} can't be loaded: The baked model is incomplete: "
+        f"{location / 'model.onnx'} can't be read (No such file or directory)."
     )
 
 
-def test_a_model_of_other_labels_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = save(tmp_path / "model", BOTH, target=Target(name="above", labels=("0", "1"), positive="1"))
-    assert refusal(sums, str(place), good) == (
-        f"The model at {place} can't be compared with, because its labels are 0, 1, "
-        "and those of sums no, yes."
+def test_model_with_other_labels_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save(tmp_path / "model", BOTH, target=Target(name="above", labels=("0", "1"), positive="1"))
+    assert refusal(sums, str(location), good) == (
+        f"The model at {location} can't be compared: its labels are 0, 1, and those of sums are no, yes."
     )
 
 
-def test_a_model_of_other_features_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = save(tmp_path / "model", (1.0,), features=(number("one"),))
-    assert refusal(sums, str(place), good) == (
-        f"The model at {place} can't be compared with, because it refuses the test rows: "
+def test_model_with_other_features_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save(tmp_path / "model", (1.0,), features=(number("one"),))
+    assert refusal(sums, str(location), good) == (
+        f"The model at {location} can't be compared, because it refuses the test rows: "
         "1200 errors, the first at 0.two: Unknown field, or one given twice under two names. A row has: one."
     )
 
@@ -294,15 +295,13 @@ def upload(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> Iterator[Upload]:
     client.close()
 
 
-def test_a_model_in_a_bucket_is_compared(tmp_path: Path, sums: Sums, good: Model, upload: Upload) -> None:
-    place = save(tmp_path / "deployed", FIRST)
-    expected = compare_with_champion(sums(), str(place), good, ROWS, TRUTH)
-    assert compare_with_champion(sums(), f"{upload(place)}/", good, ROWS, TRUTH) == expected
+def test_model_in_a_bucket_is_compared(tmp_path: Path, sums: Sums, good: Model, upload: Upload) -> None:
+    location = save(tmp_path / "deployed", FIRST)
+    expected = compare_with_champion(sums(), str(location), good, ROWS, TRUTH)
+    assert compare_with_champion(sums(), f"{upload(location)}/", good, ROWS, TRUTH) == expected
 
 
-def test_a_prefix_without_a_model_is_an_error(
-    tmp_path: Path, sums: Sums, good: Model, upload: Upload
-) -> None:
+def test_prefix_without_a_model_is_an_error(tmp_path: Path, sums: Sums, good: Model, upload: Upload) -> None:
     upload(save(tmp_path / "other", BOTH))
     assert refusal(sums, "s3://models/none", good) == (
         "There is no model to compare with at s3://models/none: s3://models/none/contract.json could not be "
@@ -311,24 +310,26 @@ def test_a_prefix_without_a_model_is_an_error(
     )
 
 
-def test_a_model_of_which_a_file_is_not_in_the_bucket_is_an_error(
+def test_model_with_a_missing_file_in_the_bucket_is_an_error(
     tmp_path: Path, sums: Sums, good: Model, upload: Upload
 ) -> None:
-    place = save(tmp_path / "incomplete", BOTH)
-    (place / "model.onnx").unlink()
-    assert refusal(sums, upload(place), good).startswith(
+    location = save(tmp_path / "incomplete", BOTH)
+    (location / "model.onnx").unlink()
+    assert refusal(sums, upload(location), good).startswith(
         "s3://models/incomplete/model.onnx could not be downloaded: NoSuchKey"
     )
 
 
 @pytest.mark.parametrize("contract", ["", "[]", '{"files": ["../escaped"], "schema_version": 7}'])
-def test_what_is_no_contract_in_a_bucket_is_an_error(
+def test_invalid_contract_in_a_bucket_is_an_error(
     tmp_path: Path, sums: Sums, good: Model, upload: Upload, contract: str
 ) -> None:
-    place = tmp_path / "broken"
-    place.mkdir()
-    (place / "contract.json").write_text(contract)
-    assert refusal(sums, upload(place), good).startswith("The model at s3://models/broken can't be loaded: ")
+    location = tmp_path / "broken"
+    location.mkdir()
+    (location / "contract.json").write_text(contract)
+    assert refusal(sums, upload(location), good).startswith(
+        "The model at s3://models/broken can't be loaded: "
+    )
     assert not (tmp_path / "escaped").exists()
 
 
@@ -337,7 +338,7 @@ def test_what_is_no_contract_in_a_bucket_is_an_error(
 
 @contextmanager
 def served(model: Path, **settings: Any) -> Iterator[str]:
-    """Serve a model on the loopback; the URL is valid until the end of the block."""
+    """Serve a model on the loopback until the end of the block."""
     config = uvicorn.Config(create_app(Settings(model_dir=model, **settings)), port=0, log_level="critical")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -353,42 +354,44 @@ def served(model: Path, **settings: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy"])
-def test_a_service_is_compared_as_its_model_is(tmp_path: Path, sums: Sums, good: Model, metric: str) -> None:
+def test_service_gives_the_same_result_as_its_model(
+    tmp_path: Path, sums: Sums, good: Model, metric: str
+) -> None:
     target = good.contract.target.model_copy(update={"threshold": 0.7})
-    place = save(tmp_path / "model", FIRST, target=target)
+    location = save(tmp_path / "model", FIRST, target=target)
     gate = sums(metric=metric)
-    expected = compare_with_champion(gate, str(place), good, ROWS, TRUTH)
-    with served(place) as url:
+    expected = compare_with_champion(gate, str(location), good, ROWS, TRUTH)
+    with served(location) as url:
         assert compare_with_champion(gate, url, good, ROWS, TRUTH) == expected
 
 
-def test_a_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+def test_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
     with served(save(tmp_path / "model", (1.0,), features=(number("one"),))) as url:
         assert refusal(sums, url, good) == (
-            f"The model at {url} can't be compared with, because it refuses the test rows: "
+            f"The model at {url} can't be compared, because it refuses the test rows: "
             "100 errors, the first at inputs.0.two: Unknown field, or one given twice under two names. "
             "A row has: one."
         )
 
 
-def test_a_service_that_takes_few_rows_at_once_is_compared(tmp_path: Path, sums: Sums, good: Model) -> None:
-    place = save(tmp_path / "model", FIRST)
-    expected = compare_with_champion(sums(), str(place), good, ROWS, TRUTH)
-    with served(place, max_rows=100) as url:
+def test_service_that_accepts_few_rows_at_once_is_compared(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save(tmp_path / "model", FIRST)
+    expected = compare_with_champion(sums(), str(location), good, ROWS, TRUTH)
+    with served(location, max_rows=100) as url:
         assert compare_with_champion(sums(), url, good, ROWS, TRUTH) == expected
 
 
-def test_a_service_that_takes_only_smaller_bodies_is_an_error(
+def test_service_that_accepts_only_smaller_bodies_is_an_error(
     tmp_path: Path, sums: Sums, good: Model
 ) -> None:
     with served(save(tmp_path / "model", BOTH), max_body_bytes=100) as url:
         assert refusal(sums, url, good) == (
-            f"The model at {url} can't be compared with, because it refuses the test rows: "
+            f"The model at {url} can't be compared, because it refuses the test rows: "
             "The body may have at most 100 bytes."
         )
 
 
-def test_a_url_where_nothing_listens_is_an_error(sums: Sums, good: Model) -> None:
+def test_url_where_nothing_listens_is_an_error(sums: Sums, good: Model) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     assert refusal(sums, url, good) == (
@@ -397,16 +400,16 @@ def test_a_url_where_nothing_listens_is_an_error(sums: Sums, good: Model) -> Non
 
 
 @pytest.mark.parametrize(
-    "place", ["https://me:secret@host", "http://me:sec/ret@host", "s3://key:secret@bucket/m"]
+    "location", ["https://me:secret@host", "http://me:sec/ret@host", "s3://key:secret@bucket/m"]
 )
-def test_a_url_with_a_password_is_refused_without_showing_it(sums: Sums, good: Model, place: str) -> None:
-    assert refusal(sums, place, good) == (
-        "The URL of the deployed model must hold no user name and no password, so no @."
+def test_url_with_a_password_is_refused_and_not_shown(sums: Sums, good: Model, location: str) -> None:
+    assert refusal(sums, location, good) == (
+        "The URL of the deployed model must not contain a user name or a password, so no @."
     )
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:port"])
-def test_what_is_no_url_is_an_error(sums: Sums, good: Model, url: str) -> None:
+def test_invalid_url_is_an_error(sums: Sums, good: Model, url: str) -> None:
     assert refusal(sums, url, good).startswith(f"There is no model to compare with at {url}: ")
 
 
@@ -422,19 +425,19 @@ ANSWERS = {
 }
 
 
-class Stranger(BaseHTTPRequestHandler):
-    """Answers /health as our service does, and /predict otherwise; /page with HTML."""
+class OtherService(BaseHTTPRequestHandler):
+    """Answers /health as our service does, /predict differently, and /page with HTML."""
 
     def do_GET(self) -> None:
         health = b'{"name": "a", "model_lib_version": "1"}'
-        found = {"/page/health": b"<h1>Welcome</h1>"}
-        found |= {f"{path}/health": health for path in ("", *ANSWERS)}
-        self._answer(found.get(self.path))
+        bodies = {"/page/health": b"<h1>Welcome</h1>"}
+        bodies |= {f"{path}/health": health for path in ("", *ANSWERS)}
+        self._answer(bodies.get(self.path))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        found = ANSWERS.get(self.path.removesuffix("/predict"), {"detail": 7})
-        self._answer(json.dumps(found).encode())
+        answer = ANSWERS.get(self.path.removesuffix("/predict"), {"detail": 7})
+        self._answer(json.dumps(answer).encode())
 
     def _answer(self, body: bytes | None) -> None:
         self.send_response(404 if body is None else 200)
@@ -446,8 +449,8 @@ class Stranger(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def stranger() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+def other_service() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherService) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -466,34 +469,36 @@ def stranger() -> Iterator[str]:
         ("", "it does not answer as a model's service does (Field required)"),
     ],
 )
-def test_a_url_of_something_else_is_an_error(
-    stranger: str, sums: Sums, good: Model, path: str, reason: str
+def test_url_of_another_service_is_an_error(
+    other_service: str, sums: Sums, good: Model, path: str, reason: str
 ) -> None:
-    assert refusal(sums, stranger + path, good) == (
-        f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"
+    assert refusal(sums, other_service + path, good) == (
+        f"There is no model to compare with at {other_service}{path}: {reason}. {NONE}"
     )
 
 
-NOT_EACH = "it does not give every row one of its labels, and a probability of each"
+INCOMPLETE = "some rows have no predicted label, or no probability for every label"
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/few", "of 100 rows it has predictions for 1, and probabilities for 1"),
-        ("/none", "of 100 rows it has predictions for 0, and probabilities for 0"),
-        ("/other", NOT_EACH),
-        ("/mixed", NOT_EACH),
+        ("/few", "for 100 rows it answers with 1 prediction and with probabilities for 1"),
+        ("/none", "for 100 rows it answers with 0 predictions and with probabilities for 0"),
+        ("/other", INCOMPLETE),
+        ("/mixed", INCOMPLETE),
         (
             "/large",
             "it does not answer as a model's service does (Input should be less than or equal to 1)",
         ),
     ],
 )
-def test_a_service_whose_answers_have_another_shape_is_an_error(
-    stranger: str, sums: Sums, good: Model, path: str, reason: str
+def test_service_with_answers_of_another_shape_is_an_error(
+    other_service: str, sums: Sums, good: Model, path: str, reason: str
 ) -> None:
     rows, truth = ROWS[:BATCH], TRUTH[:BATCH]
     with pytest.raises(BuildError) as caught:
-        compare_with_champion(sums(), stranger + path, good, rows, truth)
-    assert str(caught.value) == f"There is no model to compare with at {stranger}{path}: {reason}. {NONE}"
+        compare_with_champion(sums(), other_service + path, good, rows, truth)
+    assert (
+        str(caught.value) == f"There is no model to compare with at {other_service}{path}: {reason}. {NONE}"
+    )
