@@ -11,6 +11,7 @@ import joblib
 import pytest
 
 from app.core.baked_model import load_contract
+from app.core.contract import sha256
 from app.core.errors import StartupError
 from model_build import atomic
 from model_build.export.package import to_json
@@ -206,7 +207,7 @@ def versions(tiny_model: Path, tmp_path: Path) -> list[Path]:
     document = load_contract(tiny_model).model_dump(mode="json")
     del document["files"]["metrics.json"]
     atomic.replace(tmp_path / "versions/1", old | {"contract.json": document_as(document, "1.0.0")})
-    document["files"]["padding"] = contract.sha256(b"0" * 1_000_000)
+    document["files"]["padding"] = sha256(b"0" * 1_000_000)
     new = old | {"contract.json": document_as(document, "2.0.0"), "padding": b"0" * 1_000_000}
     atomic.replace(tmp_path / "versions/2", new)
     return [tmp_path / "versions/1", tmp_path / "versions/2"]
