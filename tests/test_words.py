@@ -17,7 +17,7 @@ ROOMS = sorted(
 )
 SUFFIXES = {".cfg", ".html", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
 LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", Path(__file__).name}
-NOT_YET = {"benchmarks", "model_build/evaluation", "model_build/gates", "tests/model_build"}
+NOT_YET = {"benchmarks"}
 """Where old words are still to be replaced; take a directory off the list as soon as it is clean."""
 
 

@@ -70,6 +70,10 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     with job.progress.bar("trial", runner.total, resumed) as advance:
         runner.run(stored, advance)
     trials = stored.trials[: runner.total]  # an earlier run may have had more trials
+    return _report(search, trials, resumed, perf_counter() - started)
+
+
+def _report(search: Search, trials: Sequence[FrozenTrial], resumed: int, seconds: float) -> SearchReport:
     complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
     evaluated = [_evaluated(trial, search.metric) for trial in complete.values()]
     default = next(candidate for candidate in evaluated if not candidate.summary.parameters)
@@ -80,7 +84,7 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
         trials=len(trials),
         pruned=sum(not _is_complete(trial) for trial in trials),
         resumed=resumed,
-        seconds=perf_counter() - started,
+        seconds=seconds,
         best=best.summary,
         chosen=chosen.summary,
         reason=reason,
