@@ -1,4 +1,4 @@
-"""The search for better parameters: every candidate on the same folds, resumed where it was killed."""
+"""The search for better parameters: all candidates on the same folds; a killed search can be resumed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,10 @@ COMPARED = ("roc_auc", "log_loss")
 DIGITS = 3
 """Significant digits of a parameter that is no whole number; more would not change the model."""
 KEPT_PERCENTILE = 75.0
-"""Share of the trials, in percent, that goes on to the next fold; a median would prune small models within a
-standard error of the best."""
+"""Percentage of the trials that continue with the next fold.
+
+The median, 50, would prune small models within one standard error of the best.
+"""
 
 Parameters = Mapping[str, Any]
 
@@ -203,7 +205,7 @@ class _TrialRunner:
 
     def _suggest(self, trial: Trial) -> dict[str, Any]:
         """Return a value of each parameter of the space; of a queued trial, those that are planned."""
-        return {name: _suggest(trial, name, values) for name, values in self._search.space.items()}
+        return {name: _suggest_value(trial, name, values) for name, values in self._search.space.items()}
 
     def _known(self, study: optuna.Study, parameters: Parameters) -> dict[str, Any] | None:
         """Return what a trial with the same parameters came to, if there is one."""
@@ -260,7 +262,7 @@ def _contains(values: Range | Choices, value: Any) -> bool:
     return isinstance(value, int | float) and values.low <= value <= values.high
 
 
-def _suggest(trial: Trial, name: str, values: Range | Choices) -> Any:
+def _suggest_value(trial: Trial, name: str, values: Range | Choices) -> Any:
     if not isinstance(values, Range):
         return trial.suggest_categorical(name, values)
     if isinstance(values.low, int) and isinstance(values.high, int):
