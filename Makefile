@@ -36,7 +36,7 @@ test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
 
 test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC and the notebook
-	python -m pytest tests/integrations
+	python -m pytest -n auto --dist loadfile tests/integrations
 
 test-browser: $(VENV)/.lab ## Test the pages in a browser (needs Chromium)
 	python -m pytest tests/browser
