@@ -100,7 +100,7 @@ def report(base: Metrics | None, head: Metrics) -> str:
 
 
 def main() -> None:
-    if len(sys.argv) != 3:  # noqa: PLR2004
+    if len(sys.argv) != 3:  # noqa: PLR2004 - the script and its two files
         sys.exit("usage: compare_metrics.py BASE HEAD")
     base, head = (load(Path(argument)) for argument in sys.argv[1:])
     if head is None:

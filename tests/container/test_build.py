@@ -73,7 +73,7 @@ def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override:
         "image": image,
         "user": "10001:10001",
         "read_only": True,
-        "tmpfs": ["/tmp"],  # noqa: S108
+        "tmpfs": ["/tmp"],  # noqa: S108 - a path in the container
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "cpus": 1e9,
