@@ -1,6 +1,6 @@
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -182,6 +182,13 @@ def code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr("model_build.stage.TRAINING_CODE", (code, shared))
     clear_caches()
     return code
+
+
+@pytest.fixture(autouse=True)
+def leave_no_checksum_of_other_code() -> Iterator[None]:
+    """Tests that run later in this process must not take the checksums of a test for those of the code."""
+    yield
+    clear_caches()
 
 
 def clear_caches() -> None:
