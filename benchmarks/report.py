@@ -109,6 +109,6 @@ def targets(results: Results) -> str:
     for target in TARGETS:
         value = target.measure(results)
         if value is not None:
-            verdict = "met" if target.is_met(value) else "missed"
-            rows.append([target.title, f"{target.sign} {target.bound:g}", f"{value:.2f}", verdict])
-    return table(["target", "bound", "measured", "verdict"], rows)
+            result = "met" if target.is_met(value) else "missed"
+            rows.append([target.title, f"{target.sign} {target.bound:g}", f"{value:.2f}", result])
+    return table(["target", "bound", "measured", "result"], rows)

@@ -17,8 +17,6 @@ ROOMS = sorted(
 )
 SUFFIXES = {".cfg", ".html", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
 LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", Path(__file__).name}
-NOT_YET = {"benchmarks"}
-"""Where old words are still to be replaced; take a directory off the list as soon as it is clean."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +161,11 @@ def test_a_banned_name_in_a_template_or_script_is_reported() -> None:
     assert [number for number, _ in banned_names_in_text(lines)] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("tree", sorted({*TREES, *ROOMS} - NOT_YET))
+@pytest.mark.parametrize("tree", sorted({*TREES, *ROOMS}))
 def test_no_banned_word_is_in_a_tree(tree: str) -> None:
     assert [report for path in files(tree) for report in reports(path)] == []
 
 
-@pytest.mark.parametrize("directory", sorted({"", *HOUSES} - NOT_YET))
+@pytest.mark.parametrize("directory", sorted({"", *HOUSES}))
 def test_no_banned_word_is_in_a_file_beside_the_trees(directory: str) -> None:
     assert [report for path in files(directory, "*") for report in reports(path)] == []
