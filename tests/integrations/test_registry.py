@@ -155,6 +155,9 @@ def test_a_model_with_other_features_than_the_spec_is_refused(bakery: Bakery) ->
 
 @pytest.mark.usefixtures("tiny")
 def test_a_model_that_fails_a_golden_row_is_refused(bakery: Bakery) -> None:
-    sentence = r"^models:/tiny/1 was not baked: A long loan: the answer is no, with 0\."
+    sentence = (
+        r"^models:/tiny/1 was not baked: A long loan: predicted no, expected no; "
+        r"the probability of no is 0\.\d+ and must be at least 1 but is 0\.\d+ too low\.$"
+    )
     with pytest.raises(GateError, match=sentence):
         bakery.restore(bakery.job("tiny", TINY + GOLDEN), "models:/tiny/1")
