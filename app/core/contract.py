@@ -61,9 +61,9 @@ class Target(Frozen):
         separate equal numbers.
         """
         probabilities = probabilities.astype(np.float32, copy=False)
-        if not self.is_binary:
+        if self.positive is None:
             return np.asarray(probabilities.argmax(axis=1))
-        positive = self.positive_index
+        positive = self.labels.index(self.positive)
         chosen = probabilities[:, positive] >= self.threshold
         return (chosen if positive else ~chosen).astype(np.intp)
 

@@ -28,7 +28,9 @@ class Predict:
             content = await self._predictor.run_in_turn(work)
         else:
             content = self._predictor.answer(body, request_type, response_type)
-        await respond(send, response_type, content)
+        answer_headers = [(b"content-type", response_type), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": answer_headers})
+        await send({"type": "http.response.body", "body": content})
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -42,12 +44,6 @@ async def read_body(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(chunks)
-
-
-async def respond(send: Send, media_type: bytes, body: bytes) -> None:
-    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def negotiate_request(headers: Headers) -> bytes:
