@@ -35,9 +35,11 @@ def limited(scope: Scope, receive: Receive, limit: int) -> Receive:
 
 
 def refuse_declared(scope: Scope, limit: int) -> None:
-    length = dict(scope["headers"]).get(b"content-length", b"")
-    if length.isdigit() and int(length) > limit:
-        raise too_large(limit)
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if value.isdigit() and int(value) > limit:
+                raise too_large(limit)
+            return
 
 
 def too_large(limit: int) -> Problem:

@@ -26,7 +26,7 @@ class Predictor:
     def __init__(self, model: Model, metrics: Metrics, max_rows: int) -> None:
         contract = model.contract
         self._model = model
-        self._decide = contract.target.decide
+        self._target = contract.target
         self._metrics = metrics
         self._validator = RowValidator(contract.features, max_rows)
         self._csv = CsvReader(contract, max_rows)
@@ -55,7 +55,7 @@ class Predictor:
         positions, probabilities = yield from self._predict_in_chunks(rows)
         if not csv.truth:
             return self._writer.json(positions, probabilities)
-        metrics = compute_metrics(self._model.contract.target, np.array(csv.truth), probabilities)
+        metrics = compute_metrics(self._target, np.array(csv.truth), probabilities)
         return self._writer.json(positions, probabilities, metrics)
 
     async def run_in_turn(self, work: Work[bytes]) -> bytes:
@@ -66,7 +66,10 @@ class Predictor:
     def predict(self, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
         """Return label positions [N] and probabilities [N, labels], and count the rows."""
         probabilities = self._model.probabilities(self._model.encode(rows))
-        positions: list[int] = self._decide(probabilities).tolist()
+        if len(rows) == 1:
+            positions = [self._target.decide_row(probabilities[0].tolist())]
+        else:
+            positions = self._target.decide(probabilities).tolist()
         self._metrics.count_predictions(positions)
         return positions, probabilities
 
