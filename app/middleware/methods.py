@@ -5,13 +5,13 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.middleware.problems import allowed_methods
 
 
 class Methods:
-    """Answers HEAD as GET without the body, and OPTIONS with the methods that the path allows."""
+    """Answers HEAD as GET, whose body the server leaves out, and OPTIONS with what the path allows."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -19,7 +19,7 @@ class Methods:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         match scope["method"]:
             case "HEAD":
-                return self._app({**scope, "method": "GET"}, receive, without_body(send))
+                return self._app({**scope, "method": "GET"}, receive, send)
             case "OPTIONS":
                 return self._answer_options(scope, receive, send)
         return self._app(scope, receive, send)
@@ -32,10 +32,3 @@ class Methods:
                 raise
             headers = {"Allow": ", ".join([*allowed_methods(error), "OPTIONS"])}
             await Response(status_code=204, headers=headers)(scope, receive, send)
-
-
-def without_body(send: Send) -> Send:
-    async def send_head(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-    return send_head

@@ -26,8 +26,8 @@ def create() -> FastAPI:
         return {"status": "ok"}
 
     @app.post("/predict")
-    async def predict(body: body_model) -> dict[str, Any]:  # type: ignore[valid-type]
-        frame = pd.DataFrame([row.model_dump() for row in body.inputs])  # type: ignore[attr-defined]
+    async def predict(body: body_model) -> dict[str, Any]:  # type: ignore[valid-type] # made at run time
+        frame = pd.DataFrame([row.model_dump() for row in body.inputs])  # type: ignore[attr-defined] # as above
         probabilities = pipeline.predict_proba(frame)
         return {
             "model_lib_version": contract.model_version,

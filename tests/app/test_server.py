@@ -160,6 +160,20 @@ def test_connection_serves_many_requests_until_the_body_is_too_large(start: Star
     assert [response.status_code for response in [*kept, again]] == [200] * 4
 
 
+def test_head_sends_no_body_so_that_the_connection_serves_on(start: Start, tiny_model: Path) -> None:
+    service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="1")
+    service.wait_until_ready()
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=DEADLINE)
+    for path, status in (("/health", 200), ("/", 200), ("/metrics", 200), ("/nothing", 404)):
+        connection.request("HEAD", path)
+        head = connection.getresponse()
+        assert (head.status, head.read()) == (status, b"")
+        connection.request("GET", path)  # a body would be read as the next answer
+        get = connection.getresponse()
+        assert (get.status, len(get.read()) > 0) == (status, True)
+    connection.close()
+
+
 def scrape(service: Service) -> dict[str, float]:
     """Return every number of /metrics, over a connection of its own."""
     return series(httpx.get(f"{service.url}/metrics").text)

@@ -5,32 +5,17 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
-from app.core.features import BooleanFeature, CategoryFeature, Encoder, IntegerFeature, Missing, NumberFeature
+from app.core.features import Encoder, Missing
 from model_build.export.drift_baseline import compute_drift_baseline
+from tests.support.features import grade, rate, secured, years
 
 TARGET = Target(name="paid", labels=("no", "yes"), positive="yes")
-YEARS = IntegerFeature(name="years", type="integer", minimum=1, maximum=30, title="Years", example=5)
-RATE = NumberFeature(
-    name="rate",
-    type="number",
-    minimum=0,
-    maximum=20,
-    title="Rate",
-    example=2.5,
-    missing=Missing(markers=("n/a",)),
+FEATURES = (
+    years(),
+    rate(missing=Missing(markers=("n/a",))),
+    grade(missing=Missing(markers=("?",))),
+    secured(),
 )
-GRADE = CategoryFeature(
-    name="grade",
-    type="category",
-    categories=("A", "B", "C"),
-    title="Grade",
-    example="B",
-    missing=Missing(markers=("?",)),
-)
-SECURED = BooleanFeature(name="secured", type="boolean", title="Secured", example=True)
-FEATURES = (YEARS, RATE, GRADE, SECURED)
-
-
 EDGES = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
 EDGES += [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1]
 
@@ -71,7 +56,7 @@ def test_whole_document_of_a_small_example() -> None:
 )
 def test_number_with_few_values_has_few_bins(values: list[int], histogram: dict[str, object]) -> None:
     matrix = np.array(values, dtype=np.float32)[:, None]
-    baseline = compute_drift_baseline([YEARS], TARGET, matrix, np.full((3, 2), 0.5))
+    baseline = compute_drift_baseline([years()], TARGET, matrix, np.full((3, 2), 0.5))
     assert baseline["features"] == {"years": histogram}
 
 

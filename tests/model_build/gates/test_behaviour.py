@@ -8,41 +8,18 @@ from pydantic import ValidationError
 
 from app.core.contract import Contract, Provenance, Target
 from app.core.features import (
-    BooleanFeature,
-    CategoryFeature,
     Encoder,
-    IntegerFeature,
     Matrix,
     Missing,
-    NumberFeature,
     Row,
 )
 from app.core.model import Model
 from model_build.artifacts import GateResult
 from model_build.gates.behaviour import check_behaviour
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
+from tests.support.features import grade, rate, secured, years
 
-FEATURES = (
-    IntegerFeature(name="years", type="integer", minimum=1, maximum=30, title="Years", example=5),
-    NumberFeature(
-        name="rate",
-        type="number",
-        minimum=0,
-        maximum=20,
-        title="Rate",
-        example=2.5,
-        missing=Missing(markers=("n/a",)),
-    ),
-    CategoryFeature(
-        name="grade",
-        type="category",
-        categories=("A", "B", "C"),
-        title="Grade",
-        example="B",
-        missing=Missing(),
-    ),
-    BooleanFeature(name="secured", type="boolean", title="Secured", example=True),
-)
+FEATURES = (years(), rate(missing=Missing(markers=("n/a",))), grade(missing=Missing()), secured())
 YEARS, RATE, GRADE, SECURED = range(4)
 TWO = Target(name="paid", labels=("no", "yes"), positive="yes")
 ROWS: Sequence[Row] = [
