@@ -10,6 +10,7 @@ A room imports only rooms above it.
     prediction   from request bodies to response bodies, without HTTP
     middleware   what every request passes through, one per file
     routes       the paths that the service answers, one per file
+    connections  what a connection may cost: time, bytes, descriptors
     main         how the parts are put together
     server       how they are run
 """

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from app import logs
+from app.connections.connection import Connection
 from app.core.errors import StartupError
 from app.main import Service, create_app
 from app.settings import Settings
@@ -30,13 +32,16 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "proxy_headers": False,
         "server_header": False,
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.config.http = partial(Connection, metrics=self.app.service.metrics)
 
     def _install_sigquit_handler(self) -> None:
         """Stop at once on SIGQUIT, as the master expects; uvicorn does so on a second SIGINT."""

@@ -23,6 +23,7 @@ APP_TIERS = (
     ("app.monitoring",),
     ("app.prediction",),
     ("app.middleware", "app.routes"),
+    ("app.connections",),
     ("app.main",),
     ("app.server",),
 )

@@ -67,6 +67,8 @@ KINDS = (
     "cells",
     "other",
 )
+DROPPED = ("invalid",)
+"""Why the service closes a connection: its client sent invalid HTTP."""
 
 
 class Metrics(Collector):
@@ -86,6 +88,7 @@ class Metrics(Collector):
         self._rows = next(numbers)
         self._predictions = [next(numbers) for _ in contract.target.labels]
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
+        self._dropped = {reason: next(numbers) for reason in DROPPED}
         self._in_flight = next(numbers)
         self._cells = SharedCells(next(numbers))
         self._registry = CollectorRegistry()
@@ -122,6 +125,10 @@ class Metrics(Collector):
             name = self._feature_of.get(error["loc"][-1] if error["loc"] else "", "")
             own[self._invalid.get((name, error["type"])) or self._invalid[name, "other"]] += 1
 
+    def count_dropped(self, reason: str) -> None:
+        """Count a connection that the service closes, for a reason of DROPPED."""
+        self._cells.own[self._dropped[reason]] += 1
+
     def render(self) -> bytes:
         return generate_latest(self._registry)
 
@@ -140,6 +147,13 @@ class Metrics(Collector):
             predictions.add_metric([label], totals[cell])
         yield predictions
         yield self._count_invalid(totals)
+        dropped = CounterMetricFamily(
+            "connections_dropped", "Connections closed, by reason.", labels=["reason"]
+        )
+        for reason, cell in self._dropped.items():
+            if totals[cell]:
+                dropped.add_metric([reason], totals[cell])
+        yield dropped
         yield from self._describe()
 
     def _count_requests(self, totals: Sequence[float]) -> Metric:

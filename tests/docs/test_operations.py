@@ -21,6 +21,7 @@ def labels(tiny_model: Path) -> dict[str, set[str]]:
     """The labels of every metric, by its name."""
     metrics = create_app(Settings(model_dir=tiny_model)).metrics
     metrics.request_finished("/predict", 200, 0.1)
+    metrics.count_dropped("invalid")
     metrics.count_row_errors([{"loc": ["years"], "type": "missing"}])
     families = text_string_to_metric_families(metrics.render().decode())
     return {

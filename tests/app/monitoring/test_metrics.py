@@ -35,6 +35,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("predict_rows", "counter"),
         ("predictions", "counter"),
         ("validation_errors", "counter"),
+        ("connections_dropped", "counter"),
         ("model_info", "gauge"),
         ("build_info", "gauge"),
     ]
@@ -208,6 +209,12 @@ def test_unexpected_kind_of_error_is_counted_as_other(metrics: Metrics) -> None:
         [{"loc": ["inputs", 0, "rate"], "type": "string_type"}, {"loc": [], "type": "date"}]
     )
     assert counts(metrics) == ZERO | {row_errors("rate", "other"): 1, row_errors("", "other"): 1}
+
+
+def test_dropped_connections_are_counted_by_reason(metrics: Metrics) -> None:
+    metrics.count_dropped("invalid")
+    metrics.count_dropped("invalid")
+    assert counts(metrics) == ZERO | {'connections_dropped_total{reason="invalid"}': 2}
 
 
 def test_slots_of_all_workers_are_added(metrics: Metrics) -> None:
