@@ -6,6 +6,7 @@ A room imports only rooms above it.
     healthcheck  the command with which the container checks that it is alive
     core         what training and serving share
     settings     the environment variables as one object
+    listener     the socket on which every worker accepts connections
     monitoring   what the service counts
     prediction   from request bodies to response bodies, without HTTP
     middleware   what every request passes through, one per file

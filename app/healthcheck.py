@@ -9,7 +9,8 @@ import sys
 
 
 def main() -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "8001")), timeout=2)
+    address = os.environ.get("BIND_ADDRESS", "127.0.0.1")  # 0.0.0.0 and :: lead to this machine
+    connection = http.client.HTTPConnection(address, int(os.environ.get("PORT", "8001")), timeout=2)
     try:
         connection.request("GET", "/health")
         status = connection.getresponse().status

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from functools import partial
 from itertools import count
@@ -18,6 +19,7 @@ from uvicorn_worker import UvicornWorker
 from app import logs
 from app.connections.connection import Connection
 from app.core.errors import StartupError
+from app.listener import BACKLOG, listen
 from app.main import Service, create_app
 from app.settings import Settings
 
@@ -93,14 +95,16 @@ class Master(Arbiter):
 class Server(BaseApplication):
     """The service as gunicorn runs it: loaded once, before the fork, so that the workers share its memory."""
 
-    def __init__(self, settings: Settings, service: Service) -> None:
+    def __init__(self, settings: Settings, service: Service, listener: socket.socket) -> None:
         self.settings = settings
         self.service = service
+        self._listener = listener
         super().__init__()
 
     def load_config(self) -> None:
         options: dict[str, Any] = {
-            "bind": f"{self.settings.bind_address}:{self.settings.port}",
+            "bind": f"fd://{self._listener.detach()}",
+            "backlog": BACKLOG,
             "workers": self.settings.web_concurrency,
             "worker_class": Worker,
             "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
@@ -125,6 +129,7 @@ def main() -> None:
         settings = Settings.read()
         logs.configure(settings.log_level)
         service = create_app(settings)
+        listener = listen(settings.bind_address, settings.port)
     except StartupError as error:
         sys.exit(str(error))
     # The objects made so far live as long as the process. Frozen, they cost no garbage collection (50 ms amid
@@ -132,7 +137,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     log.info("starting", extra={"settings": settings.model_dump(mode="json")})
-    Server(settings, service).run()
+    Server(settings, service, listener).run()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The environment variables as one frozen object."""
 
 import os
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, IPvAnyAddress, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import StartupError
@@ -20,8 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True)
 
-    bind_address: str = Field(
-        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network."
+    bind_address: IPvAnyAddress = Field(
+        default=IPv4Address("127.0.0.1"),
+        description="IP address to listen on; 0.0.0.0 for every network, :: for IPv6 too.",
     )
     port: int = Field(default=8001, ge=0, le=65535, description="TCP port to listen on.")
     web_concurrency: int = Field(

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 APP_TIERS = (
     ("app", "app.healthcheck", "app.logs"),
     ("app.core",),
-    ("app.settings",),
+    ("app.listener", "app.settings"),
     ("app.monitoring",),
     ("app.prediction",),
     ("app.middleware", "app.routes"),

@@ -282,7 +282,7 @@ def test_new_worker_gets_a_slot_that_no_living_worker_has(monkeypatch: pytest.Mo
     assert {pid: worker.slot for pid, worker in master.WORKERS.items()} == {2: 1, 4: 3, 5: 0, 6: 2, 7: 4}
 
 
-def no_model(_directory: Path) -> None:
+def untouched(_directory: Path) -> None:
     pass
 
 
@@ -309,7 +309,7 @@ def change_contract(directory: Path, **changes: Any) -> None:
     ("change", "settings", "sentence"),
     [
         (
-            no_model,
+            untouched,
             {"MODEL_DIR": "/nowhere"},
             "There is no baked model at /nowhere (No such file or directory: /nowhere/contract.json). "
             "Make one with `python -m model_build bake`, or set MODEL_DIR.",
@@ -332,18 +332,37 @@ def change_contract(directory: Path, **changes: Any) -> None:
             "the contract needs one input 'features' of 3 features.",
         ),
         (
-            no_model,
+            untouched,
             {"PORT": "abc"},
             "The setting PORT is wrong: "
             "Input should be a valid integer, unable to parse string as an integer.",
         ),
         (
-            no_model,
+            untouched,
             {"LOG_LEVEL": "loud"},
             "The setting LOG_LEVEL is wrong: Input should be 'debug', 'info', 'warning' or 'error'.",
         ),
+        (
+            untouched,
+            {"BIND_ADDRESS": ""},
+            "The setting BIND_ADDRESS is wrong: value is not a valid IPv4 or IPv6 address.",
+        ),
+        (
+            untouched,
+            {"BIND_ADDRESS": "192.0.2.1"},
+            "192.0.2.1 is not an address of this machine. Set BIND_ADDRESS to one that is.",
+        ),
     ],
-    ids=["no model", "tampered", "newer schema", "does not fit", "port", "log level"],
+    ids=[
+        "no model",
+        "tampered",
+        "newer schema",
+        "does not fit",
+        "port",
+        "log level",
+        "no address",
+        "address",
+    ],
 )
 def test_service_that_can_not_start_prints_one_line(
     start: Start,

@@ -1,4 +1,5 @@
 import os
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_are_this_machine_only_and_a_worker_per_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 2, 5}, raising=False)
     expected = {
-        "bind_address": "127.0.0.1",
+        "bind_address": IPv4Address("127.0.0.1"),
         "port": 8001,
         "web_concurrency": 3,
         "model_dir": Path("model"),
@@ -31,7 +32,7 @@ def test_defaults_are_this_machine_only_and_a_worker_per_core(monkeypatch: pytes
 
 def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {
-        "BIND_ADDRESS": "0.0.0.0",  # noqa: S104 - nothing listens here
+        "BIND_ADDRESS": "::1",
         "PORT": "80",
         "WEB_CONCURRENCY": "3",
         "MODEL_DIR": "/srv/model",
@@ -59,6 +60,9 @@ def test_every_setting_is_described_in_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
+        ("BIND_ADDRESS", "", "value is not a valid IPv4 or IPv6 address"),
+        ("BIND_ADDRESS", "localhost", "value is not a valid IPv4 or IPv6 address"),
+        ("BIND_ADDRESS", "[::1]", "value is not a valid IPv4 or IPv6 address"),
         ("PORT", "abc", "Input should be a valid integer, unable to parse string as an integer"),
         ("PORT", "65536", "Input should be less than or equal to 65535"),
         ("PORT", "", "Input should be a valid integer, unable to parse string as an integer"),
