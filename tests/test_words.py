@@ -16,7 +16,7 @@ ROOMS = sorted(
     f"{house}/{room.name}" for house in HOUSES for room in (ROOT / house).iterdir() if room.is_dir()
 )
 SUFFIXES = {".cfg", ".html", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".yaml", ".yml", ""}
-LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", Path(__file__).name}
+LEFT_OUT = {"__pycache__", ".venvs", "node_modules", "results", "swagger-ui-bundle.js", Path(__file__).name}
 
 
 @dataclass(frozen=True)
