@@ -12,7 +12,8 @@ COPY --chmod=755 <<'SCRIPT' /usr/local/bin/install-locked
 if [ -f /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi
 if [ -f /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi
 python -m venv --without-pip "$1"
-pip --python "$1/bin/python" install --require-hashes --only-binary :all: --no-compile -r "$2"
+# --no-deps: the lock is complete, except for what onnxruntime requires and never imports
+pip --python "$1/bin/python" install --no-deps --require-hashes --only-binary :all: --no-compile -r "$2"
 SCRIPT
 
 WORKDIR /srv
@@ -46,8 +47,8 @@ RUN --mount=type=secret,id=ca.pem \
 FROM scratch AS model
 COPY --from=bake /srv/model /
 
-# ---- the image
-FROM ${PYTHON_IMAGE} AS service
+# ---- the files of the image
+FROM ${PYTHON_IMAGE} AS files
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash "$(python -c 'import os; print(os.path.dirname(os.__file__))')" \
         -x 'site-packages|ensurepip|idlelib|test|tkinter|turtledemo|lib2to3' \
     && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin service
@@ -57,6 +58,22 @@ COPY --from=model / model/
 COPY run.sh ./
 COPY app/ app/
 RUN python -m compileall -q --invalidation-mode unchecked-hash app
+
+# ---- what these files are, as CycloneDX: docker build --target sbom --output out .
+FROM install AS inventory
+COPY infra/sbom-requirements.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem \
+    install-locked /opt/venv sbom-requirements.txt
+COPY infra/sbom.py infra/swagger/package-lock.json ./
+RUN --mount=type=bind,from=files,target=/mnt \
+    /opt/venv/bin/python sbom.py /mnt package-lock.json > sbom.cdx.json
+
+FROM scratch AS sbom
+COPY --from=inventory /srv/sbom.cdx.json /
+
+# ---- the image
+FROM files AS service
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

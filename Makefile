@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format dvc-yaml lock clean
+.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,15 +62,26 @@ format: $(VENV)/.test ## Format the code, and fix what ruff can fix
 dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline
 	python -m model_build.dvc_yaml > dvc.yaml
 
+swagger: ## Copy Swagger UI from npm's release, which package-lock.json names and npm verifies (needs npm)
+	rm -rf build/swagger && mkdir -p build/swagger && cp infra/swagger/package*.json build/swagger
+	npm ci --prefix build/swagger --ignore-scripts --no-audit --no-fund
+	cd build/swagger/node_modules/swagger-ui-dist && cp $(SWAGGER) $(CURDIR)/app/static/swagger
+	cd app/static/swagger && sha256sum $(SWAGGER) > $(CURDIR)/infra/swagger/SHA256SUMS
+
+SWAGGER := LICENSE NOTICE favicon-32x32.png swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css
+
 lock: $(VENV)/.test ## Resolve the groups of pyproject.toml into the requirements files
 	uv pip compile --group test -o tests/requirements.txt $(COMPILE)
 	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
-	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(NEVER_IMPORTED) $(COMPILE)
 	uv pip compile --group aws -o infra/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group lab -o model_build/lab-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group dvc -o model_build/dvc-requirements.txt $(COMPILE)
+	uv pip compile --group sbom -o infra/sbom-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group checkov -o infra/checkov-requirements.txt $(COMPILE)
 
+# onnxruntime requires these, and only its developer tools import them. The image is without them.
+NEVER_IMPORTED := --no-emit-package flatbuffers --no-emit-package packaging --no-emit-package protobuf
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --custom-compile-command "make lock"
 
 clean: ## Remove the virtual environment, the baked model and caches; data/ stays

@@ -6,7 +6,8 @@
 # From the environment: DATA_SOURCE (real), HEROKU_REGISTRY, and the variables of infra/build_image.sh.
 #
 # Without Docker there are two other ways. heroku.yml builds the image on Heroku. The Procfile is for
-# Heroku's Python buildpack, which does not train, so it needs a committed model/ (git add -f model).
+# Heroku's Python buildpack, which does not train, so it needs a committed model/ (git add -f model). It also
+# needs PIP_NO_DEPS=1 in the app's config, because the lock leaves out what onnxruntime requires and never imports.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

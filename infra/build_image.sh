@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# build_image.sh TAG…: build the image, with labels that name its code and its model.
+# build_image.sh TAG…: build the image, with labels that name its code and its model, and write its bill of
+# materials to build/sbom.cdx.json.
 #
 # From the environment: MODEL_SPEC (census), DATA_SOURCE (auto), PLATFORM (this machine's), PYTHON_IMAGE,
 # and, for the build alone, PIP_CONF (a pip.conf with a private index) and CA_FILE (another CA, as PEM).
@@ -49,3 +50,4 @@ label model.version "$(from_contract model_version)"
 label model.sha256 "$(from_contract files model.onnx)"
 label model.data-source "$(from_contract provenance data_source)"
 build ${load[@]+"${load[@]}"} "${image[@]}"
+build --target sbom --output type=local,dest=build # the bill of materials: build/sbom.cdx.json

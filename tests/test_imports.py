@@ -46,6 +46,8 @@ MODEL_BUILD_TIERS = (
 FOR_TRAINING_ONLY = {
     "boto3",
     "fairlearn",
+    "flatbuffers",
+    "google",
     "httpx",
     "jinja2",
     "joblib",
@@ -55,6 +57,7 @@ FOR_TRAINING_ONLY = {
     "model_build",
     "onnx",
     "optuna",
+    "packaging",
     "pandas",
     "scipy",
     "skl2onnx",
