@@ -107,7 +107,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def pages(service: str, build: Path) -> Pages:
     """The address of every page, by name."""
-    return {"root": f"{service}/", "card": f"{service}/card", "eda": (build / "eda.html").as_uri()}
+    served = {"root": f"{service}/", "card": f"{service}/card", "docs": f"{service}/docs"}
+    return served | {"eda": (build / "eda.html").as_uri()}
 
 
 @pytest.fixture
