@@ -15,6 +15,7 @@ from app.middleware.body_limit import BodyLimit
 from app.middleware.measure import Measure
 from app.middleware.methods import Methods
 from app.middleware.problems import Problems, reraise
+from app.middleware.security_headers import SecurityHeaders
 from app.monitoring.metrics import Metrics
 from app.monitoring.readiness import Readiness
 from app.prediction.predictor import Predictor
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Service:
         app.dispatch,
         [  # outermost first
             Middleware(Measure, metrics=app.metrics),
+            Middleware(SecurityHeaders),
             Middleware(Problems, metrics=app.metrics),
             Middleware(Methods),
             Middleware(BodyLimit, limit=settings.max_body_bytes),

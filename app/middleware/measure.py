@@ -1,5 +1,6 @@
 """Counts and times every request."""
 
+from collections.abc import Awaitable
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,10 +19,10 @@ class Measure:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
 
-        async def send_and_note_status(message: Message) -> None:
+        def send_and_note_status(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 scope[STATUS] = message["status"]
-            await send(message)
+            return send(message)
 
         self._metrics.request_started()
         try:

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app import __version__
 from app.core.contract import CARD_FILE, Contract
+from app.routes import inline
 
 CARD_LINK = '<a href="card">Model card: /card</a> '
 
@@ -16,10 +17,11 @@ CARD_LINK = '<a href="card">Model card: /card</a> '
 def router(contract: Contract) -> APIRouter:
     routes = APIRouter()
     page = render_page(contract)
+    headers = {"Content-Security-Policy": policy(page)}
 
     @routes.get("/", include_in_schema=False)
     async def get_home() -> Response:
-        return HTMLResponse(page)
+        return HTMLResponse(page, headers=headers)
 
     return routes
 
@@ -38,4 +40,11 @@ def render_page(contract: Contract) -> str:
         rows=f"{provenance.rows:,}",
         trained_at=f"{provenance.trained_at:%Y-%m-%d %H:%M} UTC",
         card=CARD_LINK if CARD_FILE in contract.files else "",
+    )
+
+
+def policy(page: str) -> str:
+    return (
+        f"default-src 'none'; style-src {inline.hashes(page, 'style')}; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

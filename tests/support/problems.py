@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.headers import own
+
 SECRET = "xyzzy-secret"  # noqa: S105 - stands for anything that must not reach a client
 
 Error = tuple[list[str | int], str, str]
@@ -40,7 +42,7 @@ def assert_problem(
 ) -> None:
     """Assert that the response is this problem, with these headers and no others."""
     assert response.status_code == document["status"]
-    assert dict(response.headers) == {
+    assert own(response) == {
         "content-type": "application/problem+json",
         "content-length": str(len(response.content)),
         **(headers or {}),

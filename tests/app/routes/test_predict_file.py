@@ -14,6 +14,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.bodies import FORM, form, part, split
 from tests.support.clients import client_of
+from tests.support.headers import own
 from tests.support.problems import SECRET, assert_problem, invalid_rows, problem
 from tests.support.tiny import HEADER, LINE, MUST_BE, csv_body
 
@@ -57,7 +58,7 @@ async def test_file_is_answered_as_the_same_rows_as_csv(
     content = write_csv(people, without="paid")
     response = await uploads.post("/predict/file", files={"file": ("people.csv", content, "text/csv")})
     assert response.status_code == 200
-    assert dict(response.headers) == {
+    assert own(response) == {
         "content-type": "application/json",
         "content-length": str(len(response.content)),
     }
