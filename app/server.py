@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,13 +16,13 @@ from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from app import logs
-from app.connections.connection import Connection
+from app.connections.acceptor import Acceptor
+from app.connections.budget import Budget
 from app.core.errors import StartupError
 from app.listener import BACKLOG, listen
 from app.main import Service, create_app
 from app.settings import Settings
 
-KEEP_ALIVE_SECONDS = 75  # outlives the idle timeout of the load balancer (60 s), or it would answer 502
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn removes its heartbeat files as soon as they are open
 
 log = logging.getLogger("app.server")
@@ -43,7 +42,7 @@ class Worker(UvicornWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.config.http = partial(Connection, metrics=self.app.service.metrics)
+        self.config.http = Acceptor(Budget(self.app.settings, self.app.service.metrics))
 
     def _install_sigquit_handler(self) -> None:
         """Stop at once on SIGQUIT, as the master expects; uvicorn does so on a second SIGINT."""
@@ -109,7 +108,6 @@ class Server(BaseApplication):
             "worker_class": Worker,
             "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
             "preload_app": True,
-            "keepalive": KEEP_ALIVE_SECONDS,
             "graceful_timeout": self.settings.graceful_timeout,
             "control_socket_disable": True,
             "logconfig_dict": logs.config(self.settings.log_level),

@@ -36,6 +36,35 @@ class Settings(BaseSettings):
     max_rows: int = Field(
         default=10_000, ge=1, description="Most rows in one request; more is answered with 422."
     )
+    max_buffered_bytes: int = Field(
+        default=256 * 2**20,
+        ge=1,
+        description="Most bytes of request bodies that a worker holds; more is answered with 503.",
+    )
+    max_connections: int = Field(
+        default=10_000,
+        ge=1,
+        description="Most connections of a worker; the longest idle make room for others.",
+    )
+    slow_seconds: int = Field(
+        default=10,
+        ge=1,
+        description="Seconds that a client may take for the head of a request, and may be slower than "
+        "MIN_BYTES_PER_SECOND with a body or an answer.",
+    )
+    min_bytes_per_second: int = Field(
+        default=1000, ge=0, description="Bytes of a body or an answer that a client must move in a second."
+    )
+    idle_seconds: int = Field(
+        default=75,
+        ge=1,
+        description="Seconds that a connection stays open without a request; more than the load balancer's.",
+    )
+    request_seconds: int = Field(
+        default=30,
+        ge=1,
+        description="Most seconds from the end of a request to its answer; more is answered with 503.",
+    )
     drain_seconds: int = Field(
         default=0,
         ge=0,

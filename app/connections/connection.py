@@ -5,53 +5,112 @@ import logging
 from typing import Any, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn._types import ASGI3Application
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application, HTTPScope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.connections.refusals import check_target, invalid_http, no_proxy
+from app.connections.budget import SMALL_BODY, Budget
+from app.connections.incoming import Incoming
+from app.connections.lingering import LINGER_BODIES, Discard, LingeringTransport
+from app.connections.phases import Watch
+from app.connections.refusals import (
+    HEAD_LINES,
+    TARGET_BYTES,
+    check_head,
+    check_target,
+    invalid_http,
+    no_proxy,
+    out_of_room,
+)
 from app.connections.upgrade import head_without_upgrade
 from app.core.errors import Problem
-from app.monitoring.metrics import Metrics
+from app.middleware.problems import INTERRUPTION
+
+SEGMENT_BYTES = 16 * 1024
+"""The parser gets no more at once, so that limits are checked in between."""
+MAX_WAITING = 32
+"""Requests that may wait for the answers to those before them."""
 
 log = logging.getLogger(__name__)
 
 
-class Connection(HttpToolsProtocol):
-    """One client's connection. What it refuses gets a problem document in its turn."""
+class TooManyWaiting(Exception):  # noqa: N818 - the client has made no error
+    """More requests wait than may. The connection closes after those, and the client sends the rest again."""
 
-    def __init__(self, *args: Any, metrics: Metrics, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._metrics = metrics
+
+class Connection(HttpToolsProtocol):
+    """One client's connection. What it refuses gets a problem document in its turn.
+
+    An override costs every request. So none does more than it must, and most checks run only for a request
+    that comes in more than one piece.
+    """
+
+    def __init__(self, *args: Any, budget: Budget, has_room: bool = True) -> None:
+        super().__init__(*args)
+        self.budget = budget
+        self.watch = Watch()
+        self.received = 0
+        """Bytes since the connection was made."""
+        self.active: RequestResponseCycle | None = None
+        """The request that is being answered. `cycle` is the latest one, which may wait for it."""
+        self.task: asyncio.Task[None] | None = None
+        self.lingering = False
+        self._has_room = has_room
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._held = 0
+        self._incoming: Incoming | None = None
+        self._waits_for_reader = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self._has_room:
+            self.refuse(out_of_room(), "full")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the application too, which uvicorn lets work on for nobody."""
+        super().connection_lost(exc)
+        if self.active is not None and not self.active.response_complete:
+            self.active.disconnected = True
+            self.active.message_event.set()
+            if not self.active.response_started:
+                self.interrupt(ClientDisconnect())
+
+    # What the client sends
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = self._feed(rest)
-        except HttpParserError as error:
-            self._refuse_invalid(error)
+        self.received += len(data)
+        if len(data) > SEGMENT_BYTES:
+            view = memoryview(data)
+            for start in range(0, len(data), SEGMENT_BYTES):
+                self._parse(view[start : start + SEGMENT_BYTES])
+        else:
+            self._parse(data)
 
-    def _feed(self, data: memoryview) -> memoryview:
-        """Parse the data; return what comes after a head that asked for an upgrade."""
+    def _parse(self, data: bytes | memoryview) -> None:
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as stop:
-            self._ignore_upgrade()
-            return data[stop.args[0] :]
-        return data[:0]
-
-    def on_headers_complete(self) -> None:
-        """Begin the request. A Problem that is raised here or in another callback is the answer to it."""
-        if not self.url.startswith(b"/") and not self.parser.should_upgrade():
-            check_target(self.url)
-        super().on_headers_complete()
+            rest = data[stop.args[0] :]
+        except HttpParserError as error:
+            self._refuse_unparsed(error)
+            return
+        else:
+            cycle = self.cycle
+            if cycle is None or cycle.scope is not self.scope:
+                self._check_incomplete_head(len(data))
+            elif cycle.more_body:
+                self._check_incomplete_body(cycle, len(data))
+            return
+        self._parse_without_upgrade(rest)
 
     def _should_upgrade(self) -> bool:
         """Let uvicorn's callbacks skip a request that asks for an upgrade: it is parsed again without."""
         return True
 
-    def _ignore_upgrade(self) -> None:
+    def _parse_without_upgrade(self, rest: bytes | memoryview) -> None:
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
             self.refuse(no_proxy())
@@ -59,46 +118,186 @@ class Connection(HttpToolsProtocol):
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         start_line = b"%b %b HTTP/%b" % (method, self.url, version)
-        self.parser.feed_data(head_without_upgrade(start_line, self.headers))
+        self._parse(head_without_upgrade(start_line, self.headers))
+        if rest:
+            self._parse(rest)
 
-    def _refuse_invalid(self, error: HttpParserError) -> None:
+    def _refuse_unparsed(self, error: HttpParserError) -> None:
         cause = error.__context__ if isinstance(error, HttpParserCallbackError) else None
-        problem = cause if isinstance(cause, Problem) else invalid_http()
-        if cause is None or problem is cause:
-            log.debug("refused: %s", problem.name)
-        else:
-            log.error("a callback of the parser failed", exc_info=cause)
-        self.refuse(problem)
+        match cause:
+            case TooManyWaiting():
+                self._close_after(self.cycle)
+            case Problem(status=503):
+                self.refuse(cause, "full")
+            case Problem():
+                self.refuse(cause)
+            case None:
+                self.refuse(invalid_http())
+            case _:
+                log.error("a callback of the parser failed", exc_info=cause)
+                self.refuse(invalid_http())
 
-    def refuse(self, problem: Problem) -> None:
-        """Answer with the problem once the requests before it are answered, read no more, and close."""
-        self._metrics.count_dropped("invalid")
-        self.parser = Discard()  # type: ignore[assignment] # which has the one method that is called
-        cycle, self.cycle = self.cycle, self._closing_cycle()
-        app = cast(ASGI3Application, problem.response())
-        if cycle is None or cycle.response_complete:
-            self._start_asgi_task(self.cycle, app)
-        elif not cycle.more_body:
-            self.pipeline.appendleft((self.cycle, app))
-        elif self.pipeline:  # the body of the last request that waits is invalid
-            self.pipeline[0] = (self.cycle, app)
-        else:
-            self._answer_instead(cycle, app)
+    def on_headers_complete(self) -> None:
+        """Begin the request. A Problem that is raised here or in another callback is the answer to it."""
+        if len(self.pipeline) >= MAX_WAITING:
+            raise TooManyWaiting
+        if self._head_bytes or len(self.url) > TARGET_BYTES or len(self.headers) > HEAD_LINES:
+            check_head(self.url, self.headers)
+            self._head_bytes = 0
+        if not self.url.startswith(b"/") and not self.parser.should_upgrade():
+            check_target(self.url)
+        self._body_bytes = 0
+        super().on_headers_complete()
 
-    def _answer_instead(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer in place of the application that reads the invalid body, unless it has begun to answer."""
-        cycle.disconnected = True
+    def _check_incomplete_head(self, size: int) -> None:
+        if self.scope is None or isinstance(self.parser, Discard):
+            return
+        self._head_bytes += size
+        try:  # the first segment may have begun with other bytes
+            check_head(self.url, self.headers, self._head_bytes - SEGMENT_BYTES)
+        except Problem as problem:
+            self.refuse(problem)
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        self._body_bytes += len(body)
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if self._body_bytes > SMALL_BODY:
+            self._hold(len(body))
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
         cycle.message_event.set()
-        if cycle.response_started:
-            self.transport.close()
+
+    def _hold(self, size: int) -> None:
+        """Count a body that is not small until its request is done; raise the problem if there is no room."""
+        if not self._held:
+            size = self._body_bytes
+            cast("asyncio.Task[None]", self.task).add_done_callback(self._release)
+        self._held += size
+        self.budget.held += size
+        if self.budget.is_spent():
+            raise out_of_room()
+
+    def _release(self, _task: object) -> None:
+        self.budget.held -= self._held
+        self._held = 0
+
+    def _check_incomplete_body(self, cycle: RequestResponseCycle, size: int) -> None:
+        if isinstance(self.parser, Discard):
+            return
+        if self._incoming is None or self._incoming.cycle is not cycle:
+            self._incoming = Incoming(cycle)
+            cycle.transport = self._lingering_transport()
+        try:
+            self._incoming.add(size, self._body_bytes)
+        except Problem as problem:
+            self.refuse(problem)
+        if self._incoming.received > self._most_dropped:  # of a body that nobody reads
+            self.count_dropped("body")
+            self.transport.abort()
+
+    # What the service answers
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Start the request as uvicorn does, and remember it."""
+        self.active = cycle
+        self.task = task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def on_response_complete(self) -> None:
+        """Go on, unless the client has to take the answers first. The sweep ends keep-alive, not a timer."""
+        self.server_state.total_requests += 1
+        if self.lingering or self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            self._waits_for_reader = True
+            self.flow.pause_reading()
+        elif self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         else:
-            self._start_asgi_task(self.cycle, app)
+            self.flow.resume_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._waits_for_reader:
+            self._waits_for_reader = False
+            self.server_state.total_requests -= 1  # counted already
+            self.on_response_complete()
+
+    def refuse(self, problem: Problem, reason: str = "invalid") -> None:
+        """Answer with the problem once the requests before it are answered, read no more, and close."""
+        log.debug("refused: %s", problem.name)
+        self.count_dropped(reason)
+        self._discard()
+        latest = self.cycle
+        if latest is not None and latest.more_body and latest is self.active:
+            self._answer_instead(latest, problem)
+            return
+        self.cycle = cycle = self._closing_cycle()
+        self.scope = cycle.scope
+        app = cast(ASGI3Application, problem.response())
+        if latest is None or latest.response_complete:
+            self._start_asgi_task(cycle, app)
+        elif latest.more_body:  # it waits, and is not worth an answer of its own
+            self.pipeline[0] = (cycle, app)
+        else:
+            self.pipeline.appendleft((cycle, app))
+
+    def _answer_instead(self, cycle: RequestResponseCycle, problem: Problem) -> None:
+        """Let the application that waits for the rest of the body answer with the problem."""
+        cycle.transport = self._lingering_transport()
+        if cycle.response_complete:
+            self.linger()
+        else:
+            self.interrupt(problem)
+
+    def interrupt(self, error: Problem | ClientDisconnect) -> None:
+        """Stop the application, which answers with the Problem. An answer that has begun is cut off."""
+        active, task = self.active, self.task
+        if active is None or task is None or active.response_started:
+            self.transport.abort()
+        else:
+            cast(Scope, active.scope)[INTERRUPTION] = error
+            self.loop.call_soon(
+                task.cancel
+            )  # later than the first step of the task, which may not have begun
+
+    def linger(self) -> None:
+        """Close once the client has the answer. What it sends until it closes is read and dropped."""
+        if not self.transport.is_closing():
+            self.lingering = True
+            self._discard()
+            self.flow.resume_reading()
+            self.transport.write_eof()
+
+    def count_dropped(self, reason: str) -> None:
+        self.budget.metrics.count_dropped(reason)
+
+    def _close_after(self, cycle: RequestResponseCycle) -> None:
+        """Read no more requests after this one, which waits for its turn."""
+        self._discard()
+        self.scope = cycle.scope
+        cycle.keep_alive = False
+        cycle.transport = self._lingering_transport()
+
+    def _discard(self) -> None:
+        self.parser = Discard(self.transport, self._most_dropped)  # type: ignore[assignment] # all that is called
+
+    @property
+    def _most_dropped(self) -> int:
+        return LINGER_BODIES * self.budget.settings.max_body_bytes
+
+    def _lingering_transport(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, LingeringTransport(self.transport, self.linger))
 
     def _closing_cycle(self) -> RequestResponseCycle:
         """Return a cycle for an answer of the connection itself, after which it closes."""
         return RequestResponseCycle(
-            scope={"type": "http", "method": "GET", "http_version": "1.1"},  # type: ignore[typeddict-item]
-            transport=self.transport,
+            scope=cast(HTTPScope, {"type": "http", "method": "GET", "http_version": "1.1"}),
+            transport=self._lingering_transport(),
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -109,10 +308,3 @@ class Connection(HttpToolsProtocol):
             keep_alive=False,
             on_response=self.on_response_complete,
         )
-
-
-class Discard:
-    """Stands in for the parser of a connection that reads no more requests."""
-
-    def feed_data(self, data: memoryview) -> None:
-        pass

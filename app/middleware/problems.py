@@ -1,6 +1,7 @@
 """Answers every error as a problem document (RFC 9457)."""
 
 import logging
+from asyncio import CancelledError, current_task
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -11,6 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.core.errors import Problem
 from app.middleware.measure import STATUS
 from app.monitoring.metrics import Metrics
+
+INTERRUPTION = "app.interruption"
+"""Key of the scope under which a connection that cancels the application says why: by the error to answer."""
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,10 @@ class Problems:
             await self._app(scope, receive, send)
         except ClientDisconnect:
             return
-        except Exception as error:
+        except (Exception, CancelledError) as raised:
+            error = interruption(raised, scope)
+            if isinstance(error, ClientDisconnect):
+                return
             problem = describe(error)
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem):
                 log.exception("unhandled error at %s", scope["path"])
@@ -35,6 +42,18 @@ class Problems:
                 raise
             self._metrics.count_row_errors(problem.errors)
             await problem.response()(scope, receive, send)
+
+
+def interruption(error: BaseException, scope: Scope) -> Exception:
+    """Return the error; for a cancellation by the connection, the reason. Raise any other cancellation."""
+    if isinstance(error, Exception):
+        return error
+    if INTERRUPTION not in scope:
+        raise error
+    if task := current_task():
+        task.uncancel()  # what comes now is the answer
+    reason: Exception = scope[INTERRUPTION]
+    return reason
 
 
 def describe(error: Exception) -> Problem:

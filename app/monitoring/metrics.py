@@ -37,7 +37,7 @@ BUCKETS = (
     1.0,
     2.5,
 )  # seconds
-STATUSES = (200, 204, 304, 400, 404, 405, 413, 415, 422, 500, 503, "other")
+STATUSES = (200, 204, 304, 400, 404, 405, 408, 413, 415, 422, 500, 503, "other")
 ROUTES = (
     "/",
     "/predict",
@@ -67,8 +67,8 @@ KINDS = (
     "cells",
     "other",
 )
-DROPPED = ("invalid",)
-"""Why the service closes a connection: its client sent invalid HTTP."""
+DROPPED = ("head", "body", "reader", "idle", "full", "invalid")
+"""Why the service closes a connection; docs/operations.md explains the reasons."""
 
 
 class Metrics(Collector):

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from app.server import KEEP_ALIVE_SECONDS
 from app.settings import Settings
 from tests.aws.account import ROOT
 from tests.aws.template import load, render
@@ -81,7 +80,7 @@ def on_aws() -> Timings:
     return Timings(
         drain=int(stack.environment["DRAIN_SECONDS"]),
         graceful=int(stack.environment["GRACEFUL_TIMEOUT"]),
-        keep_alive=KEEP_ALIVE_SECONDS,
+        keep_alive=Settings.model_fields["idle_seconds"].default,
         stop=container["StopTimeout"],
         interval=group["HealthCheckIntervalSeconds"],
         timeout=group["HealthCheckTimeoutSeconds"],
@@ -133,7 +132,7 @@ def with_compose() -> Timings:
     return Timings(
         drain=default("DRAIN_SECONDS"),
         graceful=Settings.model_fields["graceful_timeout"].default,
-        keep_alive=KEEP_ALIVE_SECONDS,
+        keep_alive=Settings.model_fields["idle_seconds"].default,
         stop=seconds(replica()["stop_grace_period"]),
         interval=int(check[1]),
         timeout=1,  # haproxy's `timeout connect` bounds it; on one machine an answer takes no second

@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.connections.connection import Connection
+from app.connections.acceptor import Acceptor
+from app.connections.budget import Budget
+from app.middleware.problems import Problems
 from app.monitoring.metrics import Metrics
 from app.routes.predict import read_body
+from app.settings import Settings
 
 
 class Echo:
@@ -22,10 +24,7 @@ class Echo:
         self.requests: list[tuple[str, str, bytes]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(receive)
-        except ClientDisconnect:
-            return
+        body = await read_body(receive)
         self.requests.append((scope["method"], scope["path"], body))
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -53,17 +52,20 @@ class Server:
 async def running(app: Any, metrics: Metrics, **settings: Any) -> AsyncIterator[Server]:
     """Serve the application over connections with these settings, without a date in the answers."""
     config = Config(
-        app,
+        Problems(app, metrics),
         ws="none",
         lifespan="off",
         log_config=None,
+        access_log=False,
         proxy_headers=False,
         date_header=False,
         server_header=False,
     )
+    config.load()
     state = ServerState()
+    acceptor = Acceptor(Budget(Settings(**settings), metrics))
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(config, state, {}, metrics=metrics, **settings), "127.0.0.1", 0
+        lambda: acceptor(config, state, {}), "127.0.0.1", 0
     )
     try:
         yield Server(server.sockets[0].getsockname()[1], state)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.connections.connection import MAX_WAITING
 from app.connections.upgrade import head_without_upgrade
 from app.monitoring.metrics import Metrics
 from tests.support.echo import Echo, Server, answers
@@ -37,9 +38,9 @@ async def test_body_is_read_and_never_executed(
 
 async def test_many_pipelined_upgrades_are_answered_one_by_one(server: Server, echo: Echo) -> None:
     upgrade = b"GET /first HTTP/1.1\r\nHost: x\r\n" + H2C + b"\r\n"
-    received = await server.exchange(upgrade * 300 + LAST)
-    assert answers(received) == [(200, b"")] * 301
-    assert echo.requests == [("GET", "/first", b"")] * 300 + [("GET", "/last", b"")]
+    received = await server.exchange(upgrade * MAX_WAITING + LAST)
+    assert answers(received) == [(200, b"")] * (MAX_WAITING + 1)
+    assert echo.requests == [("GET", "/first", b"")] * MAX_WAITING + [("GET", "/last", b"")]
 
 
 @pytest.mark.parametrize("target", [b"x:443", b"/", b"http://x/"])
