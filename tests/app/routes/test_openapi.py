@@ -248,8 +248,9 @@ async def test_docs_page_needs_only_this_service(client: httpx.AsyncClient) -> N
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assets = re.findall(r"""\b(?:src|href)\s*=\s*["']?([^"'\s>]*)""", page.text)
-    (document,) = re.findall(r"\burl:\s*'([^']*)'", page.text)
-    assert (len(assets), document) == (3, "openapi.json")
+    initializer = await client.get("/static/swagger/initializer.js")
+    (document,) = re.findall(r'\burl: "([^"]*)"', initializer.text)
+    assert (len(assets), document) == (4, "openapi.json")
     for path in [*assets, document]:
         assert re.match(r"[a-z]+:|/", path) is None, f"{path} is not relative"
         response = await client.get(path)
