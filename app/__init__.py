@@ -13,7 +13,8 @@ A room imports only rooms above it.
     routes       the paths that the service answers, one per file
     connections  what a connection may cost: time, bytes, descriptors
     main         how the parts are put together
-    server       how they are run
+    worker       a process that answers requests
+    server       the process that starts the workers and replaces them
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,5 @@
 """gunicorn with uvicorn workers, set up from Settings. run.sh starts it."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -9,49 +8,28 @@ import socket
 import sys
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from uvicorn_worker import UvicornWorker
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
 from app import logs
-from app.connections.acceptor import Acceptor
-from app.connections.budget import Budget
 from app.core.errors import StartupError
 from app.listener import BACKLOG, listen
 from app.main import Service, create_app
-from app.settings import Settings
+from app.settings import MOST_WORKERS, Settings
+from app.worker import Worker
 
+WORKER_TIMEOUT = 10
+"""Seconds after which a worker whose loop does not run is killed and replaced.
+
+No request blocks the loop for a second. A load balancer and ECS need 30 s to give the whole replica up.
+"""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn removes its heartbeat files as soon as they are open
 
 log = logging.getLogger("app.server")
-
-
-class Worker(UvicornWorker):
-    """An event loop on uvloop that parses HTTP with httptools."""
-
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
-        "loop": "uvloop",
-        "ws": "none",
-        "lifespan": "on",
-        "access_log": False,
-        "proxy_headers": False,
-        "server_header": False,
-    }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.config.http = Acceptor(Budget(self.app.settings, self.app.service.metrics))
-
-    def _install_sigquit_handler(self) -> None:
-        """Stop at once on SIGQUIT, as the master expects; uvicorn does so on a second SIGINT."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, _interrupt_twice)
-
-
-def _interrupt_twice() -> None:
-    signal.raise_signal(signal.SIGINT)
-    signal.raise_signal(signal.SIGINT)
 
 
 class Master(Arbiter):
@@ -74,14 +52,32 @@ class Master(Arbiter):
         signal.signal(signal.SIGALRM, self._end_drain)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
+    def handle_hup(self) -> None:
+        """Ignore SIGHUP: settings and model are read once, so that new workers would be like the old ones."""
+        self._ignore("SIGHUP")
+
+    def handle_usr2(self) -> None:
+        """Ignore SIGUSR2: gunicorn would start a second master on the same socket."""
+        self._ignore("SIGUSR2")
+
+    def handle_ttin(self) -> None:
+        """Start one more worker, up to as many as WEB_CONCURRENCY allows."""
+        if self.num_workers < MOST_WORKERS:
+            super().handle_ttin()
+
     def spawn_worker(self) -> int:
-        """Start a worker that counts its metrics in a slot that no living worker uses."""
+        """Start a worker that counts its metrics in a slot of its own; the master has slot 0."""
         used_slots = {worker.slot for worker in self.WORKERS.values()}
-        slot = next(slot for slot in count() if slot not in used_slots)
-        self.app.service.metrics.use_slot(slot)
+        slot = next(slot for slot in count(1) if slot not in used_slots)
+        metrics = self.app.service.metrics
+        metrics.use_slot(slot)
         pid: int = super().spawn_worker()
+        metrics.use_slot(0)
         self.WORKERS[pid].slot = slot
         return pid
+
+    def _ignore(self, name: str) -> None:
+        self.log.warning("%s is ignored. To change settings or model, start another replica.", name)
 
     def _end_drain(self, *_: object) -> None:
         self.SIG_QUEUE.put_nowait(signal.SIGTERM)
@@ -89,6 +85,14 @@ class Master(Arbiter):
     def _stop_at_once(self, *_: object) -> None:
         """Abandon the requests in flight: gunicorn does so on SIGINT while it stops."""
         self.SIG_QUEUE.put_nowait(signal.SIGINT)
+
+
+class Log(Logger):
+    """gunicorn's log, which goes where app.logs sends the others."""
+
+    def setup(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self.error_log.handlers = logging.getLogger().handlers
 
 
 class Server(BaseApplication):
@@ -108,9 +112,10 @@ class Server(BaseApplication):
             "worker_class": Worker,
             "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
             "preload_app": True,
+            "timeout": WORKER_TIMEOUT,
             "graceful_timeout": self.settings.graceful_timeout,
             "control_socket_disable": True,
-            "logconfig_dict": logs.config(self.settings.log_level),
+            "logger_class": Log,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -125,11 +130,12 @@ class Server(BaseApplication):
 def main() -> None:
     try:
         settings = Settings.read()
-        logs.configure(settings.log_level)
+        log_handler = logs.configure(settings.log_level)
         service = create_app(settings)
         listener = listen(settings.bind_address, settings.port)
     except StartupError as error:
         sys.exit(str(error))
+    log_handler.on_drop = service.metrics.count_dropped_log_line
     # The objects made so far live as long as the process. Frozen, they cost no garbage collection (50 ms amid
     # a large body), and the workers keep sharing their memory.
     gc.collect()

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import StartupError
 
+MOST_WORKERS = 128
+
 
 def _cores() -> int:
     """Count the cores that this process may use, whatever the CPU quota of its container."""
@@ -27,7 +29,7 @@ class Settings(BaseSettings):
     )
     port: int = Field(default=8001, ge=0, le=65535, description="TCP port to listen on.")
     web_concurrency: int = Field(
-        default_factory=_cores, ge=1, le=128, description="Worker processes; default one per core."
+        default_factory=_cores, ge=1, le=MOST_WORKERS, description="Worker processes; default one per core."
     )
     model_dir: Path = Field(default=Path("model"), description="Directory of the baked model.")
     max_body_bytes: int = Field(

@@ -25,6 +25,7 @@ APP_TIERS = (
     ("app.middleware", "app.routes"),
     ("app.connections",),
     ("app.main",),
+    ("app.worker",),
     ("app.server",),
 )
 MODEL_BUILD_TIERS = (

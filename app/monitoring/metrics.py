@@ -89,6 +89,7 @@ class Metrics(Collector):
         self._predictions = [next(numbers) for _ in contract.target.labels]
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
         self._dropped = {reason: next(numbers) for reason in DROPPED}
+        self._dropped_log_lines = next(numbers)
         self._in_flight = next(numbers)
         self._cells = SharedCells(next(numbers))
         self._registry = CollectorRegistry()
@@ -129,6 +130,9 @@ class Metrics(Collector):
         """Count a connection that the service closes, for a reason of DROPPED."""
         self._cells.own[self._dropped[reason]] += 1
 
+    def count_dropped_log_line(self) -> None:
+        self._cells.own[self._dropped_log_lines] += 1
+
     def render(self) -> bytes:
         return generate_latest(self._registry)
 
@@ -154,6 +158,9 @@ class Metrics(Collector):
             if totals[cell]:
                 dropped.add_metric([reason], totals[cell])
         yield dropped
+        log_lines = CounterMetricFamily("log_lines_dropped", "Lines of the log that nobody read in time.")
+        log_lines.add_metric([], totals[self._dropped_log_lines])
+        yield log_lines
         yield from self._describe()
 
     def _count_requests(self, totals: Sequence[float]) -> Metric:

@@ -12,6 +12,7 @@ ZERO = {
     'predictions_total{label="no"}': 0.0,
     'predictions_total{label="yes"}': 0.0,
     "http_requests_in_flight": 0.0,
+    "log_lines_dropped_total": 0.0,
 }
 """The counts of the tiny model before the first request."""
 

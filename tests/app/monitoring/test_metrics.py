@@ -9,7 +9,7 @@ from app import __version__
 from app.core.contract import Contract
 from app.main import Service
 from app.monitoring.metrics import BUCKETS, CLIENT_LEFT, Metrics
-from app.monitoring.shared_memory import MAX_WORKERS
+from app.monitoring.shared_memory import MAX_PROCESSES
 from tests.support import prometheus
 from tests.support.prometheus import ZERO, counts, requests, row_errors
 from tests.support.tiny import HEADER, LINE, ROW, csv_body
@@ -36,6 +36,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("predictions", "counter"),
         ("validation_errors", "counter"),
         ("connections_dropped", "counter"),
+        ("log_lines_dropped", "counter"),
         ("model_info", "gauge"),
         ("build_info", "gauge"),
     ]
@@ -97,6 +98,7 @@ async def test_requests_are_counted_by_route_and_status(service: Service, client
         requests("/docs", 200): 1,
         requests("/openapi.json", 200): 1,
         "http_requests_in_flight": 0,
+        "log_lines_dropped_total": 0,
         "predict_rows_total": 5,
         'predictions_total{label="no"}': 5 - yes,
         'predictions_total{label="yes"}': yes,
@@ -112,6 +114,7 @@ async def test_predictions_are_counted_by_label(service: Service, client: httpx.
     assert counts(service.metrics) == {
         requests("/predict", 200): 1,
         "http_requests_in_flight": 0,
+        "log_lines_dropped_total": 0,
         "predict_rows_total": 4,
         'predictions_total{label="no"}': labels.count("no"),
         'predictions_total{label="yes"}': labels.count("yes"),
@@ -217,8 +220,14 @@ def test_dropped_connections_are_counted_by_reason(metrics: Metrics) -> None:
     assert counts(metrics) == ZERO | {'connections_dropped_total{reason="invalid"}': 2}
 
 
+def test_dropped_log_lines_are_counted(metrics: Metrics) -> None:
+    metrics.count_dropped_log_line()
+    metrics.count_dropped_log_line()
+    assert counts(metrics) == ZERO | {"log_lines_dropped_total": 2}
+
+
 def test_slots_of_all_workers_are_added(metrics: Metrics) -> None:
-    for slot, positions in ((0, [1, 1, 0]), (1, [0]), (MAX_WORKERS - 1, [1])):
+    for slot, positions in ((0, [1, 1, 0]), (1, [0]), (MAX_PROCESSES - 1, [1])):
         metrics.use_slot(slot)
         metrics.request_started()
         metrics.count_predictions(positions)
@@ -227,6 +236,7 @@ def test_slots_of_all_workers_are_added(metrics: Metrics) -> None:
     assert counts(metrics) == {
         requests("/predict", 200): 3,
         "http_requests_in_flight": 3,
+        "log_lines_dropped_total": 0,
         "predict_rows_total": 5,
         'predictions_total{label="no"}': 2,
         'predictions_total{label="yes"}': 3,
