@@ -25,8 +25,10 @@ class Watch:
     __slots__ = ("phase", "progress", "since", "subject")
 
     def __init__(self) -> None:
-        self.begin(Phase.FIRST_BYTE, None, 0, 0)
-        self.since = float("inf")  # a new connection, idle for the shortest time
+        self.phase: Phase | None = None
+        self.subject: Any = None
+        self.progress = 0
+        self.since = float("inf")  # until the first sweep: idle for a shorter time than any other
 
     def begin(self, phase: Phase, subject: Any, progress: int, now: float) -> None:
         self.phase = phase

@@ -12,7 +12,7 @@ from itertools import islice
 from app.connections.budget import Budget
 from app.connections.connection import Connection
 from app.connections.lingering import LINGER_SECONDS
-from app.connections.phases import Phase, Watch
+from app.connections.phases import Phase
 from app.connections.refusals import out_of_time, too_slow
 
 SWEEP_SECONDS = 1.0
@@ -77,15 +77,11 @@ class Sweep:
         if is_new or (phase is Phase.BODY and connection.flow.read_paused):
             watch.begin(phase, subject, progress, self._now)
         elif self._now - watch.since >= self._seconds[phase]:
-            self._decide(connection, watch, progress)
-
-    def _decide(self, connection: Connection, watch: Watch, progress: int) -> None:
-        """Drop a connection whose time is over, unless its bytes move fast enough for more time."""
-        moved, required = progress - watch.progress, self._rate * (self._now - watch.since)
-        if watch.phase in {Phase.BODY, Phase.READER} and moved >= required:
-            watch.begin(watch.phase, watch.subject, progress, self._now)
-        else:
-            drop(connection, watch.phase)
+            required = self._rate * (self._now - watch.since)
+            if phase in {Phase.BODY, Phase.READER} and progress - watch.progress >= required:
+                watch.begin(phase, subject, progress, self._now)
+            else:
+                drop(connection, phase)
 
 
 def phase_of(connection: Connection) -> Phase:
