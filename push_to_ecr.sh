@@ -116,6 +116,7 @@ report() {
 Pushed    $image@$digest
 Tags      $tag latest
 Model     $model ($source data)
+SBOM      build/sbom.cdx.json
 Redeploy  aws ecs update-service --region $AWS_DEFAULT_REGION --cluster $CLUSTER_NAME --service $SERVICE_NAME --force-new-deployment
 Rollback  infra/deploy.sh --image $digest
 REPORT

@@ -48,6 +48,16 @@ def test_the_compose_file_is_valid() -> None:
     assert scaled["services"]["replica"]["scale"] == 3
 
 
+def test_the_compose_file_passes_keys_and_limits_on_only_if_they_are_set() -> None:
+    names = ("API_KEYS", "PUBLIC", "RATE_LIMIT", "TRUSTED_PROXIES")
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    for values in (dict.fromkeys(names), dict.fromkeys(names, "value")):
+        given = {name: value for name, value in values.items() if value}
+        config = json.loads(run(*COMPOSE, "config", "--format", "json", env=clean | given))
+        environment = config["services"]["api"]["environment"]
+        assert {name: environment[name] for name in names} == values
+
+
 def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override: Path, image: str) -> None:
     port = free_port()
     command = (*COMPOSE, "--file", str(override), "--project-name", token())
@@ -70,6 +80,8 @@ def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override:
         "security_opt": host["SecurityOpt"],
         "cpus": host["NanoCpus"],
         "memory": host["Memory"],
+        "swap": host["MemorySwap"] - host["Memory"],
+        "ulimits": host["Ulimits"],
         "stop_timeout": details["Config"]["StopTimeout"],
     } == {
         "image": image,
@@ -80,5 +92,7 @@ def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override:
         "security_opt": ["no-new-privileges:true"],
         "cpus": 1e9,
         "memory": 2 * 2**30,
+        "swap": 0,
+        "ulimits": [{"Name": "nofile", "Hard": 65535, "Soft": 65535}],
         "stop_timeout": 60,
     }
