@@ -2,6 +2,7 @@
 
 A room imports only rooms above it.
 
+    auth         API keys, and the command that makes one
     logs         JSON lines on standard error
     healthcheck  the command with which the container checks that it is alive
     core         what training and serving share

@@ -1,6 +1,7 @@
 """create_app: the parts of the service, put together."""
 
-from collections.abc import Awaitable, Sequence
+import logging
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -11,16 +12,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.core.contract import Contract
 from app.core.model import Model
+from app.middleware.auth import Auth, public_paths
 from app.middleware.body_limit import BodyLimit
+from app.middleware.cors import Cors
 from app.middleware.measure import Measure
 from app.middleware.methods import Methods
 from app.middleware.problems import Problems, reraise
+from app.middleware.proxies import Proxies
+from app.middleware.rate_limit import RateLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.monitoring.metrics import Metrics
 from app.monitoring.readiness import Readiness
 from app.prediction.predictor import Predictor
-from app.routes import card, docs, health, home, metrics, openapi, predict, predict_file
+from app.routes import card, docs, health, home, metrics, openapi, predict, predict_file, protection
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CANONICAL_PATHS = {f"{path}/": path for path in (predict.PATH, predict_file.PATH)}
 
@@ -31,8 +38,8 @@ class Service(FastAPI):
     pipeline: ASGIApp
     predict: predict.Predict
 
-    def __init__(self, contract: Contract) -> None:
-        self.metrics = Metrics(contract)
+    def __init__(self, contract: Contract, key_names: Collection[str]) -> None:
+        self.metrics = Metrics(contract, key_names)
         self.readiness = Readiness()
         super().__init__(
             title=contract.title,
@@ -64,23 +71,45 @@ def create_app(settings: Settings | None = None) -> Service:
     """Return the service for the baked model in `settings.model_dir`.
 
     Raises:
-        StartupError: the model is missing, changed, too new, or does not fit its contract.
+        StartupError: a setting is wrong, or the model is missing, changed, too new or unfit for its contract.
     """
     settings = settings or Settings.read()
+    keys, public = settings.read_keys(), public_paths(settings.public)
     model = Model.load(settings.model_dir)
-    app = Service(model.contract)
-    app.pipeline = wrap(
-        app.dispatch,
-        [  # outermost first
-            Middleware(Measure, metrics=app.metrics),
-            Middleware(SecurityHeaders),
-            Middleware(Problems, metrics=app.metrics),
-            Middleware(Methods),
-            Middleware(BodyLimit, limit=settings.max_body_bytes),
-        ],
-    )
+    app = Service(model.contract, sorted({*keys.values()}))
+    app.pipeline = wrap(app.dispatch, list(list_middleware(app, settings, keys, public)))
     add_routes(app, model, settings)
+    if keys:
+        protection.describe_keys(app.openapi(), public)
+    elif not settings.bind_address.is_loopback:
+        log.warning("without API_KEYS, everybody who reaches %s may use the service", settings.bind_address)
+    if settings.rate_limit:
+        protection.describe_limit(app.openapi())
     return app
+
+
+def list_middleware(
+    app: Service, settings: Settings, keys: Mapping[bytes, str], public: Collection[str]
+) -> Iterator[Middleware]:
+    """Yield the middleware that is switched on, outermost first.
+
+    What turns an error into an answer stands outside what refuses, and what adds headers outside both, so
+    that a refusal is counted, has its headers and can be read by a browser. The client is known before its
+    key or its address counts.
+    """
+    yield Middleware(Measure, metrics=app.metrics)
+    if settings.trusted_proxies:
+        yield Middleware(Proxies, networks=settings.trusted_proxies)
+    yield Middleware(SecurityHeaders)
+    if settings.cors_origins:
+        yield Middleware(Cors, origins=settings.cors_origins)
+    yield Middleware(Problems, metrics=app.metrics)
+    if keys:
+        yield Middleware(Auth, names=keys, public=public, metrics=app.metrics)
+    if settings.rate_limit:
+        yield Middleware(RateLimit, limit=settings.rate_limit, key_names=sorted({*keys.values()}))
+    yield Middleware(Methods)
+    yield Middleware(BodyLimit, limit=settings.max_body_bytes)
 
 
 def wrap(app: ASGIApp, middleware: Sequence[Middleware]) -> ASGIApp:

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 APP_TIERS = (
-    ("app", "app.healthcheck", "app.logs"),
+    ("app", "app.auth", "app.healthcheck", "app.logs"),
     ("app.core",),
     ("app.listener", "app.settings"),
     ("app.monitoring",),

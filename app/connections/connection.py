@@ -27,6 +27,7 @@ from app.connections.refusals import (
 from app.connections.upgrade import head_without_upgrade
 from app.core.errors import Problem
 from app.middleware.problems import INTERRUPTION
+from app.middleware.security_headers import SecurityHeaders
 
 SEGMENT_BYTES = 16 * 1024
 """The parser gets no more at once, so that limits are checked in between."""
@@ -238,7 +239,7 @@ class Connection(HttpToolsProtocol):
             return
         self.cycle = cycle = self._closing_cycle()
         self.scope = cycle.scope
-        app = cast(ASGI3Application, problem.response())
+        app = cast(ASGI3Application, SecurityHeaders(problem.response()))
         if latest is None or latest.response_complete:
             self._start_asgi_task(cycle, app)
         elif latest.more_body:  # it waits, and is not worth an answer of its own
@@ -296,7 +297,7 @@ class Connection(HttpToolsProtocol):
     def _closing_cycle(self) -> RequestResponseCycle:
         """Return a cycle for an answer of the connection itself, after which it closes."""
         return RequestResponseCycle(
-            scope=cast(HTTPScope, {"type": "http", "method": "GET", "http_version": "1.1"}),
+            scope=cast(HTTPScope, {"type": "http", "method": "GET", "http_version": "1.1", "scheme": "http"}),
             transport=self._lingering_transport(),
             flow=self.flow,
             logger=self.logger,

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.errors import Problem
+from app.middleware.auth import KEY_NAME
 from app.middleware.measure import STATUS
 from app.monitoring.metrics import Metrics
 
@@ -37,7 +38,7 @@ class Problems:
                 return
             problem = describe(error)
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem):
-                log.exception("unhandled error at %s", scope["path"])
+                log.exception("unhandled error at %s", scope["path"], extra={"key": scope.get(KEY_NAME)})
             if STATUS in scope:  # half an answer can't be taken back: the server closes the connection
                 raise
             self._metrics.count_row_errors(problem.errors)

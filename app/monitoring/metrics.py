@@ -6,7 +6,7 @@ cost twelve. The text format is the library's.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count, product
 from typing import Any
 
@@ -37,7 +37,7 @@ BUCKETS = (
     1.0,
     2.5,
 )  # seconds
-STATUSES = (200, 204, 304, 400, 404, 405, 408, 413, 415, 422, 500, 503, "other")
+STATUSES = (200, 204, 304, 400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503, "other")
 ROUTES = (
     "/",
     "/predict",
@@ -77,7 +77,7 @@ class Metrics(Collector):
     Every series is declared at the start, so that clients can't create more.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, key_names: Collection[str] = ()) -> None:
         names = [feature.name for feature in contract.features]
         self._contract = contract
         self._feature_of = {name: feature.name for feature in contract.features for name in feature.names}
@@ -90,6 +90,7 @@ class Metrics(Collector):
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
         self._dropped = {reason: next(numbers) for reason in DROPPED}
         self._dropped_log_lines = next(numbers)
+        self._keys = {name: next(numbers) for name in key_names}
         self._in_flight = next(numbers)
         self._cells = SharedCells(next(numbers))
         self._registry = CollectorRegistry()
@@ -111,6 +112,10 @@ class Metrics(Collector):
         own[self._requests.get((route, status)) or self._requests[route, "other"]] += 1
         own[self._buckets[route][bisect_left(BUCKETS, seconds)]] += 1
         own[self._seconds[route]] += seconds
+
+    def count_key(self, name: str) -> None:
+        """Count a request that came with the API key of that name."""
+        self._cells.own[self._keys[name]] += 1
 
     def count_predictions(self, positions: Sequence[int]) -> None:
         """Count the rows of a prediction by their label positions."""
@@ -161,6 +166,10 @@ class Metrics(Collector):
         log_lines = CounterMetricFamily("log_lines_dropped", "Lines of the log that nobody read in time.")
         log_lines.add_metric([], totals[self._dropped_log_lines])
         yield log_lines
+        keys = CounterMetricFamily("api_key_requests", "Requests by the name of their key.", labels=["key"])
+        for name, cell in self._keys.items():
+            keys.add_metric([name], totals[cell])
+        yield keys
         yield from self._describe()
 
     def _count_requests(self, totals: Sequence[float]) -> Metric:

@@ -4,6 +4,9 @@ import mmap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+CHECKS = ("/health", "/ready")
+"""The paths that load balancers ask. No key, limit or load makes the service refuse them."""
+
 
 class Readiness:
     """Whether the replica wants traffic. The master tells every worker, also one that it starts later."""

@@ -11,11 +11,12 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.model import Model
-from app.main import Service, create_app, wrap
+from app.main import Service, create_app, list_middleware, wrap
 from app.settings import Settings
 from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
 from tests.support.bodies import FORM, Chunks, part
 from tests.support.clients import client_of
+from tests.support.keys import KEY, PAIRS
 from tests.support.problems import INTERNAL, SECRET, assert_problem, problem
 from tests.support.prometheus import ZERO, counts, requests, series
 from tests.support.tiny import LINE, ROW, csv_body
@@ -221,3 +222,47 @@ async def test_unexpected_error_is_500_counted_and_logged_once(
     )
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == SECRET
+
+
+WARNING = "without API_KEYS, everybody who reaches {} may use the service"
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "::", "127.0.0.1", "127.1.2.3", "::1"])
+@pytest.mark.parametrize("keys", [None, PAIRS])
+def test_one_warning_if_others_can_reach_a_service_without_keys(
+    tiny_model: Path, address: str, keys: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"model_dir": tiny_model, "bind_address": address, "api_keys": keys}
+    create_app(Settings.model_validate(settings))
+    is_warned = keys is None and address in {"10.0.0.1", "::"}
+    assert [record.getMessage() for record in caplog.records] == [WARNING.format(address)] * is_warned
+
+
+def names(tiny_model: Path, **settings: str) -> list[str]:
+    """Return the middleware of a service with these settings, outermost first."""
+    parsed = Settings.model_validate({"model_dir": tiny_model} | settings)
+    keys = parsed.read_keys()
+    return [
+        getattr(entry.cls, "__name__", "") for entry in list_middleware(create_app(parsed), parsed, keys, ())
+    ]
+
+
+def test_middleware_that_is_off_is_not_in_the_way(tiny_model: Path) -> None:
+    off = names(tiny_model)
+    on = names(tiny_model, api_keys=PAIRS, rate_limit="1/s", trusted_proxies="10.0.0.0/8", cors_origins="*")
+    assert [name for name in on if name not in off] == ["Proxies", "Cors", "Auth", "RateLimit"]
+    assert [name for name in on if name in off] == off
+
+
+async def test_the_log_of_an_error_names_the_key_of_the_request(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(SECRET)
+
+    service = create_app(Settings.model_validate({"model_dir": tiny_model, "api_keys": PAIRS}))
+    monkeypatch.setattr(Model, "probabilities", fail)
+    async with client_of(service) as client:
+        assert (await client.post("/predict", json=ROW, headers={"X-API-Key": KEY})).status_code == 500
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(record)["key"] == "alice"

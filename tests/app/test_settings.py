@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from app.core.errors import StartupError
 from app.settings import Settings
+from tests.support.keys import PAIRS
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,107 @@ def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="Instance is frozen"):
         settings.port = 80  # type: ignore[misc] # what the test is about
     assert settings.port == 8001
+
+
+LISTS = {
+    "PUBLIC": ("/docs, /card", ["/docs", "/card"]),
+    "TRUSTED_PROXIES": (
+        "10.0.0.0/16 127.0.0.1,2001:db8::/32",
+        ["10.0.0.0/16", "127.0.0.1/32", "2001:db8::/32"],
+    ),
+    "CORS_ORIGINS": (
+        "https://a.example.org,http://localhost:3000",
+        ["https://a.example.org", "http://localhost:3000"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    text, values = LISTS[name]
+    monkeypatch.setenv(name, text)
+    assert Settings.read().model_dump(mode="json")[name.lower()] == values
+
+
+@pytest.mark.parametrize("name", [*LISTS, "RATE_LIMIT"])
+def test_an_empty_value_switches_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    assert Settings.read() == Settings()
+    assert not getattr(Settings.read(), name.lower())
+
+
+ORIGINS = "It must be * or origins without a path: https://app.example.org"
+LIMIT = "It must be a number of requests and s, m or h, such as 100/s"
+NETWORK = "value is not a valid IPv4 or IPv6 network"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        *(("RATE_LIMIT", value, LIMIT) for value in ("100", "0/s", "100/d", "1.5/s", "100 /s", "1000000/s")),
+        *(("TRUSTED_PROXIES", value, NETWORK) for value in ("*", "10.0.0.1/16", "proxy", "10.0.0.0/33")),
+        *(
+            ("CORS_ORIGINS", value, ORIGINS)
+            for value in ("https://a.org/", "a.org", "*,https://a.org", "null")
+        ),
+        *(("CORS_ORIGINS", value, ORIGINS) for value in ("https://A.org", "https://*.a.org")),
+    ],
+)
+def test_a_wrong_limit_network_or_origin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartupError) as refused:
+        Settings.read()
+    assert str(refused.value) == f"The setting {name} is wrong: {problem}."
+
+
+def read_keys(**settings: str | Path) -> dict[bytes, str]:
+    return Settings.model_validate(settings).read_keys()
+
+
+def test_keys_are_read_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# partners\n{PAIRS}\n")
+    assert read_keys() == {}
+    assert sorted(read_keys(api_keys=PAIRS).values()) == ["alice", "alice", "bob"]
+    assert read_keys(api_keys_file=file) == read_keys(api_keys=PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"api_keys": ""}, "API_KEYS is wrong: There is no NAME:SHA256."),
+        (
+            {"api_keys": f"{PAIRS},{PAIRS}"},
+            "API_KEYS is wrong: Entry 4 has the SHA-256 of an entry before it.",
+        ),
+        (
+            {"api_keys": PAIRS, "api_keys_file": "keys"},
+            "API_KEYS is wrong: API_KEYS_FILE is set too; set one of them.",
+        ),
+        (
+            {"api_keys_file": "nothing"},
+            "API_KEYS_FILE is wrong: The file can't be read: No such file or directory.",
+        ),
+        ({"api_keys_file": ""}, "API_KEYS_FILE is wrong: The file can't be read: Is a directory."),
+        ({"api_keys_file": "empty"}, "API_KEYS_FILE is wrong: There is no NAME:SHA256."),
+        ({"api_keys_file": "latin"}, "API_KEYS_FILE is wrong: The file is not text in UTF-8."),
+    ],
+)
+def test_wrong_keys_are_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "latin").write_bytes(b"\xff")
+    with pytest.raises(StartupError) as refused:
+        read_keys(**settings)
+    assert str(refused.value) == f"The setting {sentence}"
+
+
+def test_what_is_shown_of_the_settings_has_no_pair() -> None:
+    settings = Settings.model_validate({"api_keys": PAIRS})
+    shown = f"{settings!r} {settings} {settings.model_dump(mode='json')} {settings.model_dump_json()}"
+    assert settings.model_dump(mode="json")["api_keys"] == "**********"
+    assert PAIRS.split(":")[1][:64] not in shown

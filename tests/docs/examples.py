@@ -14,6 +14,7 @@ from unittest.mock import ANY
 import pytest
 
 from tests.docs.markdown import FENCED, ROOT
+from tests.support.keys import KEY
 
 ADDRESS = "http://127.0.0.1:8001"
 TOLERANCE = 0.05  # the pages show probabilities of a model trained on real data, tests have synthetic data
@@ -31,12 +32,13 @@ def requests(text: str) -> dict[str, str | None]:
     return examples
 
 
-def answer(command: str, address: str) -> str:
+def answer(command: str, address: str, key: str = KEY) -> str:
     """Return what a command prints, run in the root of the repository against the service at `address`."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euc", command.replace(ADDRESS, address)],
         cwd=ROOT,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=os.environ | {"PATH": path, "API_KEY": key},
         capture_output=True,
         text=True,
         check=False,

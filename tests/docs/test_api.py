@@ -18,21 +18,40 @@ PROBLEM = "urn:problem:"
 EXAMPLES = requests(README) | requests(PAGE)
 WRONG_AGE = next(iter(requests(README))).replace('"age": 39', '"age": 139')
 EXAMPLES[WRONG_AGE] = next(block.text for block in blocks(README) if PROBLEM in block.text)
+WITH_KEY = {command: shown for command, shown in EXAMPLES.items() if "$API_KEY" in command}
 OF_THE_FRAMEWORK = {("not-found", 404), ("method-not-allowed", 405)}
 """Problems whose names are made of the phrase of their status."""
 
 
-def test_the_examples_are_answered_as_the_pages_show(address: str) -> None:
+def test_the_examples_are_answered_as_the_pages_show(address: str, protected_address: str) -> None:
     """One test, because one model serves all examples."""
-    answers = {command: answer(command, address) for command in EXAMPLES}
+    answers = {
+        command: answer(command, protected_address if command in WITH_KEY else address)
+        for command in EXAMPLES
+    }
     assert {command: parse(answers[command]) for command, shown in EXAMPLES.items() if shown} == {
         command: expected(parse(shown)) for command, shown in EXAMPLES.items() if shown
     }
     assert [command for command, shown in EXAMPLES.items() if not shown and PROBLEM in answers[command]] == []
 
 
+def test_the_examples_with_a_key_need_it(protected_address: str) -> None:
+    answers = [parse(answer(command, protected_address, "unknown")) for command in WITH_KEY]
+    assert [document["type"] for document in answers] == [f"{PROBLEM}unauthorized"] * 2
+
+
 def test_most_examples_show_their_answer() -> None:
-    assert [shown is not None for shown in EXAMPLES.values()] == [True, True, True, False, True, False, True]
+    assert [shown is not None for shown in EXAMPLES.values()] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("page", [README, PAGE], ids=["README.md", "docs/api.md"])

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.main import create_app
 from app.settings import Settings
 from tests.docs.markdown import ROOT, blocks, read, spans, table
+from tests.support.keys import PAIRS
 
 PAGE = read("docs/operations.md")
 
@@ -19,7 +20,7 @@ PAGE = read("docs/operations.md")
 @pytest.fixture(scope="module")
 def labels(tiny_model: Path) -> dict[str, set[str]]:
     """The labels of every metric, by its name."""
-    metrics = create_app(Settings(model_dir=tiny_model)).metrics
+    metrics = create_app(Settings(model_dir=tiny_model, api_keys=PAIRS)).metrics
     metrics.request_finished("/predict", 200, 0.1)
     metrics.count_dropped("invalid")
     metrics.count_row_errors([{"loc": ["years"], "type": "missing"}])
@@ -37,7 +38,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert set(documented) == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         if field.default_factory is None:
-            assert documented[name.upper()].split(" ")[0] == f"`{field.default}`", name
+            default = "none" if field.default in {None, "", ()} else f"`{field.default}`"
+            assert documented[name.upper()].split(" (")[0] == default, name
 
 
 def test_the_settings_of_the_image_are_documented() -> None:

@@ -37,6 +37,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("validation_errors", "counter"),
         ("connections_dropped", "counter"),
         ("log_lines_dropped", "counter"),
+        ("api_key_requests", "counter"),
         ("model_info", "gauge"),
         ("build_info", "gauge"),
     ]
@@ -269,3 +270,11 @@ def test_odd_labels_are_escaped_for_prometheus(contract: Contract) -> None:
         ({"label": odd[0]}, 1.0),
         ({"label": odd[1]}, 2.0),
     ]
+
+
+def test_requests_are_counted_by_the_name_of_their_key(contract: Contract) -> None:
+    metrics = Metrics(contract, ["alice", "bob"])
+    metrics.count_key("bob")
+    metrics.count_key("bob")
+    keys = {'api_key_requests_total{key="alice"}': 0, 'api_key_requests_total{key="bob"}': 2}
+    assert counts(metrics) == ZERO | keys
