@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab image test test-clients test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ image: ## Build the container image census-model-api, with its labels
 
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
+
+test-clients: $(VENV)/.test ## Test what clients see of the service, also through nginx (needs nginx, Node.js and curl)
+	python -m pytest tests/clients
 
 test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC and the notebook
 	python -m pytest -n auto --dist loadfile tests/integrations
@@ -75,6 +78,7 @@ lock: $(VENV)/.test ## Resolve the groups of pyproject.toml into the requirement
 	uv pip compile --group build -o model_build/requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group runtime -o requirements.txt -c tests/requirements.txt $(NEVER_IMPORTED) $(COMPILE)
 	uv pip compile --group aws -o infra/requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group attack -o tests/attack-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group lab -o model_build/lab-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group dvc -o model_build/dvc-requirements.txt $(COMPILE)
 	uv pip compile --group sbom -o infra/sbom-requirements.txt -c tests/requirements.txt $(COMPILE)
@@ -101,6 +105,10 @@ $(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
 	touch $@ $(VENV)/.build
 
 $(VENV)/.aws: infra/requirements.txt | $(VENV)/.test
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.attack: tests/attack-requirements.txt | $(VENV)/.test
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

@@ -135,7 +135,15 @@ def test_no_code_of_a_pull_request_runs_with_permission_to_write() -> None:
 
 def test_ci_runs_the_commands_that_a_developer_types() -> None:
     typed = "\n".join(commands("ci.yml"))
-    for target in ("check", "test", "test-integrations", "test-browser", "test-container", "test-aws"):
+    for target in (
+        "check",
+        "test",
+        "test-clients",
+        "test-integrations",
+        "test-browser",
+        "test-container",
+        "test-aws",
+    ):
         assert re.search(rf"^make {target}$", typed, re.MULTILINE)
     for target in re.findall(r"^make (?:--directory \S+ )?([\w-]+)", typed, re.MULTILINE):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
