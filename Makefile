@@ -36,7 +36,7 @@ test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
 
 test-clients: $(VENV)/.test ## Test what clients see of the service, also through nginx (needs nginx, Node.js and curl)
-	python -m pytest tests/clients
+	python -m pytest -n auto tests/clients
 
 test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC and the notebook
 	python -m pytest -n auto --dist loadfile tests/integrations
