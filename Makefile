@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-clients test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab image test test-clients test-faults test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(VENV)/.test ## Run the tests that need no other tool
 
 test-clients: $(VENV)/.test ## Test what clients see of the service, also through nginx (needs nginx, Node.js and curl)
 	python -m pytest -n auto tests/clients
+
+test-faults: $(VENV)/.test ## Kill, stop, starve and block a running service
+	python -m pytest -n auto tests/faults
 
 test-integrations: $(VENV)/.lab $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC and the notebook
 	python -m pytest -n auto --dist loadfile tests/integrations

@@ -1,6 +1,6 @@
 """Models that many tests share, each baked once a session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -14,6 +14,7 @@ from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from tests.support.bakes import bake
 from tests.support.clients import client_of
+from tests.support.service_process import ServiceProcess, Start
 from tests.support.tiny import TINY, loans
 
 
@@ -71,3 +72,20 @@ async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
         client_of(service, raise_app_exceptions=False) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start services with these settings, and kill them after the test."""
+    services: list[ServiceProcess] = []
+
+    def start(
+        *, log: int | None = None, limits: Mapping[int, int] | None = None, **settings: str | Path
+    ) -> ServiceProcess:
+        file = tmp_path / f"{len(services)}.log"
+        services.append(ServiceProcess(file if log is None else log, settings, limits))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.kill()

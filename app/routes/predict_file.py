@@ -2,7 +2,7 @@
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -13,6 +13,7 @@ from app.routes.predict import refuse_compressed
 
 PATH = "/predict/file"
 FIELDS = ("file", "csv_file")
+MultiPartParser.spool_max_size = 0  # never to disk: /tmp may be full, and MAX_BODY_BYTES bounds an upload
 
 
 class PredictFile:

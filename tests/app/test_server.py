@@ -5,12 +5,8 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -22,92 +18,13 @@ import pytest
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, sha256
 from app.server import Master
-from tests.support.ports import free_port
 from tests.support.problems import problem
-from tests.support.prometheus import requests, row_errors, series
+from tests.support.prometheus import requests, row_errors
+from tests.support.service_process import DEADLINE, ServiceProcess, Start, wait_for
 from tests.support.tiny import ROW, batch
 
-ROOT = Path(__file__).parents[2]
-DEADLINE = 20.0
 ANSWERED = requests("/predict", 200)
 TIMED = 'http_request_duration_seconds_count{route="/predict"}'
-
-
-class Service:
-    """run.sh in a session of its own, so that its workers can be killed with it."""
-
-    def __init__(self, log: Path, **settings: str | Path) -> None:
-        self.port = free_port()
-        self._log = log
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHON": sys.executable,
-            "PORT": str(self.port),
-        } | {name: str(value) for name, value in settings.items()}
-        with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                [ROOT / "run.sh"],
-                env=environment,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of standard output and standard error."""
-        return self._log.read_text().splitlines()
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines]
-
-    def wait_until_ready(self) -> None:
-        end = time.monotonic() + DEADLINE
-        while not self._is_ready():
-            assert self._process.poll() is None, f"it ended: {self.lines}"
-            assert time.monotonic() < end, f"not ready in {DEADLINE} s: {self.lines}"
-            time.sleep(0.05)
-
-    def _is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-
-    def wait(self) -> int:
-        """Return the exit code."""
-        return self._process.wait(DEADLINE)
-
-    def kill(self) -> None:
-        """Kill what still runs, workers too."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-
-Start = Callable[..., Service]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start services with these settings, and kill them after the test."""
-    services: list[Service] = []
-
-    def start(**settings: str | Path) -> Service:
-        services.append(Service(tmp_path / f"{len(services)}.log", **settings))
-        return services[-1]
-
-    yield start
-    for service in services:
-        service.kill()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,7 +36,7 @@ def test_service_answers_logs_json_and_ends_with_exit_code_0(
     with httpx.Client(base_url=service.url) as client:
         ready = client.get("/ready")
         answers = [client.post("/predict", json={"inputs": [ROW] * count}) for count in (1, 7, 8)]
-    service.terminate()
+    service.send(signal.SIGTERM)
     assert service.wait() == 0
 
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
@@ -174,41 +91,16 @@ def test_head_sends_no_body_so_that_the_connection_serves_on(start: Start, tiny_
     connection.close()
 
 
-def scrape(service: Service) -> dict[str, float]:
-    """Return every number of /metrics, over a connection of its own."""
-    return series(httpx.get(f"{service.url}/metrics").text)
-
-
-def predict(service: Service, times: int, rows: int) -> None:
-    """Send requests, each over a connection of its own, so that any worker may answer."""
+def predict(service: ServiceProcess, times: int, rows: int) -> None:
     body = batch(*[ROW] * rows)
     for _ in range(times):
-        with closing(HTTPConnection("127.0.0.1", service.port, timeout=DEADLINE)) as connection:
-            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
-            assert connection.getresponse().status == 200
+        assert service.request("POST", "/predict", body)[0] == 200
 
 
-def workers(service: Service) -> list[int]:
-    """Return the process ids of all workers that were started, oldest first."""
-    messages = [record["message"] for record in service.records]
-    return [
-        int(message.rpartition(" ")[2])
-        for message in messages
-        if message.startswith("Booting worker with pid")
-    ]
-
-
-def wait_for(condition: Callable[[], bool], description: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"not in {DEADLINE} s: {description}"
-        time.sleep(0.05)
-
-
-def scrape_after(service: Service, answered: int) -> dict[str, float]:
+def scrape_after(service: ServiceProcess, answered: int) -> dict[str, float]:
     """Return every number once so many predictions are counted: a request is counted after its answer."""
-    wait_for(lambda: scrape(service).get(ANSWERED, 0) >= answered, f"{answered} requests are counted")
-    return scrape(service)
+    wait_for(lambda: service.metrics().get(ANSWERED, 0) >= answered, f"{answered} requests are counted")
+    return service.metrics()
 
 
 def test_every_request_is_counted_once_by_any_worker(start: Start, tiny_model: Path) -> None:
@@ -220,7 +112,7 @@ def test_every_request_is_counted_once_by_any_worker(start: Start, tiny_model: P
         list(pool.map(lambda _: predict(service, 50, rows=1), range(8)))
     scrape_after(service, 440)
     for _ in range(10):  # whichever worker answers
-        numbers = scrape(service)
+        numbers = service.metrics()
         assert numbers[ANSWERED] == 440
         assert numbers[requests("/predict", 422)] == 1
         assert numbers[TIMED] == 441
@@ -233,11 +125,11 @@ def test_counts_of_a_killed_worker_are_kept(start: Start, tiny_model: Path) -> N
     service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
     service.wait_until_ready()
     for killed in range(3):
-        wait_for(lambda: len(workers(service)) == killed + 2, "two workers are there")  # noqa: B023
+        wait_for(lambda: len(service.started_workers) == killed + 2, "two workers are there")  # noqa: B023
         predict(service, 40, rows=2)
         scrape_after(service, 40 * (killed + 1))
-        os.kill(workers(service)[-1], signal.SIGKILL)
-    wait_for(lambda: len(workers(service)) == 5, "the last worker is replaced too")
+        os.kill(service.started_workers[-1], signal.SIGKILL)
+    wait_for(lambda: len(service.started_workers) == 5, "the last worker is replaced too")
     predict(service, 40, rows=2)
     numbers = scrape_after(service, 160)
     assert numbers[ANSWERED] == 160
@@ -248,17 +140,17 @@ def test_counts_of_a_killed_worker_are_kept(start: Start, tiny_model: Path) -> N
 def test_requests_of_a_killed_worker_are_not_in_flight(start: Start, tiny_model: Path) -> None:
     service = start(MODEL_DIR=tiny_model, WEB_CONCURRENCY="2")
     service.wait_until_ready()
-    wait_for(lambda: len(workers(service)) == 2, "both workers are there")
+    wait_for(lambda: len(service.started_workers) == 2, "both workers are there")
     predict(service, 10, rows=1)
     scrape_after(service, 10)
     with socket.create_connection(("127.0.0.1", service.port)) as slow:
         head = "POST /predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
         slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
-        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 2, "the slow request is counted")
-        for pid in workers(service):
+        wait_for(lambda: service.metrics()["http_requests_in_flight"] == 2, "the slow request is counted")
+        for pid in service.started_workers:
             os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: len(workers(service)) == 4, "two workers replaced them")
-        wait_for(lambda: scrape(service)["http_requests_in_flight"] == 1, "the scrape is alone")
+        wait_for(lambda: len(service.started_workers) == 4, "two workers replaced them")
+        wait_for(lambda: service.metrics()["http_requests_in_flight"] == 1, "the scrape is alone")
     assert scrape_after(service, 10)[ANSWERED] == 10
 
 
