@@ -40,7 +40,8 @@ class ProblemDocument(BaseModel):
         default=None, description=f"Validation only: the first {LISTED_ERRORS} errors."
     )
     errors_omitted: int | None = Field(
-        default=None, description="Validation only: how many errors there are beyond those listed."
+        default=None,
+        description="Validation only: how many errors the checked rows have beyond those listed.",
     )
 
 

@@ -1,13 +1,25 @@
-"""The features of a contract as request types: validation by pydantic-core, and JSON Schema for the docs."""
+"""Request bodies and rows → validated rows, or a Problem that says what is allowed."""
 
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
-from app.core.chunks import NotSplittableError, Work, rows_per_chunk, split_body
+from app.core.chunks import (
+    HEAD,
+    NotRowsError,
+    Work,
+    count_sign,
+    has_rows,
+    rows_per_chunk,
+    run_at_once,
+    split_body,
+    split_rows,
+)
 from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import (
     BooleanFeature,
@@ -15,50 +27,66 @@ from app.core.features import (
     Feature,
     IntegerFeature,
     NumberFeature,
-    RangedFeature,
     Row,
 )
+from app.core.schemas import row_core_schema
 
 MAX_NAME_LENGTH = 64  # of an unknown field, in an error
+MAX_ERRORS = 1000  # of one body; pydantic-core takes long to list more
+SMALL_BODY = 4 * 1024  # bytes; validating so few takes less than a millisecond, whatever they hold
+LARGE_ROW = 256 * 1024  # bytes
+MAX_NESTED = 500  # objects within a row, of which the error shall name the field
+LOOK_AHEAD = 16 * 1024  # bytes in which an error of the JSON is looked for
 JSON_INVALID = "json_invalid"
-WHOLE_BODY_ERRORS = {JSON_INVALID, "too_long"}
-SMALL_BODY = 64 * 1024  # bytes; validating so few is fast, whatever they hold
+WRONG_SHAPE = "wrong_shape"
+EXACT = {"int_from_float": "multiple_of"}  # one name for all fractions
+LATER_ROWS = "Later rows were not checked."
 Loc = tuple[str | int, ...]
 RowError = tuple[Loc, str]  # where, and the type
 
-_BATCH = re.compile(rb'\s*\{\s*"inputs"')
+_BATCH = re.compile(rb'\s*+\{\s*+"inputs"')
 _UNPRINTABLE = re.compile(r"[^\w .:/-]")
+_JSON = SchemaValidator(core_schema.typed_dict_schema({}, extra_behavior="ignore"))
 
 
 class RowValidator:
-    """Accepts rows as the features declare them, and returns their values in the order of the features."""
+    """Accepts rows as the features declare them, and returns their values in the order of the features.
+
+    pydantic-core copies a wrong value before it refuses it, and for a missing field the whole row. So here no
+    field is required and the first wrong row ends a validation; a second pass, row by row, lists the errors.
+    """
 
     def __init__(self, features: Sequence[Feature], max_rows: int | None = None) -> None:
-        row = core_schema.typed_dict_schema(
-            {feature.name: _field(feature) for feature in features}, extra_behavior="forbid"
-        )
-        rows = core_schema.list_schema(row, strict=True, min_length=1, max_length=max_rows)
+        row = row_core_schema(features, mostly_integers=True)
+        rows = core_schema.list_schema(row, strict=True, min_length=1, max_length=max_rows, fail_fast=True)
         inputs = core_schema.typed_dict_field(rows)
         self._row = SchemaValidator(row)
         self._batch = SchemaValidator(
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
+        self._chunk = SchemaValidator(core_schema.list_schema(row, strict=True, fail_fast=True))
+        row = row_core_schema(features, mostly_integers=False)
+        self._exact_row = SchemaValidator(row)
+        self._exact_chunk = SchemaValidator(core_schema.list_schema(row, strict=True, fail_fast=True))
+        self._features = features
+        self._width = len(features)
+        self._widths = frozenset([self._width])
+        self._rows_per_chunk = rows_per_chunk(self._width)
+        self._longest_row = max(LARGE_ROW, 256 * self._width)
         self._max_rows = math.inf if max_rows is None else max_rows
-        self._rows_per_chunk = rows_per_chunk(len(features))
-        self._chunk = SchemaValidator(
-            core_schema.list_schema(row, strict=True, max_length=self._rows_per_chunk)
-        )
+        self._max_braces = self._max_rows * (1 + _count_most(features, "{")) + 1
+        self._brackets = _count_most(features, "[")
+        self._order = {name: number for number, feature in enumerate(features) for name in feature.names}
         self._allowed = {name: describe_allowed(feature) for feature in features for name in feature.names}
-        # pydantic-core takes many seconds over a million fields that it does not know.
-        self._max_colons = self._max_rows * sum(map(_count_colons, features)) + 1
         known = ", ".join(feature.name for feature in features)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
             "dict_type": f"Must be an object. A row has: {known}.",
             "list_type": "Must be an array of rows.",
             "too_short": "At least one row is needed.",
-            "too_many_fields": f"More fields than {max_rows} rows have. A row has: {known}.",
             "too_long": f"At most {max_rows} rows are allowed in one request.",
+            WRONG_SHAPE: 'Must be {"inputs": [row, …]} or one row: an object of plain values with at '
+            f"most {self._longest_row} bytes. A row has: {known}.",
         }
 
     def parse(self, body: bytes) -> list[Row]:
@@ -67,102 +95,190 @@ class RowValidator:
         Raises:
             Problem: 400 for a body that is not JSON, 422 for rows that do not fit the features.
         """
-        if len(body) > SMALL_BODY:
-            self._refuse_flood(body)
+        if len(body) > SMALL_BODY and not (len(body) <= self._longest_row and self._is_flat(body)):
+            return run_at_once(self.parse_in_chunks(body))
+        is_batch = body.startswith(b'{"inputs"') or bool(_BATCH.match(body))
+        failure = None
         try:
-            if body.startswith(b'{"inputs"') or _BATCH.match(body):
-                batch: list[Row] = self._batch.validate_json(body)["inputs"]
-                return batch
-            return [self._row.validate_json(body)]
+            rows: list[Row]
+            rows = self._batch.validate_json(body)["inputs"] if is_batch else [self._row.validate_json(body)]
+            for row in rows:
+                if len(row) != self._width:
+                    break
+            else:
+                return rows
         except ValidationError as error:
-            raise self._describe_failure(error) from error
+            failure = error
+        raise self._explain(body, is_batch, failure)
 
     def parse_in_chunks(self, body: bytes) -> Work[list[Row]]:
         """Do as `parse` does, in chunks."""
-        self._refuse_flood(body)
-        try:
-            chunks = split_body(body, self._rows_per_chunk)
-            rows = yield from self._validate_chunks(self._chunk.validate_json, chunks, ("inputs",))
-        except NotSplittableError:
-            return self.parse(body)
-        return rows or self.parse(body)
-
-    def _refuse_flood(self, body: bytes) -> None:
-        """Raise Problem for a body with more fields than `max_rows` rows have, before it is parsed."""
-        if body.count(b":") <= self._max_colons:
-            return
-        if body.count(b"{") > self._max_rows + 1:
-            raise self._invalid_rows([(("inputs",), "too_long")], 1)
-        raise self._invalid_rows([((), "too_many_fields")], 1)
+        head, braces, is_flat = HEAD.match(body), count_sign(body, b"{"), self._is_flat(body)
+        if head is None:
+            if is_flat and braces <= MAX_NESTED and len(body) <= self._longest_row:
+                return self.parse(body)
+            raise self._refuse_shape(body, 0)
+        if braces > self._max_braces and has_rows(body, head.end(), int(self._max_rows)):
+            raise self._invalid_rows([(("inputs",), "too_long")])
+        rows: list[Row] = []
+        position = head.end()
+        size = min(self._rows_per_chunk, LARGE_ROW * braces // len(body)) or 1
+        for position, end in split_body(body, head.end(), size) if is_flat else ():
+            # A chunk is larger only if its rows are much larger than those of other chunks.
+            chunk = body[position:end] if end - position <= 2 * LARGE_ROW else b""
+            accepted = self._validate(self._chunk.validate_json, b"[%b]" % chunk)
+            if not accepted:
+                break
+            rows += accepted
+            yield
+        else:
+            if rows:
+                return self._limit(rows)
+        return self._limit((yield from self._parse_one_by_one(body, position, rows)))
 
     def check_in_chunks(
-        self, rows: Sequence[Mapping[str, Any]], lines: Sequence[int] | None = None
+        self, rows: Iterable[Mapping[str, Any]], lines: Sequence[int] | None = None
     ) -> Work[list[Row]]:
         """Return rows that are Python values already; raise Problem as `parse` does.
 
         `lines` holds the line of each row in its file; then errors name the line, not the row.
         """
-        if not rows:
-            raise self._invalid_rows([((), "too_short")], 1, lines)
-        size = self._rows_per_chunk
-        chunks = (rows[start : start + size] for start in range(0, len(rows), size))
-        return (yield from self._validate_chunks(self._chunk.validate_python, chunks, (), lines))
+        valid: list[Row] = []
+        rest = iter(rows)
+        while chunk := list(islice(rest, self._rows_per_chunk)):
+            accepted = self._validate(self._exact_chunk.validate_python, chunk)
+            if accepted is None:
+                return (yield from self._read_one_by_one(chain(chunk, rest), valid, (), lines))
+            valid += accepted
+            yield
+        if not valid:
+            raise self._invalid_rows([((), "too_short")], lines=lines)
+        return valid
 
-    def _validate_chunks(
+    def _is_flat(self, body: bytes) -> bool:
+        """Return whether a body has no more arrays than a batch, as far as the number of brackets tells."""
+        brackets = count_sign(body, b"[")
+        return brackets <= 1 or brackets <= 1 + self._brackets * count_sign(body, b"{")
+
+    def _explain(self, body: bytes, is_batch: bool, failure: ValidationError | None) -> Problem:
+        """Return what is wrong with a body that is not accepted as a whole."""
+        if failure and _is_not_json(failure):
+            return _not_json(failure)
+        value = from_json(body)
+        rows = value["inputs"] if is_batch else [value]
+        if isinstance(rows, list):
+            if len(rows) > self._max_rows:
+                return self._invalid_rows([(("inputs",), "too_long")])
+            texts = (to_json(row, inf_nan_mode="constants") for row in rows)
+            try:
+                run_at_once(self._read_one_by_one(texts, [], ("inputs",) if is_batch else None))
+            except Problem as problem:
+                return problem
+        return self._invalid_rows(_list_errors(failure) if failure else [((), WRONG_SHAPE)])
+
+    def _validate(self, validate: Callable[[Any], list[Row]], chunk: Any) -> list[Row] | None:
+        """Return the rows of a chunk; None if one of them is not accepted."""
+        try:
+            rows = validate(chunk)
+        except ValidationError:
+            return None
+        return rows if self._widths.issuperset(map(len, rows)) else None
+
+    def _parse_one_by_one(self, body: bytes, start: int, rows: list[Row]) -> Work[list[Row]]:
+        texts = split_rows(body, start, self._longest_row)
+        try:
+            return (yield from self._read_one_by_one(texts, rows, ("inputs",)))
+        except NotRowsError as error:
+            raise self._refuse_shape(body, error.position, ("inputs", len(rows))) from error
+
+    def _read_one_by_one(
         self,
-        validate: Callable[[Any], list[Row]],
-        chunks: Iterable[Any],
-        prefix: Loc,
+        rows: Iterable[bytes | Mapping[str, Any]],
+        valid: list[Row],
+        prefix: Loc | None,
         lines: Sequence[int] | None = None,
     ) -> Work[list[Row]]:
-        """Validate lists of rows, in Python or in JSON; `prefix` is where all the rows are in the body.
+        """Add rows to those that are `valid` already, until `LISTED_ERRORS` errors are known.
+
+        `prefix` is where all the rows are in the body; None for one bare row.
 
         Raises:
-            NotSplittableError: only the whole body tells what is wrong, and where.
-            Problem: 422 for rows that do not fit the features.
+            NotRowsError: the rows can't be told apart, and there is no error before.
+            Problem: 422 for rows that do not fit the features, 400 for one that is not JSON.
         """
-        rows: list[Row] = []
         errors: list[RowError] = []
-        count = first = 0
-        for chunk in chunks:
-            if first >= self._max_rows:
-                raise NotSplittableError
-            try:
-                valid = validate(chunk)
-                rows += valid
-                first += len(valid)
-            except ValidationError as failure:
-                count += failure.error_count()
-                # Beyond the listed errors, only a single one matters: it may say that the JSON is invalid.
-                if len(errors) < LISTED_ERRORS or failure.error_count() == 1:
-                    errors += _locate_in_body(_row_errors(failure), prefix, first)
-                first += len(from_json(chunk) if isinstance(chunk, bytes) else chunk)
-            yield
+        remain = False
+        try:
+            for number, row in enumerate(rows, len(valid)):
+                remain = len(errors) >= LISTED_ERRORS
+                if remain:
+                    break
+                at = () if prefix is None else (*prefix, number)
+                errors += [((*at, *loc), kind) for loc, kind in self._read_row(row, valid, at)]
+                if not number % MAX_NESTED:
+                    yield
+        except NotRowsError:
+            remain = True
+            if not errors:
+                raise
         if errors:
-            raise self._invalid_rows(errors, count, lines)
+            raise self._invalid_rows(errors, remain=remain, lines=lines)
+        return valid
+
+    def _read_row(self, row: bytes | Mapping[str, Any], valid: list[Row], at: Loc) -> list[RowError]:
+        """Return the errors of a row, in the order of the features; without one, add the row to `valid`."""
+        errors: list[RowError] = []
+        try:
+            exact = self._exact_row
+            accepted = exact.validate_json(row) if isinstance(row, bytes) else exact.validate_python(row)
+            if len(accepted) == self._width:
+                valid.append(accepted)
+                return []
+        except ValidationError as failure:
+            if _is_not_json(failure):
+                raise _not_json(failure, at) from failure
+            errors = _list_errors(failure)
+        names = from_json(row) if isinstance(row, bytes) else row
+        if isinstance(names, Mapping):
+            errors += [
+                ((feature.name,), "missing")
+                for feature in self._features
+                if names.keys().isdisjoint(feature.names)
+            ]
+        return sorted(errors, key=lambda error: self._order.get("".join(map(str, error[0])), self._width))
+
+    def _limit(self, rows: list[Row]) -> list[Row]:
+        if not rows:
+            raise self._invalid_rows([(("inputs",), "too_short")])
         if len(rows) > self._max_rows:
-            raise NotSplittableError
+            raise self._invalid_rows([(("inputs",), "too_long")])
         return rows
 
-    def _describe_failure(self, failure: ValidationError) -> Problem:
-        first = failure.errors(include_url=False, include_input=False)[0]
-        if first["type"] == JSON_INVALID:
-            return Problem(400, "invalid-json", f"The body is not JSON: {first['ctx']['error']}.")
-        return self._invalid_rows(_row_errors(failure), failure.error_count())
+    def _refuse_shape(self, body: bytes, position: int, loc: Loc = ()) -> Problem:
+        """Return what is wrong with a body that is no batch: 400 if no JSON stands at `position`."""
+        text = body[position : position + LOOK_AHEAD]
+        try:
+            _JSON.validate_json(text)
+        except ValidationError as failure:
+            reason = _reason(failure)
+            is_cut = position + len(text) < len(body)
+            if not (reason.startswith("trailing") or (is_cut and reason.startswith("EOF"))):
+                return _not_json(failure, loc)
+        return self._invalid_rows([(loc, WRONG_SHAPE)], remain=bool(loc))
 
     def _invalid_rows(
-        self, errors: Sequence[RowError], count: int, lines: Sequence[int] | None = None
+        self, errors: Sequence[RowError], *, remain: bool = False, lines: Sequence[int] | None = None
     ) -> Problem:
-        """Return the Problem that lists the first of `errors` and says that there are `count`."""
+        """Return the Problem that lists the first of `errors`, and says whether rows `remain` unchecked."""
         listed = [self._describe_error(loc, kind, lines) for loc, kind in errors[:LISTED_ERRORS]]
         where = ("." if lines is None else " ").join(map(str, listed[0]["loc"])) or "body"
-        at = f"{count} errors, the first at" if count > 1 else "At"
+        at = f"{len(errors)} errors, the first at" if len(errors) > 1 else "At"
         return Problem(
             422,
             "invalid-rows",
-            f"{at} {where}: {listed[0]['msg']}",
+            f"{at} {where}: {listed[0]['msg']}" + (f" {LATER_ROWS}" if remain else ""),
             errors=listed,
-            errors_omitted=count - len(listed),
+            errors_omitted=len(errors) - len(listed),
         )
 
     def _describe_error(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
@@ -178,54 +294,41 @@ class RowValidator:
         return self._messages.get(kind, f"Must be {allowed}.")
 
 
-def _row_errors(failure: ValidationError) -> list[RowError]:
-    details = failure.errors(include_url=False, include_input=False, include_context=False)
-    return [(error["loc"], error["type"]) for error in details]
+def _is_not_json(failure: ValidationError) -> bool:
+    return failure.error_count() == 1 and _details(failure)[0]["type"] == JSON_INVALID
 
 
-def _locate_in_body(errors: Sequence[RowError], prefix: Loc, first: int) -> list[RowError]:
-    """Return the errors of a chunk, whose row 0 is row `first` of the body; raise NotSplittableError."""
-    if errors[0][1] in WHOLE_BODY_ERRORS:
-        raise NotSplittableError
-    return [((*prefix, first + int(loc[0]), *loc[1:]), kind) for loc, kind in errors]
+def _not_json(failure: ValidationError, loc: Loc = ()) -> Problem:
+    """Return the Problem of a body of which the part at `loc` is not JSON."""
+    counted = f", counted from {'.'.join(map(str, loc))}" if loc else ""
+    return Problem(400, "invalid-json", f"The body is not JSON: {_reason(failure)}{counted}.")
 
 
-def _count_colons(feature: Feature) -> int:
-    """Return the most colons that the feature has in the JSON of one row, its key's included."""
-    texts = [*feature.names, *(value for value in feature.codes if isinstance(value, str))]
-    return 1 + 2 * max(text.count(":") for text in texts)
+def _reason(failure: ValidationError) -> str:
+    context = failure.errors(include_url=False, include_input=False)[0].get("ctx", {})
+    return str(context.get("error", ""))
 
 
-def _field(feature: Feature) -> core_schema.TypedDictField:
-    names: list[list[str | int]] = [[name] for name in feature.names]
-    return core_schema.typed_dict_field(_value(feature), validation_alias=names)
+def _list_errors(failure: ValidationError) -> list[RowError]:
+    if failure.error_count() > MAX_ERRORS:
+        return [((), WRONG_SHAPE)]
+    return [(error["loc"], EXACT.get(error["type"], error["type"])) for error in _details(failure)]
 
 
-def _value(feature: Feature) -> core_schema.CoreSchema:
-    markers = feature.missing.markers if feature.missing else ()
-    schema: core_schema.CoreSchema
-    match feature:
-        case CategoryFeature():
-            schema = core_schema.literal_schema([*feature.categories, *markers])
-            markers = ()
-        case BooleanFeature():
-            schema = core_schema.bool_schema(strict=True)
-        case RangedFeature():
-            # An integer is a float without a fraction: JSON does not distinguish 39 from 39.0.
-            schema = core_schema.float_schema(
-                strict=True,
-                allow_inf_nan=False,
-                ge=feature.minimum,
-                le=feature.maximum,
-                multiple_of=1 if isinstance(feature, IntegerFeature) else None,
-            )
-    if feature.missing is not None:
-        schema = core_schema.nullable_schema(schema)
-    if markers:
-        schema = core_schema.no_info_before_validator_function(
-            lambda value: None if value in markers else value, schema
-        )
-    return schema
+def _details(failure: ValidationError) -> list[Any]:
+    return list(failure.errors(include_url=False, include_input=False, include_context=False))
+
+
+def _count_most(features: Iterable[Feature], sign: str) -> int:
+    """Return how often the JSON of a row may have a sign within its names and values."""
+    return sum(map(partial(_count_in_feature, sign), features))
+
+
+def _count_in_feature(sign: str, feature: Feature) -> int:
+    values = [value for value in feature.codes if isinstance(value, str)]
+    return max(name.count(sign) for name in feature.names) + max(
+        (value.count(sign) for value in values), default=0
+    )
 
 
 def describe_allowed(feature: Feature) -> str:
@@ -247,37 +350,3 @@ def describe_allowed(feature: Feature) -> str:
 def _printable(key: str | int) -> str | int:
     """Return a row number, or the name of a field, cut and cleaned: a client may send any text."""
     return key if isinstance(key, int) else _UNPRINTABLE.sub("_", key[:MAX_NAME_LENGTH])
-
-
-def row_schema(features: Sequence[Feature]) -> dict[str, Any]:
-    """Return the JSON Schema of one row."""
-    return {
-        "type": "object",
-        "title": "Row",
-        "properties": {feature.name: _property(feature) for feature in features},
-        "required": [feature.name for feature in features],
-        "additionalProperties": False,
-        "examples": [{feature.name: feature.example for feature in features}],
-    }
-
-
-def _property(feature: Feature) -> dict[str, Any]:
-    notes = [f"Unit: {feature.unit}."] if feature.unit else []
-    notes += [f"Also accepted as: {', '.join(feature.aliases)}."] if feature.aliases else []
-    missing: list[str | None] = [] if feature.missing is None else [*feature.missing.markers, None]
-    value: dict[str, Any]
-    match feature:
-        case CategoryFeature():
-            value = {
-                "type": ["string", "null"] if missing else "string",
-                "enum": [*feature.categories, *missing],
-            }
-            missing = []
-        case BooleanFeature():
-            value = {"type": "boolean"}
-        case RangedFeature():
-            value = {"type": feature.type, "minimum": feature.minimum, "maximum": feature.maximum}
-    if missing:
-        value = {"anyOf": [value, {"enum": missing}]}
-    description = {"description": " ".join(notes)} if notes else {}
-    return {"title": feature.title} | description | value | {"examples": [feature.example]}

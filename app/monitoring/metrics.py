@@ -64,6 +64,7 @@ KINDS = (
     "list_type",
     "too_short",
     "too_long",
+    "wrong_shape",
     "cells",
     "other",
 )

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.core.contract import Contract
 from app.core.errors import MEDIA_TYPE, ProblemDocument
-from app.core.validation import row_schema
+from app.core.schemas import row_schema
 from app.prediction.responses import response_models
 from app.routes.predict_file import FIELDS
 

@@ -13,7 +13,7 @@ from app.core.chunks import run_at_once
 from app.core.contract import Positions
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
-from app.core.validation import RowValidator
+from app.core.validation import LATER_ROWS, RowValidator
 from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import sources
 from model_build.data.csv_file import read_csv
@@ -194,7 +194,8 @@ def _describe_first_error(frame: pd.DataFrame, problem: Problem) -> str:
     value = f" is {_format_cell(frame[name].iloc[position])}; it" if name in frame else ""
     more = len(others) + problem.errors_omitted
     sentence = f"Row {frame.index[position]:,}: {name}{value} {first['msg'].replace('M', 'm', 1)}"
-    return sentence + (f" ({more:,} more)" if more else "")
+    least = "at least " if problem.detail.endswith(LATER_ROWS) else ""
+    return sentence + (f" ({least}{more:,} more)" if more else "")
 
 
 def _format_cell(value: Value) -> str:

@@ -87,7 +87,7 @@ def problems() -> set[tuple[str, int]]:
 
 def test_every_type_of_error_is_documented() -> None:
     documented = {name for cell, _ in table(PAGE, "type of error") for name in spans(cell)}
-    assert documented == set(KINDS) - {"other"} | {"too_many_fields"}
+    assert documented == set(KINDS) - {"other"}
 
 
 def test_every_metric_of_a_file_is_documented() -> None:

@@ -1,17 +1,23 @@
 """Rows that are accepted, and their values."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.core.chunks import run_at_once
-from app.core.features import Feature, Missing
-from app.core.validation import SMALL_BODY, RowValidator, row_schema
+from app.core.features import Feature, Missing, Row
+from app.core.schemas import row_schema
+from app.core.validation import LARGE_ROW, RowValidator
 from tests.app.core.loans import FEATURES, ROW, row_text, without
 from tests.support.features import grade, rate, secured
 
 validator = RowValidator(FEATURES, max_rows=3)
+
+
+def in_chunks(validator: RowValidator, body: bytes) -> list[Row]:
+    return run_at_once(validator.parse_in_chunks(body))
 
 
 def test_bare_row_is_one_row() -> None:
@@ -39,10 +45,10 @@ def test_alias_stands_for_the_name(alias: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("years", "30", 30.0),
-        ("years", "1.0", 1.0),
-        ("years", "5e0", 5.0),
-        ("years", "0.3E+2", 30.0),
+        ("years", "30", 30),
+        ("years", "1.0", 1),
+        ("years", "5e0", 5),
+        ("years", "0.3E+2", 30),
         ("rate", "7", 7.0),
         ("rate", "-0.5", -0.5),
         ("rate", "1234567.25", 1234567.25),
@@ -73,41 +79,54 @@ def test_rows_of_python_values_are_accepted_alike() -> None:
     assert run_at_once(validator.check_in_chunks(rows)) == rows
 
 
-COLONS: list[Feature] = [
+SIGNS: list[Feature] = [
     grade(
-        name="urn:of:kind",
-        aliases=("kind::",),
-        categories=("a", "urn:a:b:c", "::::"),
+        name="[urn]:{kind}",
+        aliases=("kind[[}",),
+        categories=("a", "[0, 18)", '"}, {"'),
         example="a",
-        missing=Missing(markers=(":::::",)),
+        missing=Missing(markers=("[[[[}],",)),
     ),
-    rate(missing=Missing(markers=("n::a",))),
-    secured(name="s:t"),
+    rate(missing=Missing(markers=("n[[a",))),
+    secured(name="s]}"),
 ]
 
 
 @pytest.mark.parametrize(
     ("sent", "read"),
     [
-        ({"urn:of:kind": "a", "rate": 1, "s:t": True}, {"urn:of:kind": "a", "rate": 1, "s:t": True}),
+        ({"[urn]:{kind}": "a", "rate": 1, "s]}": True}, {"[urn]:{kind}": "a", "rate": 1, "s]}": True}),
         (
-            {"urn:of:kind": ":::::", "rate": "n::a", "s:t": True},
-            {"urn:of:kind": ":::::", "rate": None, "s:t": True},
+            {"[urn]:{kind}": "[[[[}],", "rate": "n[[a", "s]}": True},
+            {"[urn]:{kind}": "[[[[}],", "rate": None, "s]}": True},
         ),
         (
-            {"kind::": "::::", "rate": "n::a", "s:t": False},
-            {"urn:of:kind": "::::", "rate": None, "s:t": False},
+            {"kind[[}": '"}, {"', "rate": "n[[a", "s]}": False},
+            {"[urn]:{kind}": '"}, {"', "rate": None, "s]}": False},
         ),
     ],
-    ids=["few colons", "most colons", "alias"],
+    ids=["few signs", "most signs", "like two rows"],
 )
 @pytest.mark.parametrize("max_rows", [5000, None])
-def test_as_many_rows_as_allowed_are_accepted_whatever_colons_they_hold(
-    max_rows: int | None, sent: dict[str, Any], read: dict[str, Any]
+@pytest.mark.parametrize("read_body", [RowValidator.parse, in_chunks])
+def test_as_many_rows_as_allowed_are_accepted_whatever_signs_they_hold(
+    read_body: Callable[[RowValidator, bytes], list[Row]],
+    max_rows: int | None,
+    sent: dict[str, Any],
+    read: dict[str, Any],
 ) -> None:
     body = json.dumps({"inputs": [sent] * 5000}, indent=1).encode()
-    assert len(body) > SMALL_BODY
-    assert RowValidator(COLONS, max_rows).parse(body) == [read] * 5000
+    assert len(body) > LARGE_ROW
+    assert read_body(RowValidator(SIGNS, max_rows), body) == [read] * 5000
+
+
+@pytest.mark.parametrize("spaces", [10, 1_000_000])
+def test_white_space_around_rows_may_be_long(spaces: int) -> None:
+    blank = " \r\n\t" * (spaces // 4)
+    body = (
+        f'{blank}{{{blank}"inputs"{blank}:{blank}[{blank}{json.dumps(ROW)}{blank}]{blank}}}{blank}'.encode()
+    )
+    assert validator.parse(body) == [ROW]
 
 
 def test_schema_of_a_row_describes_every_feature() -> None:

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.core.chunks import run_at_once
 from app.core.errors import Problem
+from app.core.features import Row
 from app.core.validation import RowValidator
 from tests.app.core.loans import FEATURES, ROW, row_text, without
 from tests.support.problems import SECRET, Error, invalid_json, invalid_rows, problem
@@ -29,10 +31,18 @@ UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
 validator = RowValidator(FEATURES, max_rows=3)
 
 
-def refusal(body: bytes | str, validator: RowValidator = validator) -> dict[str, Any]:
+def in_chunks(validator: RowValidator, body: bytes) -> list[Row]:
+    return run_at_once(validator.parse_in_chunks(body))
+
+
+def refusal(
+    body: bytes | str,
+    validator: RowValidator = validator,
+    read: Callable[[RowValidator, bytes], Any] = RowValidator.parse,
+) -> dict[str, Any]:
     """Return the problem document for a body, which holds nothing secret."""
     with pytest.raises(Problem) as refused:
-        validator.parse(body if isinstance(body, bytes) else body.encode())
+        read(validator, body if isinstance(body, bytes) else body.encode())
     document = refused.value.document()
     assert SECRET not in json.dumps(document)
     return document
@@ -147,18 +157,40 @@ def test_every_error_is_listed_and_the_first_is_the_detail() -> None:
     assert refusal(json.dumps({"inputs": rows})) == problem(422, "invalid-rows", detail, *errors)
 
 
-@pytest.mark.parametrize(
-    ("count", "omitted"),
-    [(99, {}), (100, {}), (101, {"errors_omitted": 1}), (250, {"errors_omitted": 150})],
-)
-def test_hundred_errors_are_listed_and_the_rest_is_counted(count: int, omitted: dict[str, int]) -> None:
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+@pytest.mark.parametrize("read", [RowValidator.parse, in_chunks])
+def test_rows_after_a_hundred_errors_are_not_checked(
+    read: Callable[[RowValidator, bytes], Any], count: int
+) -> None:
     rows = [ROW | {"years": SECRET}] * count
     listed: list[Error] = [
         (["inputs", number, "years"], MUST_BE["years"], "float_type") for number in range(min(count, 100))
     ]
-    detail = f"{count} errors, the first at inputs.0.years: {MUST_BE['years']}"
-    document = problem(422, "invalid-rows", detail, *listed, **omitted)
-    assert refusal(json.dumps({"inputs": rows}), RowValidator(FEATURES)) == document
+    detail = f"{len(listed)} errors, the first at inputs.0.years: {MUST_BE['years']}"
+    detail += " Later rows were not checked." if count > 100 else ""
+    body = json.dumps({"inputs": rows})
+    assert refusal(body, RowValidator(FEATURES), read) == problem(422, "invalid-rows", detail, *listed)
+
+
+def test_errors_of_the_last_row_that_is_checked_are_counted() -> None:
+    detail = f"102 errors, the first at inputs.0.years: Required: {ALLOWED['years']}."
+    document = refusal(json.dumps({"inputs": [{}] * 17}), RowValidator(FEATURES))
+    assert (document["detail"], document["errors_omitted"]) == (detail, 2)
+    assert len(document["errors"]) == 100
+
+
+@pytest.mark.parametrize("read", [RowValidator.parse, in_chunks])
+def test_rows_between_valid_ones_are_counted_from_the_first(
+    read: Callable[[RowValidator, bytes], Any],
+) -> None:
+    rows = [ROW] * 3000 + [without("use"), ROW | {"years": [5]}] + [ROW] * 3000
+    errors: list[Error] = [
+        (["inputs", 3000, "use"], f"Required: {ALLOWED['use']}.", "missing"),
+        (["inputs", 3001, "years"], MUST_BE["years"], "float_type"),
+    ]
+    detail = f"2 errors, the first at inputs.3000.use: Required: {ALLOWED['use']}."
+    document = problem(422, "invalid-rows", detail, *errors)
+    assert refusal(json.dumps({"inputs": rows}), RowValidator(FEATURES), read) == document
 
 
 @pytest.mark.parametrize(
@@ -196,7 +228,10 @@ def test_name_of_an_unknown_field_is_cut_and_cleaned(name: str, cleaned: str) ->
         ('{"use": "\\ud800"}', "unexpected end of hex escape at line 1 column 16"),
         (b"\x00", "expected value at line 1 column 1"),
         ("[" * 100_000, "recursion limit exceeded at line 1 column 202"),
-        ('{"inputs":' + "[" * 100_000, "recursion limit exceeded at line 1 column 211"),
+        (
+            '{"inputs":' + "[" * 100_000,
+            "recursion limit exceeded at line 1 column 202, counted from inputs.0",
+        ),
         ('{"a":' * 10_000, "recursion limit exceeded at line 1 column 1006"),
         ('{"years":1' + "0" * 5000 + "}", "number out of range at line 1 column 4311"),
     ],
@@ -221,22 +256,113 @@ def test_error_in_python_values_names_the_row_or_its_line(
     assert refused.value.document() == invalid_rows(loc, MUST_BE[str(loc[-1])], kind)
 
 
-class Unreachable:
-    """A validator that must not be called."""
+WRONG_SHAPE = (
+    'Must be {"inputs": [row, …]} or one row: an object of plain values with at most 262144 bytes. '
+    + A_ROW_HAS
+)
+LATER = " Later rows were not checked."
+ROW_TEXT = json.dumps(ROW).encode()
+LARGE = 1_500_000
+"""How often a few bytes are repeated to make a large body."""
 
-    def validate_json(self, _body: bytes) -> None:
-        raise AssertionError("pydantic-core was called")
+
+class Sparing:
+    """A validator that must not read a large text."""
+
+    def __init__(self, validator: Any) -> None:
+        self.validator = validator
+
+    def validate_json(self, text: bytes) -> Any:
+        assert len(text) < 20_000, "pydantic-core read a large text"
+        return self.validator.validate_json(text)
 
 
-@pytest.mark.parametrize("start", [b'{"inputs":[{', b"{"], ids=["batch", "bare row"])
-def test_million_unknown_fields_are_refused_before_they_are_parsed(
-    monkeypatch: pytest.MonkeyPatch, start: bytes
+def spare(monkeypatch: pytest.MonkeyPatch, validator: RowValidator) -> None:
+    for name in ("_batch", "_row", "_chunk", "_exact_row"):
+        monkeypatch.setattr(validator, name, Sparing(getattr(validator, name)))
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated", "end", "row"),
+    [
+        (b'{"years":[', b"{},", b"{}]}", None),
+        (b'{"years":[', b"[],", b"[]]}", None),
+        (b'{"years":[', b"1,", b"1]}", None),
+        (b'{"years":"', b"x", b'"}', None),
+        (b"{", b'"x":1,', b'"x":1}', None),
+        (b'{"x":[', b"0,", b"0]}", None),
+        (b'{"inputs":[{', b'"x":1,', b'"x":1}]}', 0),
+        (b'{"inputs":[{"years":[', b"[],", b"[]]}]}", 0),
+        (b'{"inputs":[', b"[],", b"[]]}", 0),
+        (b'{"inputs":[', b"1,", b"1]}", 0),
+        (b'{"inputs":[%b,' % ROW_TEXT, b"null,", b"null]}", 1),
+        (b'{"inputs":[%b,{"years":"' % ROW_TEXT, "größe".encode(), b'"}]}', 1),
+        (b"[", b"1,", b"1]", None),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_large_body_of_another_shape_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch, start: bytes, repeated: bytes, end: bytes, row: int | None
 ) -> None:
     validator = RowValidator(FEATURES, max_rows=10_000)
-    for schema in ("_batch", "_row", "_chunk"):
-        monkeypatch.setattr(validator, schema, Unreachable())
-    fields = b",".join([b'"%x":0' % number for number in range(1_000_000)])
-    body = start + fields + (b"}]}" if b"[" in start else b"}")
-    assert len(body) > 9_000_000
-    message = f"More fields than 10000 rows have. {A_ROW_HAS}"
-    assert refusal(body, validator) == invalid_rows([], message, "too_many_fields")
+    spare(monkeypatch, validator)
+    document = (
+        invalid_rows([], WRONG_SHAPE, "wrong_shape")
+        if row is None
+        else problem(
+            422,
+            "invalid-rows",
+            f"At inputs.{row}: {WRONG_SHAPE}{LATER}",
+            (["inputs", row], WRONG_SHAPE, "wrong_shape"),
+        )
+    )
+    assert refusal(start + repeated * LARGE + end, validator, in_chunks) == document
+
+
+@pytest.mark.parametrize("rows", [b"{},", ROW_TEXT + b","], ids=["empty", "valid"])
+def test_more_rows_than_allowed_are_not_parsed(monkeypatch: pytest.MonkeyPatch, rows: bytes) -> None:
+    validator = RowValidator(FEATURES, max_rows=10_000)
+    spare(monkeypatch, validator)
+    message = "At most 10000 rows are allowed in one request."
+    body = b'{"inputs":[%b{}]}' % (rows * 10_000)
+    assert refusal(body, validator, in_chunks) == invalid_rows(["inputs"], message, "too_long")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"years,rate\n" * 100_000, "expected value at line 1 column 1"),
+        (
+            b'{"inputs":[' + (ROW_TEXT + b",") * 6000,
+            "EOF while parsing a value at line 1 column 0, counted from inputs.6000",
+        ),
+        (
+            b'{"inputs":[' + (ROW_TEXT + b",") * 6000 + ROW_TEXT[:12],
+            "EOF while parsing a value at line 1 column 12, counted from inputs.6000",
+        ),
+        (
+            b'{"inputs":[' + (ROW_TEXT + b",") * 6000 + b'{"years" 5}]}',
+            "expected `:` at line 1 column 10, counted from inputs.6000",
+        ),
+        (
+            b'{"inputs":[' + (ROW_TEXT + b",") * 6000 + b"}" * 6000,
+            "expected value at line 1 column 1, counted from inputs.6000",
+        ),
+    ],
+    ids=["CSV", "cut between rows", "cut within a row", "wrong row", "wrong end"],
+)
+def test_large_body_that_is_not_json_is_400_and_says_where(body: bytes, reason: str) -> None:
+    assert refusal(body, RowValidator(FEATURES), in_chunks) == invalid_json(reason)
+
+
+@pytest.mark.parametrize("text", ["5.0000000001", "4.9999999999", "5.5", "1.000000001e0", "50000000001e-10"])
+@pytest.mark.parametrize("read", [RowValidator.parse, in_chunks])
+def test_every_fraction_is_refused_where_a_whole_number_is_due(
+    read: Callable[[RowValidator, bytes], Any], text: str
+) -> None:
+    body = f'{{"inputs": [{row_text("years", text)}]}}'
+    document = invalid_rows(["inputs", 0, "years"], MUST_BE["years"], "multiple_of")
+    assert refusal(body, validator, read) == document
+    with pytest.raises(Problem) as refused:
+        run_at_once(validator.check_in_chunks([ROW | {"years": float(text)}]))
+    assert refused.value.document() == invalid_rows([0, "years"], MUST_BE["years"], "multiple_of")

@@ -7,7 +7,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from app.core.contract import Contract
-from app.core.validation import row_schema
+from app.core.schemas import row_schema
 from tests.support.tiny import HEADER, LINE, ROW, csv_body
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}

@@ -84,6 +84,10 @@ OR_MISSING = "or, when missing, null or"
             "31,1,A,true,no\n32,1,A,true,no",
             "Row 3: years is 31; it must be a whole number from 1 to 30. (1 more)",
         ),
+        (
+            "\n".join(f"{years},1,A,true,no" for years in range(31, 200)),
+            "Row 3: years is 31; it must be a whole number from 1 to 30. (at least 99 more)",
+        ),
     ],
 )
 def test_value_that_a_request_may_not_hold_is_an_error(load: Load, line: str, sentence: str) -> None:

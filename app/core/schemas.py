@@ -1,0 +1,102 @@
+"""Features as schemas: of pydantic-core, which validates rows, and JSON Schema for the documentation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import core_schema
+
+from app.core.features import (
+    BooleanFeature,
+    CategoryFeature,
+    Feature,
+    IntegerFeature,
+    NumberFeature,
+    RangedFeature,
+)
+
+
+def row_core_schema(features: Sequence[Feature], *, mostly_integers: bool) -> core_schema.TypedDictSchema:
+    """Return the schema of a row, in which no field is required (RowValidator has the reason).
+
+    With `mostly_integers`, 39 is read faster than 39.0, but errors of an integer feature come twice.
+    """
+    fields = {}
+    for feature in features:
+        names: list[list[str | int]] = [[name] for name in feature.names]
+        schema = _value(feature, mostly_integers=mostly_integers)
+        fields[feature.name] = core_schema.typed_dict_field(schema, validation_alias=names, required=False)
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+
+
+def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema:
+    markers = feature.missing.markers if feature.missing else ()
+    schema: core_schema.CoreSchema
+    match feature:
+        case CategoryFeature():
+            schema = core_schema.literal_schema([*feature.categories, *markers])
+            markers = ()
+        case BooleanFeature():
+            schema = core_schema.bool_schema(strict=True)
+        case IntegerFeature():
+            schema = _integer(feature)
+            if mostly_integers:
+                integer = core_schema.int_schema(strict=True, ge=feature.minimum, le=feature.maximum)
+                schema = core_schema.union_schema([integer, schema], mode="left_to_right")
+        case NumberFeature():
+            schema = _number(feature)
+    if feature.missing is not None:
+        schema = core_schema.nullable_schema(schema)
+    if markers:
+        schema = core_schema.no_info_before_validator_function(
+            lambda value: None if value in markers else value, schema
+        )
+    return schema
+
+
+def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
+    """Accept 39 and 39.0: JSON does not distinguish them, and a cell of a text file is a float.
+
+    The first step refuses strings, and names most fractions; the second refuses those, such as 39.0000000001,
+    that `multiple_of` tolerates.
+    """
+    return core_schema.chain_schema([_number(feature, multiple_of=1), core_schema.int_schema()])
+
+
+def _number(feature: RangedFeature, multiple_of: int | None = None) -> core_schema.CoreSchema:
+    return core_schema.float_schema(
+        strict=True, allow_inf_nan=False, ge=feature.minimum, le=feature.maximum, multiple_of=multiple_of
+    )
+
+
+def row_schema(features: Sequence[Feature]) -> dict[str, Any]:
+    """Return the JSON Schema of one row."""
+    return {
+        "type": "object",
+        "title": "Row",
+        "properties": {feature.name: _property(feature) for feature in features},
+        "required": [feature.name for feature in features],
+        "additionalProperties": False,
+        "examples": [{feature.name: feature.example for feature in features}],
+    }
+
+
+def _property(feature: Feature) -> dict[str, Any]:
+    notes = [f"Unit: {feature.unit}."] if feature.unit else []
+    notes += [f"Also accepted as: {', '.join(feature.aliases)}."] if feature.aliases else []
+    missing: list[str | None] = [] if feature.missing is None else [*feature.missing.markers, None]
+    value: dict[str, Any]
+    match feature:
+        case CategoryFeature():
+            value = {
+                "type": ["string", "null"] if missing else "string",
+                "enum": [*feature.categories, *missing],
+            }
+            missing = []
+        case BooleanFeature():
+            value = {"type": "boolean"}
+        case RangedFeature():
+            value = {"type": feature.type, "minimum": feature.minimum, "maximum": feature.maximum}
+    if missing:
+        value = {"anyOf": [value, {"enum": missing}]}
+    description = {"description": " ".join(notes)} if notes else {}
+    return {"title": feature.title} | description | value | {"examples": [feature.example]}
