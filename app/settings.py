@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     max_rows: int = Field(
         default=10_000, ge=1, description="Most rows in one request; more is answered with 422."
     )
+    max_pending: int = Field(
+        default=1000,
+        ge=1,
+        description="Most requests that may wait in a worker; more are answered with 503.",
+    )
     max_buffered_bytes: int = Field(
         default=256 * 2**20,
         ge=1,

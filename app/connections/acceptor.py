@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from app.connections.budget import Budget
 from app.connections.connection import Connection
 from app.connections.phases import IDLE
+from app.connections.shedding import Shedder
 from app.connections.time_limits import Sweep, phase_of
 
 SPARE_DESCRIPTORS = 16
@@ -29,6 +30,7 @@ class Acceptor:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self.shedder = Shedder(budget.metrics, budget.settings.max_pending)
         self._sweep: Sweep | None = None
         self._limit = budget.settings.max_connections
         self._logged = float("-inf")
@@ -47,7 +49,15 @@ class Acceptor:
             self._sweep = Sweep(self._budget, connections, loop)
             self._sweep.start()
         has_room = len(connections) < self._limit or self._make_room(connections, loop.time())
-        return Connection(config, server_state, app_state, loop, budget=self._budget, has_room=has_room)
+        return Connection(
+            config,
+            server_state,
+            app_state,
+            loop,
+            budget=self._budget,
+            shedder=self.shedder,
+            has_room=has_room,
+        )
 
     def _make_room(self, connections: AbstractSet[Connection], now: float) -> bool:
         """Close the connections that are idle for longest; return whether there were any."""

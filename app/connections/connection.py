@@ -24,8 +24,10 @@ from app.connections.refusals import (
     no_proxy,
     out_of_room,
 )
+from app.connections.shedding import LARGEST_DROPPED, OPEN_TARGETS, Shedder, overloaded
 from app.connections.upgrade import head_without_upgrade
 from app.core.errors import Problem
+from app.middleware.measure import QUEUE
 from app.middleware.problems import INTERRUPTION
 from app.middleware.security_headers import SecurityHeaders
 
@@ -48,9 +50,11 @@ class Connection(HttpToolsProtocol):
     that comes in more than one piece.
     """
 
-    def __init__(self, *args: Any, budget: Budget, has_room: bool = True) -> None:
+    def __init__(self, *args: Any, budget: Budget, shedder: Shedder, has_room: bool = True) -> None:
         super().__init__(*args)
         self.budget = budget
+        self.stale = False
+        self._shedder = shedder
         self.watch = Watch()
         self.received = 0
         """Bytes since the connection was made."""
@@ -78,6 +82,9 @@ class Connection(HttpToolsProtocol):
             self.active.message_event.set()
             if not self.active.response_started:
                 self.interrupt(ClientDisconnect())
+        for cycle, _ in self.pipeline:  # which are never begun
+            if queue := cast(Scope, cycle.scope).pop(QUEUE, None):
+                queue.leave()
 
     # What the client sends
 
@@ -148,7 +155,44 @@ class Connection(HttpToolsProtocol):
         if not self.url.startswith(b"/") and not self.parser.should_upgrade():
             check_target(self.url)
         self._body_bytes = 0
+        shedder = self._shedder
+        is_full = shedder.small.size >= shedder.small.limit or shedder.large.size >= shedder.large.limit
+        if (is_full or self.stale) and self._shed():
+            return
         super().on_headers_complete()
+
+    def _shed(self) -> bool:
+        """Refuse the request if its queue is full. A request behind another one waits for that anyway."""
+        is_first = self.cycle is None or self.cycle.response_complete
+        if not is_first or self.url in OPEN_TARGETS or self.parser.should_upgrade():
+            return False
+        length, queue = self._shedder.choose_queue(self.headers)
+        if queue.size < queue.limit and not self.stale:
+            return False
+        self._shedder.count_refusal(self.url, again=self.stale)
+        if length > LARGEST_DROPPED or self.expect_100_continue or not self.parser.should_keep_alive():
+            raise overloaded()
+        self.cycle, self.scope = SHED, SHED.scope
+        self.transport.write(self._shedder.answer)
+        return True
+
+    def on_message_complete(self) -> None:
+        """Note that the request is complete, as uvicorn does, and let it wait in its queue."""
+        cycle = self.cycle
+        if cycle is SHED:
+            self.flow.pause_reading()
+            self._shedder.pause(self)
+        elif not self.parser.should_upgrade() and not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+            _, queue = self._shedder.choose_queue(self.headers)
+            queue.enter()
+            cast(Scope, cycle.scope)[QUEUE] = queue
+
+    def resume_reading(self) -> None:
+        """Read again after a pause that the shedder made."""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _check_incomplete_head(self, size: int) -> None:
         if self.scope is None or isinstance(self.parser, Discard):
@@ -309,3 +353,11 @@ class Connection(HttpToolsProtocol):
             keep_alive=False,
             on_response=self.on_response_complete,
         )
+
+
+SHED = RequestResponseCycle.__new__(RequestResponseCycle)
+"""Stands in for a request that was refused: as it is answered, its body is skipped."""
+SHED.scope = cast(HTTPScope, {"type": "http"})
+SHED.more_body = False
+SHED.response_complete = True
+SHED.message_event = asyncio.Event()

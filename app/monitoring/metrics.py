@@ -7,6 +7,7 @@ cost twelve. The text format is the library's.
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from itertools import count, product
 from typing import Any
 
@@ -86,6 +87,7 @@ class Metrics(Collector):
         self._requests = {key: next(numbers) for key in product(ROUTES, STATUSES)}
         self._buckets = {route: [next(numbers) for _ in range(len(BUCKETS) + 1)] for route in ROUTES}
         self._seconds = {route: next(numbers) for route in ROUTES}
+        self._refused = next(numbers)
         self._rows = next(numbers)
         self._predictions = [next(numbers) for _ in contract.target.labels]
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
@@ -118,6 +120,13 @@ class Metrics(Collector):
         """Count a request that came with the API key of that name."""
         self._cells.own[self._keys[name]] += 1
 
+    def count_refusal(self, path: str) -> None:
+        """Count a request that was answered with 503, because it would have waited too long."""
+        route = path if path in self._buckets else "other"
+        own = self._cells.own
+        own[self._requests[route, HTTPStatus.SERVICE_UNAVAILABLE]] += 1
+        own[self._refused] += 1
+
     def count_predictions(self, positions: Sequence[int]) -> None:
         """Count the rows of a prediction by their label positions."""
         own = self._cells.own
@@ -149,6 +158,11 @@ class Metrics(Collector):
         in_flight = GaugeMetricFamily("http_requests_in_flight", "Requests that are being answered now.")
         in_flight.add_metric([], totals[self._in_flight])
         yield in_flight
+        refused = CounterMetricFamily(
+            "http_requests_refused", "Requests that got 503 at once, as they would have waited too long."
+        )
+        refused.add_metric([], totals[self._refused])
+        yield refused
         rows = CounterMetricFamily("predict_rows", "Rows that got a prediction.")
         rows.add_metric([], totals[self._rows])
         yield rows

@@ -21,6 +21,7 @@ PREDICT_PROBLEMS = {
     413: "The body is larger than MAX_BODY_BYTES.",
     415: "The Content-Type is not accepted, or the body is compressed.",
     422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
+    503: "The replica has more requests than it can answer in time.",
 }
 CSV = {"schema": {"type": "string", "description": "A header line, then a line for each row."}}
 

@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from app.connections.acceptor import Acceptor
 from app.connections.budget import Budget
+from app.connections.shedding import Shedder
 from app.middleware.problems import Problems
 from app.monitoring.metrics import Metrics
 from app.routes.predict import read_body
@@ -32,9 +33,10 @@ class Echo:
 
 
 class Server:
-    def __init__(self, port: int, state: ServerState) -> None:
+    def __init__(self, port: int, state: ServerState, shedder: Shedder) -> None:
         self.port = port
         self.state = state
+        self.shedder = shedder
 
     async def exchange(self, *segments: bytes) -> bytes:
         """Send the segments one after the other, and return all that comes until the server closes."""
@@ -68,7 +70,7 @@ async def running(app: Any, metrics: Metrics, **settings: Any) -> AsyncIterator[
         lambda: acceptor(config, state, {}), "127.0.0.1", 0
     )
     try:
-        yield Server(server.sockets[0].getsockname()[1], state)
+        yield Server(server.sockets[0].getsockname()[1], state, acceptor.shedder)
     finally:
         server.close()
         for connection in list(state.connections):
