@@ -23,6 +23,7 @@ MADE = {
     "model/",
     "model.joblib",
     "build/",
+    "build/sbom.cdx.json",
     "build/census-income/",
     "mlflow.db",
     "mlruns/",

@@ -159,7 +159,7 @@ async def test_problems_of_a_prediction_are_documented(document: dict[str, Any],
     responses = document["paths"][path]["post"]["responses"]
     assert list(responses) == ["200", "400", "413", "415", "422", "503"]
     assert responses.pop("200")["description"] == "One prediction for each row, in their order."
-    assert [response["content"] for response in responses.values()] == [PROBLEM] * 4
+    assert [response["content"] for response in responses.values()] == [PROBLEM] * 5
     assert all(response["description"].endswith(".") for response in responses.values())
 
 
