@@ -69,6 +69,7 @@ check_parameters() {
     for name in PublicSubnetIds PrivateSubnetIds; do
       [ -n "$(given "$name")" ] || die "VpcId needs $name too: the ids of the subnets, separated by commas."
     done
+    [ -n "$(given VpcCidr)" ] || die "VpcId needs VpcCidr too: its block of addresses, such as 172.31.0.0/16."
   fi
   region=$(given CertificateArn | cut -d: -f4)
   [ -z "$region" ] || [ "$region" = "$AWS_DEFAULT_REGION" ] ||

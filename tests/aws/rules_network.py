@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from moto.events.models import EventPattern
+from starlette.exceptions import HTTPException
 
-from tests.aws.account import ACCOUNT_ID, REGION
+from app.middleware.problems import describe
+from tests.aws.account import ACCOUNT_ID, INFRA, REGION
 from tests.aws.rules import REMOVE, rule
-from tests.aws.template import CERTIFICATE, VPC, Stack, Template, render
+from tests.aws.template import CERTIFICATE, SCRAPER, VPC, Stack, Template, render
 
 PORT = 8001
 
@@ -88,11 +90,50 @@ def only_the_load_balancer_reaches_a_task(template: Template) -> None:
     stack = render(template, **CERTIFICATE)
     assert "SecurityGroupIngress" not in stack.properties("TaskSecurityGroup")
     (source,) = ingress(stack, "TaskSecurityGroup")
+    assert "Discovery" not in stack.resources()
     assert source["SourceSecurityGroupId"] == "LoadBalancerSecurityGroup.GroupId"
     assert not {"CidrIp", "CidrIpv6", "SourcePrefixListId"} & set(source)
     assert (source["FromPort"], source["ToPort"]) == (PORT, PORT)
     (target,) = stack.properties("LoadBalancerSecurityGroup")["SecurityGroupEgress"]
     assert (target["DestinationSecurityGroupId"], target["FromPort"]) == ("TaskSecurityGroup", PORT)
+
+
+@rule(
+    "service.yaml",
+    ("ScraperIngress/Properties/ToPort", 65535),
+    ("ScraperIngress/Condition", REMOVE),
+    ("Service/Properties/ServiceRegistries", REMOVE),
+    ("Namespace/Properties/Name", "internal"),
+)
+def a_scraper_finds_and_reaches_every_task_when_asked_for(template: Template) -> None:
+    assert "ServiceRegistries" not in render(template).properties("Service")
+    assert len(ingress(render(template), "TaskSecurityGroup")) == 1
+    stack = render(template, **SCRAPER)
+    balancer, scraper = ingress(stack, "TaskSecurityGroup")
+    assert scraper["SourceSecurityGroupId"] == SCRAPER["ScraperSecurityGroupId"]
+    assert (scraper["FromPort"], scraper["ToPort"]) == (balancer["FromPort"], balancer["ToPort"])
+    assert stack.properties("Service")["ServiceRegistries"] == [{"RegistryArn": "Discovery.Arn"}]
+    name = f"{stack.properties('Discovery')['Name']}.{stack.properties('Namespace')['Name']}"
+    assert f"- names: [{name}]" in (INFRA / "README.md").read_text()
+
+
+@rule(
+    "service.yaml",
+    ("MetricsRule/Properties/ListenerArn", {"Ref": "RedirectListener"}),
+    ("MetricsRule/Properties/Conditions/0/PathPatternConfig/Values", ["/metric"]),
+    ("MetricsRule/Properties/Actions/0/FixedResponseConfig/MessageBody", "no"),
+)
+def metrics_are_hidden_from_the_internet(template: Template) -> None:
+    """The body is that of the service for an unknown path; a listener can't send its Content-Type."""
+    stack = render(template)
+    hidden = stack.properties("MetricsRule")
+    assert hidden["ListenerArn"] == stack.resolve({"Ref": "Listener"})
+    (condition,) = hidden["Conditions"]
+    assert condition["PathPatternConfig"]["Values"] == ["/metrics", "/metrics/*"]
+    (action,) = hidden["Actions"]
+    answer = action["FixedResponseConfig"]
+    assert (action["Type"], answer["StatusCode"]) == ("fixed-response", "404")
+    assert json.loads(answer["MessageBody"]) == describe(HTTPException(404)).document()
 
 
 NETWORK = "Service/Properties/NetworkConfiguration/AwsvpcConfiguration"
@@ -177,7 +218,8 @@ def every_alarm_is_published_and_on_the_dashboard(template: Template) -> None:
     stack = render(template)
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
     for alarm in alarms.values():
-        assert alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"]
+        assert alarm["AlarmActions"][:1] == ["AlarmTopic"]
+        assert alarm["OKActions"] == ["AlarmTopic"]
     assert alarms["LatencyAlarm"]["Metrics"][1]["MetricStat"]["Stat"] == "p99"
     widgets = json.loads(stack.properties("Dashboard")["DashboardBody"])["widgets"]
     (shown,) = (widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm")

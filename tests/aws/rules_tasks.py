@@ -2,10 +2,11 @@
 
 import json
 import re
+from typing import Any
 
 from tests.aws.account import ROOT
 from tests.aws.rules import REMOVE, rule
-from tests.aws.template import SECRET, Template, as_list, render
+from tests.aws.template import API_KEYS, SECRET, VPC, Template, as_list, render
 
 PORT = 8001
 
@@ -89,15 +90,36 @@ def logs_do_not_block_the_task_are_encrypted_and_expire(template: Template) -> N
     (f"{CONTAINER}/Secrets", REMOVE),
     ("SecretEndpoint/Condition", "HasEmail"),
     ("ExecutionRole/Properties/Policies/0/PolicyDocument/Statement/3", REMOVE),
+    ("ExecutionRole/Properties/Policies/0/PolicyDocument/Statement/3/Fn::If/0", "HasSecret"),
 )
-def secret_is_read_by_its_arn_and_only_when_given(template: Template) -> None:
+def secrets_are_read_by_their_arn_and_only_when_given(template: Template) -> None:
+    token = {"Name": "TOKEN", "ValueFrom": SECRET["SecretArn"]}
+    keys = {"Name": "API_KEYS", "ValueFrom": API_KEYS["ApiKeysSecretArn"]}
     assert "Secrets" not in render(template).container
     assert "secretsmanager" not in str(list(render(template).statements()))
-    stack = render(template, **SECRET)
-    assert stack.container["Secrets"] == [{"Name": "TOKEN", "ValueFrom": SECRET["SecretArn"]}]
-    (read,) = (statement for statement in stack.statements() if "secretsmanager" in str(statement))
-    assert (read["Action"], read["Resource"]) == ("secretsmanager:GetSecretValue", SECRET["SecretArn"])
-    assert "SecretEndpoint" in stack.resources()
+    for parameters, secrets in ((SECRET, [token]), (API_KEYS, [keys]), (SECRET | API_KEYS, [token, keys])):
+        stack = render(template, **parameters)
+        assert stack.container["Secrets"] == secrets
+        (read,) = (statement for statement in stack.statements() if "secretsmanager" in str(statement))
+        assert read["Action"] == "secretsmanager:GetSecretValue"
+        assert read["Resource"] == [secret["ValueFrom"] for secret in secrets]
+        assert "SecretEndpoint" in stack.resources()
+
+
+@rule(
+    "service.yaml",
+    (f"{CONTAINER}/Environment/4/Value", "0.0.0.0/0"),
+    (f"{CONTAINER}/Environment/5/Value", "/"),
+    (f"{CONTAINER}/Environment/6", REMOVE),
+    ("Vpc/Properties/CidrBlock", "10.1.0.0/16"),
+)
+def task_trusts_its_vpc_alone_and_limits_a_rate_when_asked(template: Template) -> None:
+    stack = render(template)
+    assert stack.environment["TRUSTED_PROXIES"] == stack.properties("Vpc")["CidrBlock"] == "10.0.0.0/16"
+    assert render(template, **VPC).environment["TRUSTED_PROXIES"] == VPC["VpcCidr"]
+    assert stack.environment["PUBLIC"] == "/metrics"
+    assert stack.environment["RATE_LIMIT"] == ""
+    assert render(template, RateLimit="100/s").environment["RATE_LIMIT"] == "100/s"
 
 
 # ---- how tasks are replaced and scaled
@@ -122,7 +144,7 @@ def deployment_keeps_every_replica_and_rolls_back(template: Template) -> None:
         "MaximumPercent": 200,
         "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
         "Alarms": {
-            "AlarmNames": ["Target5xxAlarm", "LoadBalancer5xxAlarm"],
+            "AlarmNames": ["ErrorAlarm", "LoadBalancer5xxAlarm"],
             "Enable": True,
             "Rollback": True,
         },
@@ -168,12 +190,57 @@ def scaling_alone_sets_the_number_of_tasks(template: Template) -> None:
     configurations = [
         policy["TargetTrackingScalingPolicyConfiguration"]
         for policy in stack.of_type("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+        if policy["PolicyType"] == "TargetTrackingScaling"
     ]
     assert {"ResourceLabel": "app/lb/1/targetgroup/tg/2"}.items() <= configurations[0][
         "PredefinedMetricSpecification"
     ].items()
     for configuration in configurations:
         assert configuration["ScaleOutCooldown"] < configuration["ScaleInCooldown"]
+
+
+@rule(
+    "service.yaml",
+    ("SheddingScaling/Properties/StepScalingPolicyConfiguration/StepAdjustments/0/ScalingAdjustment", -50),
+    ("SheddingAlarm/Properties/AlarmActions", [{"Ref": "AlarmTopic"}]),
+    ("SheddingAlarm/Properties/MetricName", "errors"),
+    ("RefusedMetric/Properties/MetricTransformations/0/MetricValue", "1"),
+)
+def refused_requests_are_summed_and_scale_out(template: Template) -> None:
+    stack = render(template)
+    metric, alarm = stack.properties("RefusedMetric"), stack.properties("SheddingAlarm")
+    (transformation,) = metric["MetricTransformations"]
+    assert metric["FilterPattern"] == "{ $.refused > 0 }"
+    assert transformation["MetricValue"] == "$.refused"
+    assert metric_of(alarm) == (transformation["MetricNamespace"], transformation["MetricName"], "Sum")
+    assert alarm["AlarmActions"] == ["AlarmTopic", "SheddingScaling"]
+    policy = stack.properties("SheddingScaling")
+    assert (policy["PolicyType"], policy["ScalingTargetId"]) == ("StepScaling", "ScalableTarget")
+    (step,) = policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    assert step == {"MetricIntervalLowerBound": 0, "ScalingAdjustment": 50}
+
+
+def metric_of(alarm: dict[str, Any]) -> tuple[str, str, str]:
+    return alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]
+
+
+@rule(
+    "service.yaml",
+    ("ErrorMetric/Properties/FilterPattern", '{ $.level = "WARNING" }'),
+    ("ErrorAlarm/Properties/MetricName", "refused"),
+    (f"{DEPLOYMENT}/Alarms/AlarmNames/0", {"Ref": "SheddingAlarm"}),
+)
+def an_overload_does_not_roll_a_deployment_back_and_an_error_does(template: Template) -> None:
+    """The load balancer counts the 503 of an overload as 5xx of a target, so no alarm reads that."""
+    stack = render(template)
+    metric = stack.properties("ErrorMetric")
+    (transformation,) = metric["MetricTransformations"]
+    assert metric["FilterPattern"] == '{ $.level = "ERROR" || $.level = "CRITICAL" }'
+    assert transformation["MetricValue"] == "1"
+    names = stack.properties("Service")["DeploymentConfiguration"]["Alarms"]["AlarmNames"]
+    errors, balancer = (metric_of(stack.properties(name)) for name in names)
+    assert errors == (transformation["MetricNamespace"], transformation["MetricName"], "Sum")
+    assert balancer == ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum")
 
 
 @rule(

@@ -33,7 +33,14 @@ SECRET = {
     "SecretName": "TOKEN",
     "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-AbCdEf",
 }
-VPC = {"VpcId": "vpc-1", "PublicSubnetIds": "subnet-1,subnet-2", "PrivateSubnetIds": "subnet-3,subnet-4"}
+API_KEYS = {"ApiKeysSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"}
+SCRAPER = {"ScraperSecurityGroupId": "sg-1"}
+VPC = {
+    "VpcId": "vpc-1",
+    "VpcCidr": "172.31.0.0/16",
+    "PublicSubnetIds": "subnet-1,subnet-2",
+    "PrivateSubnetIds": "subnet-3,subnet-4",
+}
 
 Template = dict[str, Any]
 
@@ -42,6 +49,7 @@ FUNCTIONS: dict[str, Callable[[Template, Any], Any]] = {
     "Equals": lambda _, values: values[0] == values[1],
     "FindInMap": lambda template, keys: template["Mappings"][keys[0]][keys[1]][keys[2]],
     "GetAZs": lambda _, __: [f"{REGION}a", f"{REGION}b"],
+    "Or": lambda _, values: any(values),
     "Not": lambda _, values: not values[0],
     "Select": lambda _, values: values[1][int(values[0])],
     "Split": lambda _, values: values[1].split(values[0]),

@@ -39,6 +39,7 @@ def vpc(account: Account) -> Vpc:
     ids = [subnet["SubnetId"] for subnet in subnets[:4]]
     return {
         "VpcId": subnets[0]["VpcId"],
+        "VpcCidr": "172.31.0.0/16",
         "PublicSubnetIds": ",".join(ids[:2]),
         "PrivateSubnetIds": ",".join(ids[2:]),
     }
@@ -247,6 +248,10 @@ def test_destroy_stops_at_a_protected_load_balancer(account: Account, vpc: Vpc) 
         ),
         (["VpcId=vpc-1"], "VpcId needs PublicSubnetIds too: the ids of the subnets, separated by commas."),
         (["VpcId=vpc-1", "PublicSubnetIds=subnet-1"], "VpcId needs PrivateSubnetIds too"),
+        (
+            ["VpcId=vpc-1", "PublicSubnetIds=subnet-1", "PrivateSubnetIds=subnet-2"],
+            "VpcId needs VpcCidr too: its block of addresses, such as 172.31.0.0/16.",
+        ),
         (["MinTasks=5", "MaxTasks=4"], "MinTasks (5) is more than MaxTasks (4)."),
         (
             ["CertificateArn=arn:aws:acm:eu-west-1:123456789012:certificate/1"],

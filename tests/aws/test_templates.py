@@ -3,6 +3,8 @@
 import copy
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import tests.aws.rules_permissions
 import tests.aws.rules_tasks  # noqa: F401 - the last of the three
 from tests.aws.account import INFRA, ROOT, Account, tool
 from tests.aws.rules import REMOVE, RULES, Rule
-from tests.aws.template import SECRET, VPC, Template, load, render, templates
+from tests.aws.template import API_KEYS, SCRAPER, SECRET, VPC, Template, load, render, templates
 
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
 NAMES = [path.name for path in templates()]
@@ -95,12 +97,35 @@ def test_every_function_can_be_worked_out_under_every_condition(name: str) -> No
         {"TaskEgress": "nat", "EnableWaf": "true", "UseSpot": "true", "AlarmEmail": "a@b.c"},
         VPC,
         SECRET,
+        API_KEYS | SCRAPER | {"RateLimit": "100/s"},
     ]
     for mode in modes:
         stack = render(load(name), **mode)
         for resource in stack.resources():
             stack.properties(resource)
         stack.resolve(stack.template["Outputs"])
+
+
+LOGGING = """
+import logging
+from app import logs
+logs.configure("info")
+logging.warning("refused requests", extra={"refused": 7})
+logging.error("unhandled error")
+"""
+
+
+def test_the_filters_read_what_the_service_logs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGING], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    refused, error = map(json.loads, done.stderr.splitlines())
+    filters = render(load("service.yaml")).of_type("AWS::Logs::MetricFilter")
+    assert {name: metric["FilterPattern"] for name, metric in filters.items()} == {
+        "RefusedMetric": "{ $.refused > 0 }",
+        "ErrorMetric": '{ $.level = "ERROR" || $.level = "CRITICAL" }',
+    }
+    assert (refused["refused"], refused["level"], error["level"]) == (7, "WARNING", "ERROR")
 
 
 # ---- the rules, and proof that each of them can fail
