@@ -71,9 +71,13 @@ class Master(Arbiter):
         slot = next(slot for slot in count(1) if slot not in used_slots)
         metrics = self.app.service.metrics
         metrics.use_slot(slot)
-        pid: int = super().spawn_worker()
+        pid = 0
+        try:
+            pid = super().spawn_worker()
+            self.WORKERS[pid].slot = slot
+        except OSError as error:  # gunicorn would stop the workers that there are
+            self.log.error("No worker could be started: %s. Trying again in a second.", error.strerror)  # noqa: TRY400 - the reason is whole
         metrics.use_slot(0)
-        self.WORKERS[pid].slot = slot
         return pid
 
     def _ignore(self, name: str) -> None:

@@ -45,13 +45,20 @@ def _parse(path: Path, text: bytes) -> Contract:
 def _verify(directory: Path, contract: Contract) -> None:
     if MODEL_FILE not in contract.files:
         raise StartupError(f"{directory / CONTRACT_FILE} lists no {MODEL_FILE}.")
-    for name, expected in contract.files.items():
-        path = directory / name
-        try:
-            actual = sha256(path.read_bytes())
-        except OSError as error:
-            raise StartupError(
-                f"The baked model is incomplete: {path} can't be read ({error.strerror})."
-            ) from error
-        if actual != expected:
-            raise StartupError(f"The baked model was changed: {path} has sha256 {actual}, not {expected}.")
+    for name in contract.files:
+        read_file(directory, contract, name)
+
+
+def read_file(directory: Path, contract: Contract, name: str) -> bytes:
+    """Return a file of this contract; raise StartupError if another one stands there by now."""
+    path = directory / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StartupError(
+            f"The baked model is incomplete: {path} can't be read ({error.strerror})."
+        ) from error
+    actual, expected = sha256(content), contract.files[name]
+    if actual != expected:
+        raise StartupError(f"The baked model was changed: {path} has sha256 {actual}, not {expected}.")
+    return content

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from app.core.baked_model import load_contract
+from app.core.baked_model import load_contract, read_file
 from app.core.contract import MODEL_FILE, Contract
 from app.core.errors import StartupError
 from app.core.features import Encoder, Matrix
@@ -30,7 +30,8 @@ class Model:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read the baked model in `directory`; raise StartupError if anything is off."""
-        return cls(load_contract(directory), (directory / MODEL_FILE).read_bytes())
+        contract = load_contract(directory)
+        return cls(contract, read_file(directory, contract, MODEL_FILE))
 
     def probabilities(self, matrix: Matrix) -> Matrix:
         """Return float32 [N, labels] for an encoded float32 [N, features]."""

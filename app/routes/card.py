@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.core.baked_model import read_file
 from app.core.contract import CARD_FILE, Contract
 from app.core.errors import Problem
 from app.routes import inline
@@ -14,7 +15,7 @@ from app.routes import inline
 def router(directory: Path, contract: Contract) -> APIRouter:
     """Return the route. A browser keeps the card, and asks whether it is still that of this model."""
     routes = APIRouter()
-    page = (directory / CARD_FILE).read_bytes() if CARD_FILE in contract.files else b""
+    page = read_file(directory, contract, CARD_FILE) if CARD_FILE in contract.files else b""
     tag = f'"{contract.files.get(CARD_FILE)}"'
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": policy(page.decode()), "ETag": tag}
 

@@ -1,6 +1,8 @@
 """run.sh as in production: a process of its own, which gets requests over a socket."""
 
+import errno
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ import pytest
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, sha256
 from app.server import Master
+from app.settings import MOST_WORKERS
 from tests.support.problems import problem
 from tests.support.prometheus import requests, row_errors
 from tests.support.service_process import DEADLINE, ServiceProcess, Start, wait_for
@@ -154,25 +157,64 @@ def test_requests_of_a_killed_worker_are_not_in_flight(start: Start, tiny_model:
     assert scrape_after(service, 10)[ANSWERED] == 10
 
 
-def test_new_worker_gets_a_slot_that_no_living_worker_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    master = Master.__new__(Master)
-    master.WORKERS = {}
-    used: list[int] = []
-    master.app = SimpleNamespace(service=SimpleNamespace(metrics=SimpleNamespace(use_slot=used.append)))
+@pytest.fixture
+def slots(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The slots in which the master's process has counted; it forks no worker."""
     pids = count(1)
 
-    def fork(_master: Master) -> int:
+    def fork(master: Master) -> int:
         pid = next(pids)
         master.WORKERS[pid] = SimpleNamespace()
         return pid
 
     monkeypatch.setattr("gunicorn.arbiter.Arbiter.spawn_worker", fork)
+    return []
+
+
+@pytest.fixture
+def master(slots: list[int]) -> Master:
+    master = Master.__new__(Master)
+    master.WORKERS = {}
+    master.app = SimpleNamespace(service=SimpleNamespace(metrics=SimpleNamespace(use_slot=slots.append)))
+    master.log = logging.getLogger("app.server")
+    return master
+
+
+def test_new_worker_gets_a_slot_that_no_living_worker_has(master: Master, slots: list[int]) -> None:
     assert [master.spawn_worker() for _ in range(4)] == [1, 2, 3, 4]
     del master.WORKERS[1], master.WORKERS[3]
     assert [master.spawn_worker() for _ in range(3)] == [5, 6, 7]
-    assert used[::2] == [1, 2, 3, 4, 1, 3, 5]
-    assert set(used[1::2]) == {0}, "the master counts in a slot that no worker has"
+    assert slots[::2] == [1, 2, 3, 4, 1, 3, 5]
+    assert set(slots[1::2]) == {0}, "the master counts in a slot that no worker has"
     assert {pid: worker.slot for pid, worker in master.WORKERS.items()} == {2: 2, 4: 4, 5: 1, 6: 3, 7: 5}
+
+
+def test_a_worker_that_can_not_be_started_is_logged_and_leaves_the_others(
+    master: Master, slots: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    master.spawn_worker()
+
+    def refuse(_master: Master) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("gunicorn.arbiter.Arbiter.spawn_worker", refuse)
+    master.spawn_worker()
+    assert list(master.WORKERS) == [1]
+    assert slots == [1, 0, 2, 0]
+    assert caplog.messages == [
+        "No worker could be started: Resource temporarily unavailable. Trying again in a second."
+    ]
+
+
+def test_sigttin_starts_no_more_workers_than_web_concurrency_allows(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gunicorn.arbiter.Arbiter.manage_workers", lambda _master: None)
+    master.cfg = SimpleNamespace(nworkers_changed=lambda *_: None)
+    master._num_workers = MOST_WORKERS - 1
+    for _ in range(3):
+        master.handle_ttin()
+    assert master.num_workers == MOST_WORKERS
 
 
 def untouched(_directory: Path) -> None:

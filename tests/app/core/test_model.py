@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from app.core.baked_model import load_contract
 from app.core.contract import Contract, sha256
 from app.core.errors import StartupError
 from app.core.model import Model
@@ -131,3 +132,18 @@ def test_model_of_another_contract_is_not_loaded(tiny_model: Path, tmp_path: Pat
         "model.onnx has the inputs {'features': ('tensor(float)', [2])}; "
         "the contract needs one input 'features' of 4 features."
     )
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_refused(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = shutil.copytree(tiny_model, tmp_path / "model")
+
+    def load_and_replace(path: Path) -> Contract:
+        contract = load_contract(path)
+        (path / "model.onnx").write_bytes(b"another")
+        return contract
+
+    monkeypatch.setattr("app.core.model.load_contract", load_and_replace)
+    with pytest.raises(StartupError, match=r"^The baked model was changed: .*/model\.onnx has sha256 "):
+        Model.load(directory)

@@ -9,7 +9,7 @@ from app.core.baked_model import load_contract
 from app.core.contract import CARD_FILE, CONTRACT_FILE
 from app.core.errors import StartupError
 from app.main import create_app
-from app.routes.card import policy
+from app.routes.card import policy, router
 from app.settings import Settings
 from tests.support.clients import client_of
 from tests.support.headers import own
@@ -92,3 +92,10 @@ async def test_post_of_the_card_is_405_and_requests_are_counted(tiny_model: Path
     assert (refused.status_code, refused.json()["detail"]) == (405, "This path answers GET and HEAD only.")
     assert 'http_requests_total{route="/card",status="200"} 1.0' in metrics
     assert 'http_requests_total{route="/card",status="405"} 1.0' in metrics
+
+
+def test_a_card_that_is_replaced_while_it_is_read_is_refused(model_copy: Path) -> None:
+    contract = load_contract(model_copy)
+    (model_copy / CARD_FILE).write_bytes(b"another")
+    with pytest.raises(StartupError, match=r"^The baked model was changed: .*/card\.html has sha256 "):
+        router(model_copy, contract)
