@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.connections.budget import SMALL_BODY, Budget
-from app.connections.incoming import Incoming
+from app.connections.incoming import TRAILERS, Incoming
 from app.connections.lingering import LINGER_BODIES, Discard, LingeringTransport
 from app.connections.phases import Watch
 from app.connections.refusals import (
@@ -126,7 +126,7 @@ class Connection(HttpToolsProtocol):
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         start_line = b"%b %b HTTP/%b" % (method, self.url, version)
-        self._parse(head_without_upgrade(start_line, self.headers))
+        self._parse(head_without_upgrade(start_line, self.scope["headers"]))
         if rest:
             self._parse(rest)
 
@@ -160,6 +160,7 @@ class Connection(HttpToolsProtocol):
         if (is_full or self.stale) and self._shed():
             return
         super().on_headers_complete()
+        self.headers = TRAILERS
 
     def _shed(self) -> bool:
         """Refuse the request if its queue is full. A request behind another one waits for that anyway."""
@@ -185,7 +186,7 @@ class Connection(HttpToolsProtocol):
         elif not self.parser.should_upgrade() and not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()
-            _, queue = self._shedder.choose_queue(self.headers)
+            _, queue = self._shedder.choose_queue(cycle.scope["headers"])
             queue.enter()
             cast(Scope, cycle.scope)[QUEUE] = queue
 

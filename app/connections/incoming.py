@@ -5,6 +5,16 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from app.connections.refusals import HEAD_BYTES, invalid_http
 
 
+class Trailers(list[tuple[bytes, bytes]]):
+    """Forgets what the parser adds: fields after a body would pass for headers of the request."""
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        pass
+
+
+TRAILERS = Trailers()
+
+
 class Incoming:
     """Bounds what is no body: extensions of chunks, and trailers, which the parser collects without end."""
 

@@ -1,7 +1,7 @@
 """A server in the test's own event loop, whose application records what it was called with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,25 +17,30 @@ from app.monitoring.metrics import Metrics
 from app.routes.predict import read_body
 from app.settings import Settings
 
+DEADLINE = 10
+
 
 class Echo:
     """Answers every request with its body, and records method, path and body."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, bytes]] = []
+        self.headers: list[list[tuple[bytes, bytes]]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)
         self.requests.append((scope["method"], scope["path"], body))
+        self.headers.append(scope["headers"])
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
 class Server:
-    def __init__(self, port: int, state: ServerState, shedder: Shedder) -> None:
+    def __init__(self, port: int, state: ServerState, budget: Budget, shedder: Shedder) -> None:
         self.port = port
         self.state = state
+        self.budget = budget
         self.shedder = shedder
 
     async def exchange(self, *segments: bytes) -> bytes:
@@ -45,7 +50,7 @@ class Server:
             writer.write(segment)
             await writer.drain()
             await asyncio.sleep(0.001)  # so that the server reads each one alone
-        received = await asyncio.wait_for(reader.read(), 10)
+        received = await asyncio.wait_for(reader.read(), DEADLINE)
         writer.close()
         return received
 
@@ -65,17 +70,24 @@ async def running(app: Any, metrics: Metrics, **settings: Any) -> AsyncIterator[
     )
     config.load()
     state = ServerState()
-    acceptor = Acceptor(Budget(Settings(**settings), metrics))
+    budget = Budget(Settings(**settings), metrics)
+    acceptor = Acceptor(budget)
     server = await asyncio.get_running_loop().create_server(
         lambda: acceptor(config, state, {}), "127.0.0.1", 0
     )
     try:
-        yield Server(server.sockets[0].getsockname()[1], state, acceptor.shedder)
+        yield Server(server.sockets[0].getsockname()[1], state, budget, acceptor.shedder)
     finally:
         server.close()
         for connection in list(state.connections):
             connection.transport.abort()
         await asyncio.gather(*state.tasks)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def answers(received: bytes) -> list[tuple[int, bytes]]:

@@ -3,19 +3,18 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.monitoring.metrics import Metrics
-from tests.support.echo import Echo, Server, answers, running
+from tests.support.echo import DEADLINE, Echo, Server, answers, running, until
 from tests.support.problems import problem
 from tests.support.prometheus import counts
 
 HEAD = b"POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-DEADLINE = 10
 
 
 @pytest.fixture
@@ -159,9 +158,3 @@ async def test_application_is_stopped_when_its_client_leaves(metrics: Metrics) -
         writer.close()
         await until(lambda: not server.state.tasks)
     assert app.cancelled == 1
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.05)
