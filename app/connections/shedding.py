@@ -10,7 +10,7 @@ it is not.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class Shedder:
         self.large = Queue(LARGE, max_pending)
         self.answer = answer_bytes(overloaded())
 
-    def choose_queue(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[int, Queue]:
+    def choose_queue(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, Queue]:
         """Return the length of a body and the queue of its request; one of unknown length counts as small."""
         length = 0
         for name, value in headers:
