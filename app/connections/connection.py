@@ -55,6 +55,7 @@ class Connection(HttpToolsProtocol):
         self.budget = budget
         self.stale = False
         self._shedder = shedder
+        self._pauses = False
         self.watch = Watch()
         self.received = 0
         """Bytes since the connection was made."""
@@ -168,9 +169,10 @@ class Connection(HttpToolsProtocol):
         if not is_first or self.url in OPEN_TARGETS or self.parser.should_upgrade():
             return False
         length, queue = self._shedder.choose_queue(self.headers)
-        if queue.size < queue.limit and not self.stale:
+        self._pauses = queue.size >= queue.limit
+        if not self._pauses and not self.stale:
             return False
-        self._shedder.count_refusal(self.url, again=self.stale)
+        self._shedder.count_refusal(self.url)
         if length > LARGEST_DROPPED or self.expect_100_continue or not self.parser.should_keep_alive():
             raise overloaded()
         self.cycle, self.scope = SHED, SHED.scope
@@ -181,8 +183,10 @@ class Connection(HttpToolsProtocol):
         """Note that the request is complete, as uvicorn does, and let it wait in its queue."""
         cycle = self.cycle
         if cycle is SHED:
-            self.flow.pause_reading()
-            self._shedder.pause(self)
+            self.stale = False
+            if self._pauses:
+                self.flow.pause_reading()
+                self._shedder.pause(self)
         elif not self.parser.should_upgrade() and not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()

@@ -2,9 +2,8 @@
 
 A refusal costs a tenth of an answer or more. Far above its capacity, a worker would do nothing but refuse.
 So after a refusal its connection is not read for a moment: what the client sends meanwhile waits in the
-kernel and costs nothing. The connections are read again in turn: ten every hundredth of a second while what
-they send is refused again, which costs a few percent of a core, and twice as many after every turn in which
-it is not.
+kernel and costs nothing. The connections are read again in turn: ten every hundredth of a second while
+they are refused again, which costs a few percent of a core, and twice as many in every turn after that.
 """
 
 import asyncio
@@ -51,7 +50,7 @@ class Shedder:
         self._is_ticking = False
         self._count = FEWEST
         self._refused = 0
-        self._refused_again = 0
+        self._refused_in_turn = 0
         self._next_log = 0.0
         self.small = Queue(SMALL, max_pending)
         self.large = Queue(LARGE, max_pending)
@@ -68,12 +67,11 @@ class Shedder:
                 length = UNDECLARED
         return length, self.small
 
-    def count_refusal(self, target: bytes, *, again: bool) -> None:
-        """Count a request that is refused; `again` if its connection has just been read again."""
+    def count_refusal(self, target: bytes) -> None:
         path = target.partition(b"?")[0].decode("ascii", "replace")
         self._metrics.count_refusal(path)
         self._refused += 1
-        self._refused_again += again
+        self._refused_in_turn += 1
 
     def pause(self, connection: Refusable) -> None:
         """Note a connection that was refused and is not read now."""
@@ -86,9 +84,9 @@ class Shedder:
         now = perf_counter()
         for connection in self._resumed:
             connection.stale = False
-        is_over = 2 * self._refused_again < len(self._resumed)
+        is_over = 2 * self._refused_in_turn < self._count
         self._count = min(2 * self._count, MOST) if is_over else FEWEST
-        self._refused_again = 0
+        self._refused_in_turn = 0
         count = min(self._count, len(self._paused))
         self._resumed = [self._paused.popleft() for _ in range(count)]
         for connection in self._resumed:
