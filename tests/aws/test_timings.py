@@ -243,7 +243,13 @@ def test_a_task_sets_only_settings_of_the_service() -> None:
     assert names <= set(Settings.model_fields)
 
 
-def test_large_uploads_fit_into_tmp() -> None:
-    """A form of more than a megabyte is stored in /tmp: there is room for twenty at once."""
+def test_the_compose_file_has_the_tmp_of_a_task() -> None:
     (tmp,) = render(load("service.yaml")).container["LinuxParameters"]["Tmpfs"]
-    assert tmp["Size"] * 2**20 >= 20 * Settings.model_fields["max_body_bytes"].default
+    assert replica()["tmpfs"] == [f"{tmp['ContainerPath']}:size={tmp['Size']}m"]
+
+
+@pytest.mark.parametrize(("cpu", "memory"), [("512", 1024), ("1024", 2048), ("2048", 4096), ("4096", 8192)])
+def test_bodies_fill_at_most_a_quarter_of_the_least_memory(cpu: str, memory: int) -> None:
+    workers = int(render(load("service.yaml"), Cpu=cpu).environment["WEB_CONCURRENCY"])
+    buffered = workers * Settings.model_fields["max_buffered_bytes"].default
+    assert buffered <= memory * 2**20 / 4
