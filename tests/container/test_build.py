@@ -75,24 +75,22 @@ def test_compose_runs_the_service_hardened_and_with_the_size_of_a_task(override:
         "image": details["Config"]["Image"],
         "user": details["Config"]["User"],
         "read_only": host["ReadonlyRootfs"],
-        "tmpfs": list(host["Tmpfs"]),
+        "tmpfs": host["Tmpfs"],
         "cap_drop": host["CapDrop"],
         "security_opt": host["SecurityOpt"],
         "cpus": host["NanoCpus"],
         "memory": host["Memory"],
         "swap": host["MemorySwap"] - host["Memory"],
-        "ulimits": host["Ulimits"],
         "stop_timeout": details["Config"]["StopTimeout"],
     } == {
         "image": image,
         "user": "10001:10001",
         "read_only": True,
-        "tmpfs": ["/tmp"],  # noqa: S108 - a path in the container
+        "tmpfs": {"/tmp": "size=16m"},  # noqa: S108 - a path in the container
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "cpus": 1e9,
         "memory": 2 * 2**30,
         "swap": 0,
-        "ulimits": [{"Name": "nofile", "Hard": 65535, "Soft": 65535}],
         "stop_timeout": 60,
     }
