@@ -3,7 +3,8 @@
 A refusal costs a tenth of an answer or more. Far above its capacity, a worker would do nothing but refuse.
 So after a refusal its connection is not read for a moment: what the client sends meanwhile waits in the
 kernel and costs nothing. The connections are read again in turn: ten every hundredth of a second while
-they are refused again, which costs a few percent of a core, and twice as many in every turn after that.
+about as many requests are refused, which costs a few percent of a core, and twice as many in every turn in
+which fewer are.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ class Shedder:
         now = perf_counter()
         for connection in self._resumed:
             connection.stale = False
-        is_over = 2 * self._refused_in_turn < self._count
+        is_over = 2 * self._refused_in_turn < FEWEST
         self._count = min(2 * self._count, MOST) if is_over else FEWEST
         self._refused_in_turn = 0
         count = min(self._count, len(self._paused))
