@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-clients test-faults test-integrations test-browser test-container test-aws bench check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab image test test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-aws: $(VENV)/.aws $(VENV)-checkov/.installed ## Test the templates and scri
 
 bench: $(VENV)/.test model/contract.json ## Measure what a request costs, beside floors and a baseline (needs wrk; BENCH=--quick)
 	python -m benchmarks $(BENCH)
+
+bench-overload: $(VENV)/.test model/contract.json ## Measure the service above its capacity (needs a C compiler; BENCH=--quick)
+	python -m benchmarks.overload $(BENCH)
 
 check: $(VENV)/.test ## Lint, formatting and types
 	ruff check

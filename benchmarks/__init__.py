@@ -16,6 +16,8 @@ In the order of a run:
     targets          the bounds that the service should keep
     machine          the machine on which the benchmark runs
     report           the results as Markdown and JSON
+    overload         a benchmark of its own: the service above its capacity
+    open_loop        the load generator of that, which is written in C
 
 `apps` is what runs inside the measured processes.
 """
