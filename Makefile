@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help serve bake pipeline lab image test test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ image: ## Build the container image census-model-api, with its labels
 
 test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
+
+test-attack: $(VENV)/.attack ## Attack a running service with generated and with known hostile requests
+	python -m pytest tests/attack
 
 test-clients: $(VENV)/.test ## Test what clients see of the service, also through nginx (needs nginx, Node.js and curl)
 	python -m pytest -n auto tests/clients
