@@ -1,7 +1,7 @@
 """Lets in who has an API key."""
 
-import hashlib
 from collections.abc import Awaitable, Collection, Mapping
+from hashlib import sha256
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -37,7 +37,7 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["path"] not in self._public:
             key = sent_key(scope)
-            name = self._names.get(hashlib.sha256(key).digest()) if key else None
+            name = self._names.get(sha256(key).digest()) if key else None
             if name:
                 scope[KEY_NAME] = name
                 self._metrics.count_key(name)

@@ -38,11 +38,16 @@ class Problems:
                 return
             problem = describe(error)
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Problem):
-                log.exception("unhandled error at %s", scope["path"], extra={"key": scope.get(KEY_NAME)})
+                log.exception("unhandled error at %s", scope["path"], extra=name_of_key(scope))
             if STATUS in scope:  # half an answer can't be taken back: the server closes the connection
                 raise
             self._metrics.count_row_errors(problem.errors)
             await problem.response()(scope, receive, send)
+
+
+def name_of_key(scope: Scope) -> dict[str, str]:
+    """Return what a line of the log says of the client's API key, if it has one."""
+    return {"key": scope[KEY_NAME]} if KEY_NAME in scope else {}
 
 
 def interruption(error: BaseException, scope: Scope) -> Exception:

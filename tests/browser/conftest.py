@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from model_build.console import Progress
 from model_build.spec import model_spec
 from tests.support.bakes import bake
+from tests.support.keys import PAIRS
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +80,23 @@ def census_model(quiet: Progress, build: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def service(census_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of run.sh with the census model."""
+    with run_service(census_model, tmp_path_factory.mktemp("service") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def protected_service(census_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with API keys, and with /docs for everybody."""
+    settings = {"API_KEYS": PAIRS, "PUBLIC": "/docs"}
+    with run_service(census_model, tmp_path_factory.mktemp("service") / "log", **settings) as address:
+        yield address
+
+
+@contextmanager
+def run_service(model: Path, log_file: Path, **settings: str) -> Iterator[str]:
     port = free_port()
-    settings = {"MODEL_DIR": str(census_model), "PORT": str(port), "PYTHON": sys.executable}
-    with (tmp_path_factory.mktemp("service") / "log").open("wb") as log:
+    settings |= {"MODEL_DIR": str(model), "PORT": str(port), "PYTHON": sys.executable}
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [ROOT / "run.sh"], env={"PATH": os.environ["PATH"]} | settings, stdout=log, stderr=log
         )
@@ -105,10 +120,10 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def pages(service: str, build: Path) -> Pages:
+def pages(service: str, protected_service: str, build: Path) -> Pages:
     """The address of every page, by name."""
     served = {"root": f"{service}/", "card": f"{service}/card", "docs": f"{service}/docs"}
-    return served | {"eda": (build / "eda.html").as_uri()}
+    return served | {"protected docs": f"{protected_service}/docs", "eda": (build / "eda.html").as_uri()}
 
 
 @pytest.fixture
