@@ -27,11 +27,11 @@ def load_contract(directory: Path) -> Contract:
 def _parse(path: Path, text: bytes) -> Contract:
     try:
         version = json.loads(text)["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StartupError(f"{path} is not a contract: it has no schema_version.") from error
     if version != SCHEMA_VERSION:
         raise StartupError(
-            f"{path} has schema_version {version!r}; this service reads {SCHEMA_VERSION}. "
+            f"{path} has schema_version {version!r:.40}; this service reads {SCHEMA_VERSION}. "
             "Bake it again with the model_build of this version, or run the service that it was baked for."
         )
     try:

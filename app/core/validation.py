@@ -145,7 +145,8 @@ class RowValidator:
         """
         valid: list[Row] = []
         rest = iter(rows)
-        while chunk := list(islice(rest, self._rows_per_chunk)):
+        size = self._rows_per_chunk // 2 or 1  # the rows may be read while they are iterated
+        while chunk := list(islice(rest, size)):
             accepted = self._validate(self._exact_chunk.validate_python, chunk)
             if accepted is None:
                 return (yield from self._read_one_by_one(chain(chunk, rest), valid, (), lines))

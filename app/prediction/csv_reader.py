@@ -2,20 +2,27 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.core.chunks import Work, rows_per_chunk
 from app.core.contract import Contract
 from app.core.errors import Problem
 from app.core.features import Value
 
+LONGEST_LINE = 256 * 1024  # bytes, and the most characters of a row that goes over several lines
+BLANK_LINES = 1000  # at least so many are skipped
+
 
 @dataclass(frozen=True)
 class CsvRows:
-    """Rows that are not validated yet, in the order of the file."""
+    """Rows that are not validated yet, in the order of the file.
 
-    rows: list[dict[str, Value]]
+    They are read while they are iterated, so that a file costs no more than its rows up to the last error.
+    `lines` and `truth` have entries for the rows that were read.
+    """
+
+    rows: Iterator[dict[str, Value]]
     lines: list[int]
     """The line on which each row ends; the header is line 1."""
     truth: list[int] | None
@@ -30,36 +37,30 @@ class CsvReader:
         self._features = contract.features
         self._target = contract.target
         self._max_rows = max_rows
-        self._rows_per_chunk = rows_per_chunk(len(contract.features))
 
-    def read(self, body: bytes, *, with_truth: bool) -> Work[CsvRows]:
+    def read(self, body: bytes, *, with_truth: bool) -> CsvRows:
         """Return the rows, and the labels if `with_truth`; otherwise the target's column is ignored.
 
         Raises:
-            Problem: 400 for a body that is not CSV in UTF-8, 422 for wrong columns, cells or labels, and for
-                too many rows.
+            Problem: here or while rows are iterated. 400 for a body that is not CSV in UTF-8, 422 for wrong
+                columns, cells or labels, and for too many rows.
         """
-        try:
-            text = body.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise Problem(400, "invalid-csv", "The body is not text in UTF-8.") from error
-        lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
-        try:
-            header = [name.strip() for name in next(lines, [])]
-            self._check_header(header)
-            numbered_lines = ((lines.line_num, cells) for cells in lines if cells)
-            return (yield from self._read_rows(header, numbered_lines, with_truth))
-        except csv.Error as error:
-            raise Problem(400, "invalid-csv", f"Line {lines.line_num} is not CSV: {error}.") from error
+        _refuse_long_line(body)
+        table = _Table(body)
+        cells = table.next_row() or []
+        if len(cells) > 2 * len(self._features) + 2:
+            raise self._unknown_columns("Too many columns")
+        header = [name.strip() for name in cells]
+        self._check_header(header)
+        has_truth = with_truth and self._target.name in header
+        lines: list[int] = []
+        truth: list[int] | None = [] if has_truth else None
+        return CsvRows(self._read_rows(table, header, lines, truth), lines, truth)
 
     def _check_header(self, header: Sequence[str]) -> None:
         """Every feature needs one column, the target may have one, and there may be no other."""
-        known = ", ".join([feature.name for feature in self._features])
-        if len(header) > 2 * len(self._features) + 2:
-            raise _invalid("extra_forbidden", ["line", 1], f"Too many columns. The features are: {known}.")
-        for name in header:
-            if name not in self._parsers and name != self._target.name:
-                raise _invalid("extra_forbidden", ["line", 1], f"Unknown column. The features are: {known}.")
+        if not {*self._parsers, self._target.name}.issuperset(header):
+            raise self._unknown_columns("Unknown column")
         for name, *aliases in [*(feature.names for feature in self._features), (self._target.name,)]:
             columns = sum(map(header.count, [name, *aliases]))
             if columns > 1:
@@ -67,33 +68,85 @@ class CsvReader:
             if not columns and name != self._target.name:
                 raise _invalid("missing", ["line", 1, name], f"The column {name} is missing.")
 
+    def _unknown_columns(self, fault: str) -> Problem:
+        known = ", ".join([feature.name for feature in self._features])
+        return _invalid("extra_forbidden", ["line", 1], f"{fault}. The features are: {known}.")
+
     def _read_rows(
-        self, header: Sequence[str], numbered_lines: Iterable[tuple[int, list[str]]], with_truth: bool
-    ) -> Work[CsvRows]:
+        self, table: "_Table", header: Sequence[str], lines: list[int], truth: list[int] | None
+    ) -> Iterator[dict[str, Value]]:
         columns = [(name, self._parsers[name]) for name in header if name != self._target.name]
         target = header.index(self._target.name) if self._target.name in header else None
-        result = CsvRows([], [], None if target is None or not with_truth else [])
-        for line, cells in numbered_lines:
-            if len(result.rows) == self._max_rows:
+        blank_lines = max(self._max_rows, BLANK_LINES)
+        while (cells := table.next_row()) is not None:
+            line = table.line
+            if not cells:
+                blank_lines -= 1
+                if not blank_lines:
+                    raise _invalid("too_long", ["line", line], "Too many blank lines.")
+                continue
+            if len(lines) == self._max_rows:
                 raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
             if len(cells) != len(header):
                 message = f"Has {len(cells)} cells where the header has {len(header)}."
                 raise _invalid("cells", ["line", line], message)
             label = cells.pop(target) if target is not None else ""
-            if result.truth is not None:
-                result.truth.append(self._label_position(label.strip(), line))
-            values = zip(columns, cells, strict=True)
-            result.rows.append({name: parse(cell) for (name, parse), cell in values})
-            result.lines.append(line)
-            if len(result.rows) % self._rows_per_chunk == 0:
-                yield
-        return result
+            if truth is not None:
+                truth.append(self._label_position(label.strip(), line))
+            lines.append(line)
+            yield {name: parse(cell) for (name, parse), cell in zip(columns, cells, strict=True)}
 
     def _label_position(self, label: str, line: int) -> int:
         if label not in self._target.labels:
             message = f"Must be one of {', '.join(self._target.labels)}."
             raise _invalid("literal_error", ["line", line, self._target.name], message)
         return self._target.labels.index(label)
+
+
+class _Table:
+    """The rows of cells in a CSV file."""
+
+    def __init__(self, body: bytes) -> None:
+        text = io.TextIOWrapper(io.BytesIO(body.removeprefix(BOM_UTF8)), "utf-8", newline="")
+        self._reader = csv.reader(self._limit(text), skipinitialspace=True, strict=True)
+        self._rest = LONGEST_LINE
+
+    @property
+    def line(self) -> int:
+        """The number of the line that was read last."""
+        return self._reader.line_num
+
+    def next_row(self) -> list[str] | None:
+        """Return the cells of the next row, of which a blank line has none; None at the end.
+
+        Raises:
+            Problem: 400 for what is not CSV in UTF-8.
+        """
+        self._rest = LONGEST_LINE
+        try:
+            return next(self._reader, None)
+        except UnicodeDecodeError as error:
+            raise Problem(400, "invalid-csv", "The body is not text in UTF-8.") from error
+        except csv.Error as error:
+            raise Problem(400, "invalid-csv", f"Line {self.line} is not CSV: {error}.") from error
+
+    def _limit(self, lines: io.TextIOWrapper) -> Iterator[str]:
+        """Yield lines; raise csv.Error when a row goes over too many of them."""
+        for line in lines:
+            self._rest -= len(line)
+            if self._rest < 0:
+                raise csv.Error(f"row longer than {LONGEST_LINE} characters")
+            yield line
+
+
+def _refuse_long_line(body: bytes) -> None:
+    start = 0
+    while len(body) - start > LONGEST_LINE:
+        end = max(body.rfind(sign, start, start + LONGEST_LINE) for sign in (b"\n", b"\r"))
+        if end < 0:
+            line = body.count(b"\n", 0, start) + 1
+            raise Problem(400, "invalid-csv", f"Line {line} is longer than {LONGEST_LINE} bytes.")
+        start = end + 1
 
 
 def _invalid(kind: str, loc: list[str | int], message: str) -> Problem:

@@ -50,7 +50,7 @@ class Predictor:
 
     def answer_file(self, body: bytes) -> Work[bytes]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
-        csv = yield from self._csv.read(body, with_truth=True)
+        csv = self._csv.read(body, with_truth=True)
         rows = yield from self._validator.check_in_chunks(csv.rows, csv.lines)
         positions, probabilities = yield from self._predict_in_chunks(rows)
         if not csv.truth:
@@ -87,7 +87,7 @@ class Predictor:
         return run_at_once(self._read_csv_in_chunks(body))
 
     def _read_csv_in_chunks(self, body: bytes) -> Work[list[Row]]:
-        csv = yield from self._csv.read(body, with_truth=False)
+        csv = self._csv.read(body, with_truth=False)
         return (yield from self._validator.check_in_chunks(csv.rows, csv.lines))
 
 

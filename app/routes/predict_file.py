@@ -1,19 +1,22 @@
 """POST /predict/file: a CSV file from a form."""
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+import re
+
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Problem
 from app.prediction.predictor import Predictor
-from app.routes.predict import refuse_compressed
+from app.routes.predict import read_body, refuse_compressed
 
 PATH = "/predict/file"
+FORM = b"multipart/form-data"
 FIELDS = ("file", "csv_file")
-MultiPartParser.spool_max_size = 0  # never to disk: /tmp may be full, and MAX_BODY_BYTES bounds an upload
+HEADER = re.compile(rb"([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)")
+LONGEST_HEAD = 4096  # bytes of a Content-Type, and of what stands before a file
+LONGEST_BOUNDARY = 70  # bytes, says RFC 2046
 
 
 class PredictFile:
@@ -23,28 +26,66 @@ class PredictFile:
         self._predictor = predictor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content = await read_file(Request(scope, receive))
+        boundary = read_boundary(Headers(scope=scope))
+        content = read_file(await read_body(receive), boundary)
         answer = await self._predictor.run_in_turn(self._predictor.answer_file(content))
         await Response(answer, media_type="application/json")(scope, receive, send)
 
 
-async def read_file(request: Request) -> bytes:
-    """Return the file in the form; raise Problem 415 for another body, 400 for another form."""
-    refuse_compressed(dict(request.headers.raw))
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+def read_boundary(headers: Headers) -> bytes:
+    """Return what separates the parts of the form; raise Problem 415 for another body, 400 without one."""
+    refuse_compressed(dict(headers.raw))
+    media_type, parameters = parse_options_header(headers.get("content-type", "")[:LONGEST_HEAD])
+    if media_type.strip() != FORM:
         raise Problem(
             415,
             "unsupported-media-type",
             "The Content-Type must be multipart/form-data.",
             headers={"Accept-Post": "multipart/form-data"},
         )
+    boundary = parameters.get(b"boundary", b"")
+    if not 0 < len(boundary) <= LONGEST_BOUNDARY:
+        raise invalid_form()
+    return boundary
+
+
+def read_file(body: bytes, boundary: bytes) -> bytes:
+    """Return the file in a form that has nothing else (RFC 7578); raise Problem 400 for another form.
+
+    One search for each separator, because a reader of parts takes seconds for millions of them, or for
+    beginnings of a separator, and writes a large file to a disk.
+    """
+    separator = b"\r\n--" + boundary
+    start = 0 if body.startswith(separator) else -2  # the line end before the first separator may be absent
+    if start and not body.startswith(separator[2:]):
+        raise invalid_form()
+    start += len(separator)
+    head_end = body.find(b"\r\n\r\n", start, start + LONGEST_HEAD)
+    end = body.find(separator, head_end + 2)
+    is_last = body.startswith(b"--", end + len(separator))
+    if min(head_end, end) < 0 or not is_last or not is_file(body[start:head_end]):
+        raise invalid_form()
+    return body[head_end + 4 : end]
+
+
+def is_file(head: bytes) -> bool:
+    """Return whether the lines after a separator declare a file in one of the fields."""
+    padding, *lines = head.split(b"\r\n")
+    headers = [HEADER.fullmatch(line) for line in lines]
+    for header in headers:
+        if header is None or padding.strip(b" \t"):
+            return False
+        if header[1].lower() == b"content-disposition":
+            _, options = parse_options_header(header[2].decode("latin-1"))
+            return (
+                None not in headers
+                and options.get(b"name", b"").decode("latin-1") in FIELDS
+                and b"filename" in options
+            )
+    return False
+
+
+def invalid_form() -> Problem:
     fields = " or ".join(map(repr, FIELDS))
     detail = f"The body must be a multipart form with a CSV file in the field {fields}, and nothing else."
-    try:
-        async with request.form(max_files=1, max_fields=0) as form:
-            name, file = next(iter(form.items()), ("", None))
-            if name not in FIELDS or not isinstance(file, UploadFile):
-                raise Problem(400, "invalid-form", detail)
-            return await file.read()
-    except (HTTPException, MultiPartException, ValueError) as error:  # ValueError: an unusable charset
-        raise Problem(400, "invalid-form", detail) from error
+    return Problem(400, "invalid-form", detail)

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -71,7 +72,11 @@ def test_file_instead_of_the_directory_is_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"null", b"[1]", b'"schema_version"', b"{}"])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"\xff", b"null", b"[1]", b'"schema_version"', b"{}", b"[" * 100_000, b"9" * 10_000, b"\0"],
+    ids=lambda text: str(text[:20]),
+)
 def test_file_without_a_schema_version_is_no_contract(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "contract.json").write_bytes(text)
     assert refusal(tmp_path) == "DIR/contract.json is not a contract: it has no schema_version."
@@ -140,3 +145,30 @@ def test_changed_file_is_named_with_both_checksums(tmp_path: Path) -> None:
     assert refusal(tmp_path) == (
         f"The baked model was changed: DIR/model.onnx has sha256 {sha256(ONNX + b'.')}, not {sha256(ONNX)}."
     )
+
+
+VALUES: list[Any] = [None, True, -1, 1e300, "?", "x" * 100_000, [], {}, [[]] * 1000, {"a": {}}]
+
+
+def mutate(document: Any, random: Random) -> Any:
+    """Return a document with another value somewhere."""
+    if random.random() < 0.2 or not document or not isinstance(document, dict | list):
+        return random.choice(VALUES)
+    changed = document.copy()
+    key = random.choice(list(document)) if isinstance(document, dict) else random.randrange(len(document))
+    changed[key] = mutate(document[key], random)
+    return changed
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_other_contract_is_loaded_or_refused_in_a_sentence(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - reproducible
+    directory = write(tmp_path, mutate(DOCUMENT, random))
+    path = directory / "contract.json"
+    if seed % 2:
+        path.write_bytes(path.read_bytes()[: random.randrange(2000)])
+    try:
+        sentence = load_contract(directory).title
+    except StartupError as error:
+        sentence = str(error)
+    assert 0 < len(sentence) < 2000

@@ -1,12 +1,12 @@
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from app.core.chunks import run_at_once
 from app.core.contract import Contract, Target
 from app.core.errors import Problem
 from app.core.features import Missing, Value
-from app.prediction.csv_reader import CsvReader, CsvRows
+from app.prediction.csv_reader import LONGEST_LINE, CsvReader
 from tests.support.features import grade, rate, secured, years
 from tests.support.problems import SECRET, invalid_rows, problem
 
@@ -28,14 +28,28 @@ UNKNOWN = "Unknown column. The features are: years, rate, use, secured."
 reader = CsvReader(Contract.model_construct(**DECLARED), max_rows=3)
 
 
-def read(text: str, *, with_truth: bool = True) -> CsvRows:
-    return run_at_once(reader.read(text.encode(), with_truth=with_truth))
+@dataclass
+class Read:
+    """What was read of a file."""
+
+    rows: list[dict[str, Value]]
+    lines: list[int]
+    truth: list[int] | None
+
+
+def read_body(body: bytes, *, with_truth: bool = True) -> Read:
+    csv = reader.read(body, with_truth=with_truth)
+    return Read(list(csv.rows), csv.lines, csv.truth)
+
+
+def read(text: str, *, with_truth: bool = True) -> Read:
+    return read_body(text.encode(), with_truth=with_truth)
 
 
 def refusal(body: str | bytes, *, with_truth: bool = True) -> dict[str, Any]:
     """Return the problem document for a body, which holds nothing secret."""
     with pytest.raises(Problem) as refused:
-        run_at_once(reader.read(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth))
+        read_body(body if isinstance(body, bytes) else body.encode(), with_truth=with_truth)
     document = refused.value.document()
     assert SECRET not in str(document)
     return document
@@ -71,45 +85,45 @@ def refusal(body: str | bytes, *, with_truth: bool = True) -> dict[str, Any]:
     ],
 )
 def test_line_becomes_a_row_of_values(text: str) -> None:
-    assert read(text) == CsvRows([ROW], [2], None)
+    assert read(text) == Read([ROW], [2], None)
 
 
 def test_columns_may_be_in_any_order() -> None:
-    assert read("secured,use,rate,years\ntrue,car,2.5,5\n") == CsvRows([ROW], [2], None)
+    assert read("secured,use,rate,years\ntrue,car,2.5,5\n") == Read([ROW], [2], None)
 
 
 @pytest.mark.parametrize("name", ["duration-years", "term"])
 def test_column_may_have_an_alias(name: str) -> None:
     row = {name if key == "years" else key: value for key, value in ROW.items()}
-    assert read(HEADER.replace("years", name) + LINE) == CsvRows([row], [2], None)
+    assert read(HEADER.replace("years", name) + LINE) == Read([row], [2], None)
 
 
 def test_blank_lines_are_skipped_and_counted() -> None:
-    assert read(f"{HEADER}\n{LINE}\n\r\n{LINE}\n") == CsvRows([ROW, ROW], [3, 6], None)
+    assert read(f"{HEADER}\n{LINE}\n\r\n{LINE}\n") == Read([ROW, ROW], [3, 6], None)
 
 
 def test_cell_in_quotes_may_hold_commas_quotes_and_line_ends() -> None:
     line = '5,2.5,"a ""big"", red\nhome",true\n'
     home = ROW | {"use": 'a "big", red\nhome'}
-    assert read(HEADER + line + LINE + line) == CsvRows([home, ROW, home], [3, 4, 6], None)
+    assert read(HEADER + line + LINE + line) == Read([home, ROW, home], [3, 4, 6], None)
 
 
 @pytest.mark.parametrize("missing", ["", " ", "n/a", '""', '"n/a"'])
 def test_missing_value_is_none_where_it_is_allowed(missing: str) -> None:
-    assert read(f"{HEADER}5,{missing},car,true\n") == CsvRows([ROW | {"rate": None}], [2], None)
+    assert read(f"{HEADER}5,{missing},car,true\n") == Read([ROW | {"rate": None}], [2], None)
 
 
 def test_cell_without_a_value_stays_text_for_validation() -> None:
     row: dict[str, Value] = {"years": "n/a", "rate": "?", "use": "", "secured": "2"}
-    assert read(f"{HEADER}n/a,?,,2\n") == CsvRows([row], [2], None)
+    assert read(f"{HEADER}n/a,?,,2\n") == Read([row], [2], None)
 
 
 def test_nul_is_text_like_any_other() -> None:
-    assert read(f"{HEADER}5,2.5,c\0r,true\n") == CsvRows([ROW | {"use": "c\0r"}], [2], None)
+    assert read(f"{HEADER}5,2.5,c\0r,true\n") == Read([ROW | {"use": "c\0r"}], [2], None)
 
 
 def test_file_of_a_header_has_no_rows() -> None:
-    assert read(HEADER) == CsvRows([], [], None)
+    assert read(HEADER) == Read([], [], None)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +136,8 @@ def test_file_of_a_header_has_no_rows() -> None:
 )
 def test_target_column_is_extracted_or_ignored(header: str, lines: list[str]) -> None:
     text = "\n".join([header, *lines])
-    assert read(text) == CsvRows([ROW] * 3, [2, 3, 4], [1, 0, 1])
-    assert read(text, with_truth=False) == CsvRows([ROW] * 3, [2, 3, 4], None)
+    assert read(text) == Read([ROW] * 3, [2, 3, 4], [1, 0, 1])
+    assert read(text, with_truth=False) == Read([ROW] * 3, [2, 3, 4], None)
 
 
 @pytest.mark.parametrize("label", ["", SECRET, "Yes", "1"])
@@ -131,7 +145,7 @@ def test_unknown_label_is_refused_unless_labels_are_ignored(label: str) -> None:
     text = f"paid,{HEADER}yes,{LINE}{label},{LINE}"
     message = "Must be one of no, yes."
     assert refusal(text) == invalid_rows(["line", 3, "paid"], message, "literal_error")
-    assert read(text, with_truth=False) == CsvRows([ROW] * 2, [2, 3], None)
+    assert read(text, with_truth=False) == Read([ROW] * 2, [2, 3], None)
 
 
 @pytest.mark.parametrize(
@@ -233,4 +247,48 @@ def test_file_that_is_not_csv_is_400_and_says_where(body: str | bytes, detail: s
 
 def test_largest_cell_is_text_for_validation() -> None:
     cell = "x" * 131_072
-    assert read(f"{HEADER}5,2.5,{cell},true\n") == CsvRows([ROW | {"use": cell}], [2], None)
+    assert read(f"{HEADER}5,2.5,{cell},true\n") == Read([ROW | {"use": cell}], [2], None)
+
+
+def test_a_thousand_blank_lines_are_skipped_and_no_more() -> None:
+    assert read(HEADER + "\n" * 999 + LINE).rows == [ROW]
+    message = "Too many blank lines."
+    for count in (1000, 5_000_000):
+        document = refusal(HEADER + "\n" * count + LINE)
+        assert document == invalid_rows(["line", 1001], message, "too_long")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+def test_long_file_of_short_lines_is_read(line_end: str) -> None:
+    reader = CsvReader(Contract.model_construct(**DECLARED), max_rows=40_000)
+    body = (HEADER + LINE * 30_000).replace("\n", line_end).encode()
+    assert len(body) > LONGEST_LINE
+    assert len(list(reader.read(body, with_truth=True).rows)) == 30_000
+
+
+@pytest.mark.parametrize("sign", ["x", ",", '"', "\0", "größe"])
+@pytest.mark.parametrize(("start", "line"), [("", 1), (HEADER, 2), (HEADER + LINE, 3)])
+def test_long_line_is_refused_before_it_is_read(start: str, line: int, sign: str) -> None:
+    detail = f"Line {line} is longer than 262144 bytes."
+    assert refusal(start + sign * (LONGEST_LINE + 1)) == problem(400, "invalid-csv", detail)
+
+
+def test_row_over_too_many_lines_is_refused() -> None:
+    text = HEADER + ',"\n"' * 1_000_000
+    detail = "Line 65537 is not CSV: row longer than 262144 characters."
+    assert refusal(text) == problem(400, "invalid-csv", detail)
+
+
+def test_rows_are_read_while_they_are_iterated() -> None:
+    csv = reader.read(f"{HEADER}{LINE}{LINE}5".encode(), with_truth=True)
+    assert (csv.lines, next(csv.rows), csv.lines) == ([2], ROW, [2])
+    assert next(csv.rows) == ROW
+    with pytest.raises(Problem):
+        next(csv.rows)
+    assert csv.lines == [2, 3]
+
+
+def test_text_that_is_not_utf_8_is_refused_wherever_it_stands() -> None:
+    body = (HEADER + LINE * 3).encode()
+    detail = "The body is not text in UTF-8."
+    assert refusal(body + b" " * 20_000 + b"\xff") == problem(400, "invalid-csv", detail)
