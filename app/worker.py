@@ -15,7 +15,7 @@ from gunicorn.arbiter import Arbiter
 from uvicorn import Server
 from uvicorn_worker import UvicornWorker
 
-from app.connections.acceptor import Acceptor
+from app.connections.acceptor import Acceptor, limit_unsent
 from app.connections.budget import Budget
 
 LAST_REQUESTS_SECONDS = 1.0
@@ -58,6 +58,8 @@ class Worker(UvicornWorker):
         self.config.app = self.wsgi
         server = GracefulServer(config=self.config)
         self._install_sigquit_handler()
+        for listener in self.sockets:
+            limit_unsent(listener)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import resource
+import socket
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ SPARE_DESCRIPTORS = 16
 EVICTED_SHARE = 50
 """One of so many connections is closed when there are too many, so that the search for idle ones is rare."""
 LOG_SECONDS = 60.0
+UNSENT_BYTES = 128 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,15 @@ class Acceptor:
             connection.count_dropped("full")
             connection.transport.abort()
         return bool(evicted)
+
+
+def limit_unsent(listener: socket.socket) -> None:
+    """Let the kernel take only so much of an answer as its client reads, or it would take megabytes for each.
+
+    Connections inherit this from the socket that accepts them. What the kernel does not take stays where the
+    sweep sees it.
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def free_descriptors() -> int:

@@ -270,6 +270,12 @@ class Connection(HttpToolsProtocol):
         else:
             self.flow.resume_reading()
 
+    def pause_writing(self) -> None:
+        """Wait for the client to read; whoever waits in the queue does not wait for that."""
+        super().pause_writing()
+        if self.active is not None and (queue := cast(Scope, self.active.scope).pop(QUEUE, None)):
+            queue.leave()
+
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._waits_for_reader:

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.connections.acceptor import Acceptor
+from app.connections.acceptor import Acceptor, limit_unsent
 from app.connections.budget import Budget
 from app.connections.shedding import Shedder
 from app.middleware.problems import Problems
@@ -75,6 +75,7 @@ async def running(app: Any, metrics: Metrics, **settings: Any) -> AsyncIterator[
     server = await asyncio.get_running_loop().create_server(
         lambda: acceptor(config, state, {}), "127.0.0.1", 0
     )
+    limit_unsent(server.sockets[0])
     try:
         yield Server(server.sockets[0].getsockname()[1], state, budget, acceptor.shedder)
     finally:
