@@ -82,11 +82,19 @@ def licence_of(package: Distribution) -> list[str]:
     return [declared] if declared and "\n" not in declared else []
 
 
-def debian_packages(image: Path) -> Iterator[Component]:
-    release = dict(
-        line.split("=", 1) for line in (image / "etc/os-release").read_text().splitlines() if "=" in line
+def operating_system(image: Path) -> Component:
+    """Return Debian, whose version tells a scanner which of its security notes apply."""
+    lines = (image / "etc/os-release").read_text().splitlines()
+    release = {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+    return Component(
+        name=release["ID"],
+        version=release["VERSION_ID"],
+        type=ComponentType.OPERATING_SYSTEM,
+        bom_ref="operating-system",
     )
-    version = release["VERSION_ID"].strip('"')
+
+
+def debian_packages(image: Path, version: str | None) -> Iterator[Component]:
     for stanza in (image / "var/lib/dpkg/status").read_text().strip().split("\n\n"):
         package = HeaderParser().parsestr(stanza)
         if package["Status"].endswith(" installed"):
@@ -109,11 +117,12 @@ def swagger(lock: Path) -> Component:
 
 def bill_of_materials(image: Path, lock: Path) -> Bom:
     bom = Bom()
+    debian = operating_system(image)
     bom.metadata.component = service(image)
     bom.components = [
-        *(model(image), python(), swagger(lock)),
+        *(model(image), python(), swagger(lock), debian),
         *python_packages(image),
-        *debian_packages(image),
+        *debian_packages(image, debian.version),
     ]
     bom.register_dependency(bom.metadata.component, bom.components)
     return bom

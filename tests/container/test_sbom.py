@@ -70,6 +70,14 @@ def test_every_package_of_debian_is_listed(bill: dict[str, Any], replica: Contai
     assert sorted(tuple(line.split()) for line in lines.splitlines()) == listed(bill, "deb")
 
 
+def test_the_version_of_debian_is_that_of_its_packages(bill: dict[str, Any], replica: Container) -> None:
+    version = replica.python("import platform; print(platform.freedesktop_os_release()['VERSION_ID'])")
+    (debian,) = [entry for entry in bill["components"] if entry["type"] == "operating-system"]
+    assert (debian["name"], debian["version"]) == ("debian", version)
+    urls = [entry["purl"] for entry in bill["components"] if entry.get("purl", "").startswith("pkg:deb/")]
+    assert {url.partition("distro=")[2] for url in urls} == {f"debian-{version}"}
+
+
 def test_python_swagger_ui_and_the_model_are_listed(bill: dict[str, Any], replica: Container) -> None:
     python = replica.python("import platform; print(platform.python_version())")
     locked = json.loads((ROOT / "infra/swagger/package.json").read_text())["dependencies"]
