@@ -12,6 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.connections.budget import SMALL_BODY, Budget
+from app.connections.cycle import EXTENSIONS, Cycle
 from app.connections.incoming import TRAILERS, Incoming
 from app.connections.lingering import LINGER_BODIES, Discard, LingeringTransport
 from app.connections.phases import Watch
@@ -160,7 +161,10 @@ class Connection(HttpToolsProtocol):
         is_full = shedder.small.size >= shedder.small.limit or shedder.large.size >= shedder.large.limit
         if (is_full or self.stale) and self._shed():
             return
+        cast(Scope, self.scope)["extensions"] = EXTENSIONS
         super().on_headers_complete()
+        if self.cycle:  # there is none yet when the first request asks for an upgrade
+            self.cycle.__class__ = Cycle
         self.headers = TRAILERS
 
     def _shed(self) -> bool:

@@ -10,6 +10,9 @@ PATH = "/predict"
 FORM = b"application/x-www-form-urlencoded"
 PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type, and all that the readers know
 
+WHOLE_ANSWER = "app.whole_answer"
+"""ASGI extension of a server that takes a whole answer in http.response.start, with its `body`."""
+
 Headers = dict[bytes, bytes]
 
 
@@ -29,8 +32,12 @@ class Predict:
         else:
             content = self._predictor.answer(body, request_type, response_type)
         answer_headers = [(b"content-type", response_type), (b"content-length", b"%d" % len(content))]
-        await send({"type": "http.response.start", "status": 200, "headers": answer_headers})
-        await send({"type": "http.response.body", "body": content})
+        start = {"type": "http.response.start", "status": 200, "headers": answer_headers}
+        if WHOLE_ANSWER in scope.get("extensions", ()):
+            await send(start | {"body": content})
+        else:
+            await send(start)
+            await send({"type": "http.response.body", "body": content})
 
 
 async def read_body(receive: Receive) -> bytes:
