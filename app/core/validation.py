@@ -229,6 +229,8 @@ class RowValidator:
     def _read_row(self, row: bytes | Mapping[str, Any], valid: list[Row], at: Loc) -> list[RowError]:
         """Return the errors of a row, in the order of the features; without one, add the row to `valid`."""
         errors: list[RowError] = []
+        if isinstance(row, bytes) and len(row) > SMALL_BODY and not self._is_flat(row):
+            return [((), WRONG_SHAPE)]
         try:
             exact = self._exact_row
             accepted = exact.validate_json(row) if isinstance(row, bytes) else exact.validate_python(row)

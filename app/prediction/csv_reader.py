@@ -10,8 +10,8 @@ from app.core.contract import Contract
 from app.core.errors import Problem
 from app.core.features import Value
 
-LONGEST_LINE = 256 * 1024  # bytes, and the most characters of a row that goes over several lines
-BLANK_LINES = 1000  # at least so many are skipped
+LONGEST_LINE = 256 * 1024  # bytes
+MOST_LINES = 10_000  # of one row, whose cells may hold line ends, with the blank lines before it
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CsvReader:
         """
         _refuse_long_line(body)
         table = _Table(body)
-        cells = table.next_row() or []
+        cells = table.header()
         if len(cells) > 2 * len(self._features) + 2:
             raise self._unknown_columns("Too many columns")
         header = [name.strip() for name in cells]
@@ -77,14 +77,8 @@ class CsvReader:
     ) -> Iterator[dict[str, Value]]:
         columns = [(name, self._parsers[name]) for name in header if name != self._target.name]
         target = header.index(self._target.name) if self._target.name in header else None
-        blank_lines = max(self._max_rows, BLANK_LINES)
-        while (cells := table.next_row()) is not None:
+        while cells := table.next_row():
             line = table.line
-            if not cells:
-                blank_lines -= 1
-                if not blank_lines:
-                    raise _invalid("too_long", ["line", line], "Too many blank lines.")
-                continue
             if len(lines) == self._max_rows:
                 raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
             if len(cells) != len(header):
@@ -109,6 +103,7 @@ class _Table:
     def __init__(self, body: bytes) -> None:
         text = io.TextIOWrapper(io.BytesIO(body.removeprefix(BOM_UTF8)), "utf-8", newline="")
         self._reader = csv.reader(self._limit(text), skipinitialspace=True, strict=True)
+        self._rows = filter(None, self._reader)
         self._rest = LONGEST_LINE
 
     @property
@@ -116,26 +111,33 @@ class _Table:
         """The number of the line that was read last."""
         return self._reader.line_num
 
-    def next_row(self) -> list[str] | None:
-        """Return the cells of the next row, of which a blank line has none; None at the end.
+    def header(self) -> list[str]:
+        """Return the cells of the first line."""
+        return self._next(self._reader)
+
+    def next_row(self) -> list[str]:
+        """Return the cells of the next line that is not blank; none at the end.
 
         Raises:
             Problem: 400 for what is not CSV in UTF-8.
         """
+        return self._next(self._rows)
+
+    def _next(self, rows: Iterator[list[str]]) -> list[str]:
         self._rest = LONGEST_LINE
         try:
-            return next(self._reader, None)
+            return next(rows, [])
         except UnicodeDecodeError as error:
             raise Problem(400, "invalid-csv", "The body is not text in UTF-8.") from error
         except csv.Error as error:
             raise Problem(400, "invalid-csv", f"Line {self.line} is not CSV: {error}.") from error
 
     def _limit(self, lines: io.TextIOWrapper) -> Iterator[str]:
-        """Yield lines; raise csv.Error when a row goes over too many of them."""
+        """Yield lines; raise csv.Error when a row has too many of them, or too much text in them."""
         for line in lines:
-            self._rest -= len(line)
+            self._rest -= len(line) + LONGEST_LINE // MOST_LINES
             if self._rest < 0:
-                raise csv.Error(f"row longer than {LONGEST_LINE} characters")
+                raise csv.Error("too many blank lines, or a row over too many lines")
             yield line
 
 
