@@ -17,6 +17,7 @@ In the order of a run:
     machine          the machine on which the benchmark runs
     report           the results as Markdown and JSON
     overload         a benchmark of its own: the service above its capacity
+    slow_clients     what holds connections beside the load
     open_loop        the load generator of that, which is written in C
 
 `apps` is what runs inside the measured processes.

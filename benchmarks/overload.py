@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from app.core.errors import ServiceError
-from benchmarks import machine, open_loop, process_stats
+from benchmarks import machine, open_loop, process_stats, slow_clients
 from benchmarks.errors import BenchmarkError
 from benchmarks.open_loop import Health, Phase
 from benchmarks.report import MB, table
@@ -36,7 +36,7 @@ MOST_P99 = 5.0
 
 @dataclass(frozen=True)
 class Overload:
-    """The phases are in the order of MULTIPLES; then come the first second and the next ones at NORMAL."""
+    """The phases are those of `titles`."""
 
     machine: dict[str, Any]
     peak: float
@@ -61,9 +61,10 @@ def measure(workspace: Workspace, seconds: float) -> Overload:
         phases = [(peak * multiple, seconds) for multiple in MULTIPLES]
         recovery = [(peak * NORMAL, 1.0), (peak * NORMAL, seconds)]
         load = open_loop.run(program, cores.load, process.port, CONNECTIONS, bodies, [*phases, *recovery])
-        return Overload(
-            described, peak, load.phases, load.health, before, process_stats.pss_bytes(process.pid)
-        )
+        with slow_clients.beside(process.port):
+            slow = open_loop.run(program, cores.load, process.port, CONNECTIONS, bodies, recovery[1:])
+        after = process_stats.pss_bytes(process.pid)
+        return Overload(described, peak, load.phases + slow.phases, load.health, before, after)
 
 
 def page(results: Overload) -> str:
@@ -108,6 +109,7 @@ def titles() -> Sequence[str]:
         *(f"{multiple:g} × peak" for multiple in MULTIPLES),
         f"then {NORMAL:g}, first second",
         f"{NORMAL:g}, after it",
+        f"{NORMAL:g}, beside {slow_clients.EACH_KIND} clients of {len(slow_clients.KINDS)} slow kinds each",
     ]
 
 

@@ -18,7 +18,7 @@ def results() -> Overload:
     return Overload(
         machine={"date": "2026-11-27", "cpu": "a CPU", "load_before": 0.1},
         peak=5000,
-        phases=[normal, *busy, normal, normal],
+        phases=[normal, *busy, normal, normal, normal],
         health=Health(200, 1, 12.3),
         pss_before=80_000_000,
         pss_after=81_000_000,
