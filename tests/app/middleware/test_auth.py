@@ -1,11 +1,14 @@
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.core.errors import StartupError
+from app.auth import digest
+from app.core.errors import Problem, StartupError
 from app.main import Service, create_app
+from app.middleware.auth import KEY_NAME, Auth
 from app.settings import Settings
 from tests.support.asgi import http_scope, run_asgi
 from tests.support.clients import client_of
@@ -52,6 +55,16 @@ async def test_every_key_is_let_in_by_either_header(
 ) -> None:
     response = await client.post("/predict", json=ROW, headers={name: value.replace("KEY", key)})
     assert response.status_code == 200
+
+
+async def test_a_worker_remembers_the_keys_that_it_let_in_and_no_other(service: Service) -> None:
+    auth = Auth(service.dispatch, {digest(KEY.encode()): "alice"}, (), service.metrics)
+    for key in (KEY, "unknown", KEY, "a" * 60_000, ""):
+        scope = http_scope("/card", "GET", [(b"x-api-key", key.encode())])
+        with suppress(Problem):
+            await run_asgi(auth, scope, [])
+        assert scope.get(KEY_NAME) == ("alice" if key == KEY else None)
+    assert auth._let_in == {KEY.encode(): "alice"}
 
 
 async def test_x_api_key_goes_before_authorization(client: httpx.AsyncClient) -> None:
