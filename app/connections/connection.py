@@ -32,6 +32,7 @@ from app.middleware.measure import QUEUE
 from app.middleware.problems import INTERRUPTION
 from app.middleware.security_headers import SecurityHeaders
 
+SLASH = ord("/")
 SEGMENT_BYTES = 16 * 1024
 """The parser gets no more at once, so that limits are checked in between."""
 MAX_WAITING = 32
@@ -154,7 +155,7 @@ class Connection(HttpToolsProtocol):
         if self._head_bytes or len(self.url) > TARGET_BYTES or len(self.headers) > HEAD_LINES:
             check_head(self.url, self.headers)
             self._head_bytes = 0
-        if not self.url.startswith(b"/") and not self.parser.should_upgrade():
+        if self.url[0] != SLASH and not self.parser.should_upgrade():
             check_target(self.url)
         self._body_bytes = 0
         shedder = self._shedder
@@ -162,7 +163,7 @@ class Connection(HttpToolsProtocol):
         if (is_full or self.stale) and self._shed():
             return
         cast(Scope, self.scope)["extensions"] = EXTENSIONS
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)  # a tenth of a microsecond less than super()
         if self.cycle:  # there is none yet when the first request asks for an upgrade
             self.cycle.__class__ = Cycle
         self.headers = TRAILERS
