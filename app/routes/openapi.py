@@ -16,6 +16,14 @@ from app.routes.predict_file import FIELDS
 
 SCHEMAS = "#/components/schemas/{model}"
 
+CONNECTION_PROBLEMS = {
+    400: "The request is not valid HTTP.",
+    408: "The request came too slowly.",
+    414: "The target has more than 8 KiB.",
+    431: "The head has more than 64 KiB or 100 lines.",
+    503: "The service holds too many requests.",
+}
+"""What any request may get, because its connection answers it."""
 PREDICT_PROBLEMS = {
     400: "The body can't be read.",
     413: "The body is larger than MAX_BODY_BYTES.",
@@ -28,11 +36,7 @@ CSV = {"schema": {"type": "string", "description": "A header line, then a line f
 
 def problem_responses(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI responses whose body is a problem document."""
-    content = {MEDIA_TYPE: {"schema": _ref("ProblemDocument")}}
-    return {
-        status: {"description": description, "content": content}
-        for status, description in descriptions.items()
-    }
+    return {status: _problem(description) for status, description in descriptions.items()}
 
 
 def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
@@ -45,6 +49,9 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
         "/predict/file": {"post": _predict_file()},
     }
     openapi["paths"] = predictions | openapi["paths"]
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            operation["responses"] = with_connection_problems(operation["responses"])
     models: tuple[type[BaseModel], ...] = (*response_models(contract), ProblemDocument)
     _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=SCHEMAS)
     openapi["components"]["schemas"] |= {
@@ -53,6 +60,20 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
         **definitions["$defs"],
     }
     return openapi
+
+
+def with_connection_problems(responses: dict[str, Any]) -> dict[str, Any]:
+    """Return the responses with the problems added; /health has an answer of its own for 503."""
+    for status, description in CONNECTION_PROBLEMS.items():
+        problem = _problem(description)
+        response = responses.setdefault(str(status), problem)
+        response["content"] = problem["content"] | response["content"]
+    responses["503"]["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    return dict(sorted(responses.items()))
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": _ref("ProblemDocument")}}}
 
 
 def _ref(name: str) -> dict[str, str]:
@@ -74,11 +95,16 @@ def _predict_file() -> dict[str, Any]:
     name, alias = FIELDS
     file = {"type": "string", "contentMediaType": "text/csv", "format": "binary"}
     note = {"description": f"CSV with a header line. The field may also be called {alias}."}
-    form = {"type": "object", "properties": {name: file | note}, "required": [name]}
+    form = {
+        "type": "object",
+        "properties": {name: file | note},
+        "required": [name],
+        "additionalProperties": False,
+    }
     return _operation(
         "predict_file",
         "Label the rows of a CSV file, and compute metrics if it has the target's column",
-        {"multipart/form-data": {"schema": form}},
+        {"multipart/form-data": {"schema": form, "encoding": {name: {"contentType": "text/csv"}}}},
         {"application/json": {"schema": _ref("FileResponse")}},
     )
 

@@ -147,7 +147,13 @@ async def test_predict_file_is_documented_with_a_form_whose_field_has_two_names(
         "required": True,
         "content": {
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": file},
+                    "required": ["file"],
+                    "additionalProperties": False,
+                },
+                "encoding": {"file": {"contentType": "text/csv"}},
             }
         },
     }
@@ -157,16 +163,33 @@ async def test_predict_file_is_documented_with_a_form_whose_field_has_two_names(
 @pytest.mark.parametrize("path", ["/predict", "/predict/file"])
 async def test_problems_of_a_prediction_are_documented(document: dict[str, Any], path: str) -> None:
     responses = document["paths"][path]["post"]["responses"]
-    assert list(responses) == ["200", "400", "413", "415", "422", "503"]
+    assert list(responses) == ["200", "400", "408", "413", "414", "415", "422", "431", "503"]
     assert responses.pop("200")["description"] == "One prediction for each row, in their order."
-    assert [response["content"] for response in responses.values()] == [PROBLEM] * 5
+    assert [response["content"] for response in responses.values()] == [PROBLEM] * 8
     assert all(response["description"].endswith(".") for response in responses.values())
 
 
 async def test_not_ready_replica_is_documented(document: dict[str, Any]) -> None:
-    responses = document["paths"]["/ready"]["get"]["responses"]
-    assert responses["503"] == {"description": "Not ready; the detail says why.", "content": PROBLEM}
-    assert list(document["paths"]["/health"]["get"]["responses"]) == ["200", "503"]
+    response = document["paths"]["/ready"]["get"]["responses"]["503"]
+    assert response == {
+        "description": "Not ready; the detail says why.",
+        "content": PROBLEM,
+        "headers": {"Retry-After": {"schema": {"type": "string"}}},
+    }
+
+
+async def test_health_has_two_answers_of_status_503(document: dict[str, Any]) -> None:
+    response = document["paths"]["/health"]["get"]["responses"]["503"]
+    assert response["content"] == PROBLEM | {"application/json": {"schema": ref("Health")}}
+
+
+async def test_every_path_documents_what_its_connection_may_answer(document: dict[str, Any]) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            assert list(responses) == sorted(responses)
+            for status in ("400", "408", "414", "431", "503"):
+                assert responses[status]["content"].items() >= PROBLEM.items()
 
 
 @pytest.mark.parametrize(
