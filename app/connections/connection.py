@@ -35,6 +35,8 @@ from app.middleware.security_headers import SecurityHeaders
 SLASH = ord("/")
 SEGMENT_BYTES = 16 * 1024
 """The parser gets no more at once, so that limits are checked in between."""
+VERSIONS = ("1.1", "1.0")
+"""The parser also reads 0.9, which has no answer with a status, and 2.0, which is another protocol."""
 MAX_WAITING = 32
 """Requests that may wait for the answers to those before them."""
 
@@ -256,7 +258,10 @@ class Connection(HttpToolsProtocol):
     # What the service answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Start the request as uvicorn does, and remember it."""
+        """Start the request as uvicorn does, and remember it. One of another version is refused."""
+        if cycle.scope["http_version"] not in VERSIONS:
+            self.count_dropped("invalid")
+            app = cast(ASGI3Application, SecurityHeaders(invalid_http().response()))
         self.active = cycle
         self.task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
