@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Otherwise waiting threads of scikit-learn spin, which takes minutes on cores that other processes use.
 export OMP_WAIT_POLICY := passive
+# Most requests that `make test-attack` generates for an operation; more take longer and may show more.
+export ATTACK_EXAMPLES ?= 500
 
 .PHONY: help serve bake pipeline lab image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload check format dvc-yaml swagger lock clean
 
@@ -36,7 +38,7 @@ test: $(VENV)/.test ## Run the tests that need no other tool
 	python -m pytest -n auto
 
 test-attack: $(VENV)/.attack ## Attack a running service with generated and with known hostile requests
-	python -m pytest tests/attack
+	python -m pytest -n 2 --dist loadfile tests/attack
 
 test-clients: $(VENV)/.test ## Test what clients see of the service, also through nginx (needs nginx, Node.js and curl)
 	python -m pytest -n auto tests/clients
