@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY := passive
 # Most requests that `make test-attack` generates for an operation; more take longer and may show more.
 export ATTACK_EXAMPLES ?= 500
 
-.PHONY: help serve bake pipeline lab image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload soak check format dvc-yaml swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,11 @@ bench: $(VENV)/.test model/contract.json ## Measure what a request costs, beside
 
 bench-overload: $(VENV)/.test model/contract.json ## Measure the service above its capacity (needs a C compiler; BENCH=--quick)
 	python -m benchmarks.overload $(BENCH)
+
+soak: $(VENV)/.test model/contract.json ## Load the service for SECONDS, and fail if it grows (needs a C compiler; SECONDS=600)
+	python -m benchmarks.soak --seconds $(SECONDS)
+
+SECONDS ?= 600
 
 check: $(VENV)/.test ## Lint, formatting and types
 	ruff check

@@ -19,6 +19,8 @@ In the order of a run:
     overload         a benchmark of its own: the service above its capacity
     slow_clients     what holds connections beside the load
     open_loop        the load generator of that, which is written in C
+    soak             another: whether the service grows under a long load
+    mixed_clients    what the service is sent beside that load
 
 `apps` is what runs inside the measured processes.
 """

@@ -38,6 +38,11 @@ def pss_bytes(root: int) -> int:
     return sum(_pss(stat.pid) for stat in _tree(root))
 
 
+def descriptors(root: int) -> int:
+    """Return how many file descriptors the processes of the tree have open."""
+    return sum(_open_files(stat.pid) for stat in _tree(root))
+
+
 def _tree(root: int) -> list[Stat]:
     """Return the process and all its descendants; nothing if it has ended."""
     stats = {stat.pid: stat for stat in _all()}
@@ -61,3 +66,10 @@ def _pss(pid: int) -> int:
     except OSError:  # the process ended in between
         return 0
     return next((int(line.split()[1]) * BYTES_PER_KB for line in lines if line.startswith("Pss:")), 0)
+
+
+def _open_files(pid: int) -> int:
+    try:
+        return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+    except OSError:  # the process ended in between
+        return 0

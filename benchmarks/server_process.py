@@ -45,6 +45,9 @@ class ServerProcess:
             raise BenchmarkError(f"the status of an answer is {status}: {answer[:200]!r}")
         return answer
 
+    def is_ready(self) -> bool:
+        return _request(self.port, "GET", self.server.ready_path)[0] == HTTPStatus.OK
+
     def settle(self) -> None:
         """Wait until the server is idle: the load generator ends without waiting for the last answers."""
         before = -1.0

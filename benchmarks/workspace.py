@@ -27,6 +27,11 @@ class Workspace:
         return load_contract(self.model_dir)
 
     @property
+    def rows(self) -> Path:
+        """The rows of the test split."""
+        return ROOT / "build" / self.contract.name / "test.csv"
+
+    @property
     def answers(self) -> Path:
         """The directory with an answer of the service for each size of body; the floors repeat them."""
         return self.directory / "answers"
@@ -61,10 +66,9 @@ class Workspace:
         Raises:
             BenchmarkError: the model was not baked here, so its test split is absent.
         """
-        path = ROOT / "build" / self.contract.name / "test.csv"
-        if not path.exists():
-            raise BenchmarkError(f"{path} is missing: its rows are the requests. Run `make bake`.")
-        rows = read_rows(path, self.contract.features)
+        if not self.rows.exists():
+            raise BenchmarkError(f"{self.rows} is missing: its rows are the requests. Run `make bake`.")
+        rows = read_rows(self.rows, self.contract.features)
         for write in set(formats):
             for size in BODY_SIZES:
                 self.bodies(write, size).write_bytes(b"\n".join(make_bodies(rows, size, write)))

@@ -53,3 +53,11 @@ def test_memory_is_the_sum_over_the_tree() -> None:
 @pytest.mark.usefixtures("proc")
 def test_a_process_that_ended_uses_nothing() -> None:
     assert (process_stats.cpu_seconds(55), process_stats.pss_bytes(55)) == (0, 0)
+
+
+def test_descriptors_are_those_of_the_whole_tree(proc: Path) -> None:
+    for pid, count in ((10, 1), (11, 3), (99, 5)):  # 12 ended in between
+        (proc / str(pid) / "fd").mkdir()
+        for number in range(count):
+            (proc / str(pid) / "fd" / str(number)).touch()
+    assert process_stats.descriptors(10) == 4
