@@ -1,6 +1,5 @@
 """create_app: the parts of the service, put together."""
 
-import logging
 from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 
 from fastapi import FastAPI
@@ -27,8 +26,6 @@ from app.prediction.predictor import Predictor
 from app.routes import card, docs, health, home, metrics, openapi, predict, predict_file, protection
 from app.settings import Settings
 
-log = logging.getLogger(__name__)
-
 CANONICAL_PATHS = {f"{path}/": path for path in (predict.PATH, predict_file.PATH)}
 
 
@@ -37,6 +34,7 @@ class Service(FastAPI):
 
     pipeline: ASGIApp
     predict: predict.Predict
+    needs_key: bool
 
     def __init__(self, contract: Contract, key_names: Collection[str]) -> None:
         self.metrics = Metrics(contract, key_names)
@@ -79,10 +77,9 @@ def create_app(settings: Settings | None = None) -> Service:
     app = Service(model.contract, sorted({*keys.values()}))
     app.pipeline = wrap(app.dispatch, list(list_middleware(app, settings, keys, public)))
     add_routes(app, model, settings)
+    app.needs_key = bool(keys)
     if keys:
         protection.describe_keys(app.openapi(), public)
-    elif not settings.bind_address.is_loopback:
-        log.warning("without API_KEYS, everybody who reaches %s may use the service", settings.bind_address)
     if settings.rate_limit:
         protection.describe_limit(app.openapi())
     return app

@@ -131,6 +131,11 @@ class Server(BaseApplication):
         Master(self).run()
 
 
+def warn_if_open(settings: Settings, service: Service) -> None:
+    if not service.needs_key and not settings.bind_address.is_loopback:
+        log.warning("without API_KEYS, everybody who reaches %s may use the service", settings.bind_address)
+
+
 def main() -> None:
     try:
         settings = Settings.read()
@@ -145,6 +150,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     log.info("starting", extra={"settings": settings.model_dump(mode="json")})
+    warn_if_open(settings, service)
     Server(settings, service, listener).run()
 
 

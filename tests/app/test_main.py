@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.model import Model
 from app.main import Service, create_app, list_middleware, wrap
+from app.server import warn_if_open
 from app.settings import Settings
 from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
 from tests.support.bodies import FORM, Chunks, part
@@ -51,7 +52,7 @@ class Prediction(NamedTuple):
 
 ROWS = Prediction("/predict", "application/json", json.dumps(ROW).encode(), b" ", b"")
 FILE = Prediction(
-    "/predict/file", FORM["Content-Type"], part(csv_body(LINE))[:-2], b"\n", b"\r\n--frontier--\r\n"
+    "/predict/file", FORM["Content-Type"], part(csv_body(LINE)).rstrip(), b" ", b"\r\n--frontier--\r\n"
 )
 
 
@@ -233,7 +234,8 @@ def test_one_warning_if_others_can_reach_a_service_without_keys(
     tiny_model: Path, address: str, keys: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = {"model_dir": tiny_model, "bind_address": address, "api_keys": keys}
-    create_app(Settings.model_validate(settings))
+    parsed = Settings.model_validate(settings)
+    warn_if_open(parsed, create_app(parsed))
     is_warned = keys is None and address in {"10.0.0.1", "::"}
     assert [record.getMessage() for record in caplog.records] == [WARNING.format(address)] * is_warned
 

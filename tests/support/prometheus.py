@@ -11,6 +11,7 @@ ZERO = {
     "predict_rows_total": 0.0,
     'predictions_total{label="no"}': 0.0,
     'predictions_total{label="yes"}': 0.0,
+    "http_requests_refused_total": 0.0,
     "http_requests_in_flight": 0.0,
     "log_lines_dropped_total": 0.0,
 }

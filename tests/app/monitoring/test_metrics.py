@@ -32,6 +32,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("http_requests", "counter"),
         ("http_request_duration_seconds", "histogram"),
         ("http_requests_in_flight", "gauge"),
+        ("http_requests_refused", "counter"),
         ("predict_rows", "counter"),
         ("predictions", "counter"),
         ("validation_errors", "counter"),
@@ -98,6 +99,7 @@ async def test_requests_are_counted_by_route_and_status(service: Service, client
         requests("/metrics", 200): 1,
         requests("/docs", 200): 1,
         requests("/openapi.json", 200): 1,
+        "http_requests_refused_total": 0,
         "http_requests_in_flight": 0,
         "log_lines_dropped_total": 0,
         "predict_rows_total": 5,
@@ -114,6 +116,7 @@ async def test_predictions_are_counted_by_label(service: Service, client: httpx.
     assert set(labels) == {"no", "yes"}
     assert counts(service.metrics) == {
         requests("/predict", 200): 1,
+        "http_requests_refused_total": 0,
         "http_requests_in_flight": 0,
         "log_lines_dropped_total": 0,
         "predict_rows_total": 4,
@@ -236,6 +239,7 @@ def test_slots_of_all_workers_are_added(metrics: Metrics) -> None:
         metrics.request_finished("/predict", 200, 0.1)
     assert counts(metrics) == {
         requests("/predict", 200): 3,
+        "http_requests_refused_total": 0,
         "http_requests_in_flight": 3,
         "log_lines_dropped_total": 0,
         "predict_rows_total": 5,
