@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.model import Model
 from app.main import Service, create_app, list_middleware, wrap
+from app.prediction.predictor import LARGE_BODY
 from app.server import warn_if_open
 from app.settings import Settings
 from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
@@ -197,7 +198,7 @@ async def test_other_path_is_404_and_says_where_to_look(client: httpx.AsyncClien
     assert_problem(response, problem(404, "not-found", detail))
 
 
-@pytest.mark.parametrize("length", [0, 200_000], ids=["small body", "large body"])
+@pytest.mark.parametrize("length", [0, LARGE_BODY + 100], ids=["small body", "large body"])
 async def test_unexpected_error_is_500_counted_and_logged_once(
     tiny_model: Path,
     prediction: Prediction,
