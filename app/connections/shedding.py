@@ -18,8 +18,8 @@ from app.connections.admission import LARGE, SMALL, Queue
 from app.core.errors import Problem
 from app.middleware.security_headers import FOR_ALL
 from app.monitoring.metrics import Metrics
+from app.prediction.predictor import LARGE_BODY
 
-LARGE_BODY = 128 * 1024  # bytes; the predictor answers larger ones in turns, between the small ones
 LARGEST_DROPPED = 64 * 1024  # bytes of a refused body that are read, so that the connection stays open
 UNDECLARED = LARGEST_DROPPED + 1
 OPEN_TARGETS = frozenset({b"/health", b"/ready"})  # a load balancer must not kill replicas that are busy

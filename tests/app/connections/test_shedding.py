@@ -9,9 +9,10 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.connections.shedding import LARGE_BODY, Shedder
+from app.connections.shedding import Shedder
 from app.middleware.measure import QUEUE, Measure
 from app.monitoring.metrics import Metrics
+from app.prediction.predictor import LARGE_BODY
 from app.routes.predict import read_body
 from tests.support.echo import Server, running
 from tests.support.problems import problem
