@@ -11,6 +11,7 @@ from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.connections.admission import Queue
 from app.connections.budget import SMALL_BODY, Budget
 from app.connections.cycle import EXTENSIONS, Cycle
 from app.connections.incoming import TRAILERS, Incoming
@@ -28,9 +29,9 @@ from app.connections.refusals import (
 from app.connections.shedding import LARGEST_DROPPED, OPEN_TARGETS, Shedder, overloaded
 from app.connections.upgrade import head_without_upgrade
 from app.core.errors import Problem
-from app.middleware.measure import QUEUE
 from app.middleware.problems import INTERRUPTION
 from app.middleware.security_headers import SecurityHeaders
+from app.prediction.predictor import LARGE_BODY
 
 SLASH = ord("/")
 SEGMENT_BYTES = 16 * 1024
@@ -72,6 +73,8 @@ class Connection(HttpToolsProtocol):
         self._body_bytes = 0
         self._held = 0
         self._incoming: Incoming | None = None
+        self._queue: Queue | None = None
+        """Where the active request waits, from its last byte to the last of its answer."""
         self._waits_for_reader = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,9 +90,7 @@ class Connection(HttpToolsProtocol):
             self.active.message_event.set()
             if not self.active.response_started:
                 self.interrupt(ClientDisconnect())
-        for cycle, _ in self.pipeline:  # which are never begun
-            if queue := cast(Scope, cycle.scope).pop(QUEUE, None):
-                queue.leave()
+        self._leave_queue()
 
     # What the client sends
 
@@ -173,21 +174,25 @@ class Connection(HttpToolsProtocol):
     def _shed(self) -> bool:
         """Refuse the request if its queue is full. A request behind another one waits for that anyway."""
         is_first = self.cycle is None or self.cycle.response_complete
-        if not is_first or self.url in OPEN_TARGETS or self.parser.should_upgrade():
+        if not is_first or self.url.partition(b"?")[0] in OPEN_TARGETS or self.parser.should_upgrade():
             return False
         length, queue = self._shedder.choose_queue(self.headers)
         self._pauses = queue.size >= queue.limit
         if not self._pauses and not self.stale:
             return False
         self._shedder.count_refusal(self.url)
-        if length > LARGEST_DROPPED or self.expect_100_continue or not self.parser.should_keep_alive():
+        is_end_far = length > LARGEST_DROPPED or self.expect_100_continue
+        is_paused = self.flow.read_paused  # one before it in the same segment was refused
+        if is_end_far or is_paused or not self.parser.should_keep_alive():
             raise overloaded()
         self.cycle, self.scope = SHED, SHED.scope
-        self.transport.write(self._shedder.answer)
+        self.watch.phase = None  # it is not idle
+        is_head = self.parser.get_method() == b"HEAD"
+        self.transport.write(self._shedder.answer_to_head if is_head else self._shedder.answer)
         return True
 
     def on_message_complete(self) -> None:
-        """Note that the request is complete, as uvicorn does, and let it wait in its queue."""
+        """Note that the request is complete, as uvicorn does; from now on it waits for its answer."""
         cycle = self.cycle
         if cycle is SHED:
             self.stale = False
@@ -197,9 +202,18 @@ class Connection(HttpToolsProtocol):
         elif not self.parser.should_upgrade() and not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()
-            _, queue = self._shedder.choose_queue(cycle.scope["headers"])
-            queue.enter()
-            cast(Scope, cycle.scope)[QUEUE] = queue
+            if cycle is self.active and not cycle.response_started:
+                self._enter_queue(self._body_bytes)
+
+    def _enter_queue(self, body_bytes: int) -> None:
+        """Let the request wait until it is answered. One that waits for those before it is not in a queue."""
+        self._queue = queue = self._shedder.large if body_bytes > LARGE_BODY else self._shedder.small
+        queue.enter()
+
+    def _leave_queue(self) -> None:
+        if queue := self._queue:
+            self._queue = None
+            queue.leave()
 
     def resume_reading(self) -> None:
         """Read again after a pause that the shedder made."""
@@ -269,28 +283,29 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on, unless the client has to take the answers first. The sweep ends keep-alive, not a timer."""
-        self.server_state.total_requests += 1
+        self._leave_queue()
         if self.lingering or self.transport.is_closing():
             return
         if self.flow.write_paused:
             self._waits_for_reader = True
             self.flow.pause_reading()
         elif self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            if not cycle.more_body:
+                self._enter_queue(len(cycle.body))
         else:
             self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         """Wait for the client to read; whoever waits in the queue does not wait for that."""
         super().pause_writing()
-        if self.active is not None and (queue := cast(Scope, self.active.scope).pop(QUEUE, None)):
-            queue.leave()
+        self._leave_queue()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._waits_for_reader:
             self._waits_for_reader = False
-            self.server_state.total_requests -= 1  # counted already
             self.on_response_complete()
 
     def refuse(self, problem: Problem, reason: str = "invalid") -> None:

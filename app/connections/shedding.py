@@ -23,6 +23,7 @@ from app.prediction.predictor import LARGE_BODY
 LARGEST_DROPPED = 64 * 1024  # bytes of a refused body that are read, so that the connection stays open
 UNDECLARED = LARGEST_DROPPED + 1
 OPEN_TARGETS = frozenset({b"/health", b"/ready"})  # a load balancer must not kill replicas that are busy
+MOST_DIGITS = 20  # of a length; the parser refuses a larger one, but no zeros before it
 RETRY_AFTER = 1  # second
 TICK = 0.01  # seconds
 FEWEST = 10  # connections that are read again in a tick
@@ -56,13 +57,14 @@ class Shedder:
         self.small = Queue(SMALL, max_pending)
         self.large = Queue(LARGE, max_pending)
         self.answer = answer_bytes(overloaded())
+        self.answer_to_head = self.answer[: self.answer.index(b"\r\n\r\n") + 4]
 
     def choose_queue(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, Queue]:
-        """Return the length of a body and the queue of its request; one of unknown length counts as small."""
+        """Return the declared length of a body and its queue; one of unknown length counts as small."""
         length = 0
         for name, value in headers:
             if name == b"content-length":
-                length = int(value)
+                length = int(value[-MOST_DIGITS:])
                 return length, self.large if length > LARGE_BODY else self.small
             if name == b"transfer-encoding":
                 length = UNDECLARED

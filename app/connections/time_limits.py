@@ -46,10 +46,10 @@ class Sweep:
         self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
+        self.start()
         now = self._loop.time()
         self.look_at_all(min(now - self._last, LONGEST_TICK))
         self._last = now
-        self.start()
 
     def look_at_all(self, seconds: float) -> None:
         """Look at every connection, so many seconds after the last time."""

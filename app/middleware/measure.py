@@ -10,9 +10,6 @@ from app.monitoring.metrics import CLIENT_LEFT, Metrics
 STATUS = "app.status"
 """Key of the scope under which middleware further in finds the status, once the answer has begun."""
 
-QUEUE = "app.queue"
-"""Key of the scope under which the connection keeps the queue that the request waits in."""
-
 
 class Measure:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -33,5 +30,3 @@ class Measure:
         finally:
             seconds = perf_counter() - started
             self._metrics.request_finished(scope["path"], scope.get(STATUS, CLIENT_LEFT), seconds)
-            if QUEUE in scope:
-                scope.pop(QUEUE).leave()

@@ -9,8 +9,10 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.connections.connection import SHED
+from app.connections.phases import Phase
 from app.connections.shedding import Shedder
-from app.middleware.measure import QUEUE, Measure
+from app.middleware.measure import Measure
 from app.monitoring.metrics import Metrics
 from app.prediction.predictor import LARGE_BODY
 from app.routes.predict import read_body
@@ -143,6 +145,55 @@ async def test_health_is_never_refused(clients: Clients) -> None:
 
 
 @pytest.mark.usefixtures("waiting")
+async def test_health_with_a_query_is_never_refused(clients: Clients) -> None:
+    client = await clients.send(HEALTH.replace(b"health", b"health?from=balancer"))
+    assert (await read_answer(client))[0].startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_the_refusal_of_head_has_no_body(clients: Clients) -> None:
+    client = await clients.send(b"HEAD /card HTTP/1.1\r\nHost: x\r\n\r\n")
+    refusal = await asyncio.wait_for(client[0].readuntil(b"\r\n\r\n"), 5)
+    assert refusal.startswith(b"HTTP/1.1 503 ")
+    client[1].write(HEALTH)
+    assert (await read_answer(client))[0].startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_of_many_requests_at_once_two_are_refused_and_the_connection_closes(
+    clients: Clients, metrics: Metrics
+) -> None:
+    client = await clients.send(ROW * 1000)
+    received = await asyncio.wait_for(client[0].read(), 5)
+    assert received.count(b"HTTP/1.1 503 ") == 2
+    assert counts(metrics)["http_requests_refused_total"] == 2
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_zeros_before_a_length_fail_nowhere(
+    clients: Clients, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    request_bytes = ROW.replace(b"Length: 2", b"Length: " + b"0" * 5000 + b"2")
+    assert json.loads((await read_answer(await clients.send(request_bytes)))[1]) == OVERLOADED
+    gate.open.set()
+    await asyncio.sleep(0.1)
+    assert (await read_answer(await clients.send(request_bytes)))[1] == b"{}"
+    assert "a callback of the parser failed" not in caplog.text
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_who_is_refused_again_and_again_is_not_idle(clients: Clients) -> None:
+    client = await clients.send(ROW)
+    await read_answer(client)
+    connections = clients.server.state.connections
+    (refused,) = [connection for connection in connections if connection.cycle is SHED]  # type: ignore[union-attr]
+    refused.watch.phase = Phase.NEXT_REQUEST  # type: ignore[union-attr]
+    client[1].write(ROW)
+    await read_answer(client)
+    assert refused.watch.phase is None  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("waiting")
 async def test_a_large_body_waits_in_a_queue_of_its_own(clients: Clients, shedder: Shedder) -> None:
     size = LARGE_BODY + 1
     await clients.send(
@@ -181,7 +232,8 @@ async def test_a_refused_request_whose_end_is_far_closes_the_connection(
 
 
 async def test_requests_whose_client_left_leave_the_queue(clients: Clients, shedder: Shedder) -> None:
-    await clients.send(ROW * 2)
+    for _ in range(2):
+        await clients.send(ROW * 2)
     await until(lambda: shedder.small.size == 2)
     for connection in list(clients.server.state.connections):
         connection.transport.abort()
@@ -198,13 +250,60 @@ async def test_the_log_counts_what_was_refused(clients: Clients, caplog: pytest.
 
 
 async def test_a_request_that_fails_leaves_the_queue(metrics: Metrics) -> None:
-    shedder = Shedder(metrics, max_pending=2)
-    shedder.small.enter()
-    scope: Scope = {"type": "http", "path": "/predict", QUEUE: shedder.small}
-
-    async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    async def fail(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await read_body(receive)
         raise RuntimeError
 
-    with pytest.raises(RuntimeError):
-        await Measure(fail, metrics)(scope, None, None)  # type: ignore[arg-type]
-    assert (shedder.small.size, QUEUE in scope) == (0, False)
+    async with running(fail, metrics, max_pending=2) as server:
+        client = await Clients(server).send(ROW)
+        assert (await read_answer(client))[0].startswith(b"HTTP/1.1 500 ")
+        assert server.shedder.small.size == 0
+        client[1].close()
+
+
+@pytest.mark.parametrize("version", [b"2.0", b"0.9"])
+async def test_a_request_of_another_version_leaves_the_queue(
+    clients: Clients, shedder: Shedder, version: bytes
+) -> None:
+    client = await clients.send(ROW.replace(b"HTTP/1.1", b"HTTP/" + version))
+    assert (await read_answer(client))[0].startswith(b"HTTP/1.1 400 ")
+    assert shedder.small.size == 0
+
+
+async def test_of_the_requests_on_a_connection_only_the_first_is_in_the_queue(
+    clients: Clients, shedder: Shedder, gate: Gate
+) -> None:
+    client = await clients.send(ROW * 30)
+    await until(lambda: shedder.small.size == 1)
+    gate.open.set()
+    for _ in range(30):
+        assert (await read_answer(client))[1] == b"{}"
+    assert shedder.small.size == 0
+
+
+async def test_a_body_that_ends_after_its_answer_began_enters_no_queue(metrics: Metrics) -> None:
+    async def answer_slowly(_scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await read_body(receive)
+        begun.set()
+        await receive()  # returns when the client leaves
+
+    begun = asyncio.Event()
+    async with running(answer_slowly, metrics) as server:
+        client = await Clients(server).send(ROW[:-2])
+        await client[0].readline()
+        client[1].write(ROW[-2:])
+        await asyncio.wait_for(begun.wait(), 5)
+        assert server.shedder.small.size == 0
+        client[1].close()
+
+
+async def test_a_large_body_of_unknown_length_waits_in_the_queue_of_large_ones(
+    clients: Clients, shedder: Shedder
+) -> None:
+    head = ROW.partition(b"\r\n\r\n")[0].replace(b"Content-Length: 2", b"Transfer-Encoding: chunked")
+    size = LARGE_BODY + 1
+    await clients.send(head + b"\r\n\r\n%x\r\n" % size + b" " * size + b"\r\n0\r\n\r\n")
+    await until(lambda: shedder.large.size == 1)
+    assert shedder.small.size == 0

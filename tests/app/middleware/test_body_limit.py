@@ -63,3 +63,10 @@ async def test_body_that_is_not_read_is_not_refused() -> None:
 
     scope = http_scope("/", headers=[(b"content-length", b"11")])
     assert await run_asgi(BodyLimit(answer, limit=10), scope, []) == []
+
+
+async def test_zeros_before_the_declared_length_do_not_count() -> None:
+    reader = Reader()
+    scope = http_scope("/", headers=[(b"content-length", b"0" * 5000 + b"2")])
+    await run_asgi(BodyLimit(reader, limit=10), scope, body_messages([b"{}"]))
+    assert reader.chunks == [b"{}"]
