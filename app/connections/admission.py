@@ -30,7 +30,7 @@ class Rule:
     """Answers that are too few to measure the rate, and that are enough."""
 
 
-SMALL = Rule(target=0.01, burst=0.05, interval=0.1, smallest=16, sample=(8, 64))
+SMALL = Rule(target=0.01, burst=0.05, interval=0.1, smallest=64, sample=(8, 64))
 LARGE = Rule(target=1, burst=5, interval=10, smallest=4, sample=(1, 1))
 
 

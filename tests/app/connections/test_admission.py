@@ -48,23 +48,23 @@ def test_a_short_queue_may_grow_to_a_burst(clock: Clock) -> None:
 def test_a_queue_that_stays_long_is_cut_to_the_target(clock: Clock) -> None:
     queue = Queue(SMALL, MAX_PENDING)
     for _ in range(11):
-        serve(queue, clock, 40, MILLISECOND / 4)  # 10 ms a turn
-    assert queue.limit == 40
+        serve(queue, clock, 80, MILLISECOND / 8)  # 10 ms a turn
+    assert queue.limit == 80
 
 
 def test_a_queue_that_is_never_empty_is_cut_too(clock: Clock) -> None:
     queue = Queue(SMALL, MAX_PENDING)
     queue.enter()
-    serve(queue, clock, 640, MILLISECOND / 4)
-    assert (queue.size, queue.limit) == (1, 40)
+    serve(queue, clock, 1280, MILLISECOND / 8)
+    assert (queue.size, queue.limit) == (1, 80)
 
 
 def test_a_queue_that_was_worked_off_may_burst_again(clock: Clock) -> None:
     queue = Queue(SMALL, MAX_PENDING)
     for _ in range(11):
-        serve(queue, clock, 40, MILLISECOND / 4)
-    serve(queue, clock, 8, MILLISECOND / 4)
-    assert queue.limit == 200
+        serve(queue, clock, 80, MILLISECOND / 8)
+    serve(queue, clock, 8, MILLISECOND / 8)
+    assert queue.limit == 400
 
 
 def test_the_limit_follows_the_rate(clock: Clock) -> None:
@@ -79,8 +79,8 @@ def test_the_limit_follows_the_rate(clock: Clock) -> None:
 def test_a_slow_model_still_serves_a_few_at_once(clock: Clock) -> None:
     queue = Queue(SMALL, MAX_PENDING)
     for _ in range(20):
-        serve(queue, clock, 16, 40 * MILLISECOND)
-    assert queue.limit == SMALL.smallest == 16
+        serve(queue, clock, 64, 40 * MILLISECOND)
+    assert queue.limit == SMALL.smallest == 64
 
 
 def test_max_pending_is_the_most(clock: Clock) -> None:
