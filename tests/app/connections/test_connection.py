@@ -94,3 +94,9 @@ async def test_target_may_be_a_whole_url(server: Server, echo: Echo) -> None:
     target = b"http://host:80/first?a=b"
     await server.exchange(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
     assert echo.requests == [("GET", "/first", b"")]
+
+
+@pytest.mark.parametrize("version", ["0.9", "2.0"])
+async def test_refused_version_leaves_the_queue(server: Server, version: str) -> None:
+    await server.exchange(f"GET / HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+    assert server.shedder.small.size == 0
