@@ -90,7 +90,10 @@ def lengths() -> Group:
             "length that ends amid a request": framed(HIDDEN, "Content-Length: 10"),
         },
         # Zeros before the number change nothing: nothing else is read into it.
-        OK: {"length with zeros before": framed(ONE_ROW, f"Content-Length: 000{len(ONE_ROW)}")},
+        OK: {
+            "length with zeros before": framed(ONE_ROW, f"Content-Length: 000{len(ONE_ROW)}"),
+            "length with 5,000 zeros before": framed(ONE_ROW, f"Content-Length: {'0' * 5_000}{len(ONE_ROW)}"),
+        },
     }
 
 

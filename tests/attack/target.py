@@ -73,7 +73,9 @@ class Target:
     def _scrape(self) -> dict[str, float]:
         self._metrics.request("GET", "/metrics")
         self._scrapes += 1
-        return series(self._metrics.getresponse().read().decode())
+        answer = self._metrics.getresponse()
+        assert answer.status == 200, "one request after another is never too many"
+        return series(answer.read().decode())
 
 
 def assert_proper(exchange: Exchange) -> None:

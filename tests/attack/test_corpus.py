@@ -10,6 +10,7 @@ from tests.attack.messages import HIDDEN
 from tests.attack.target import DOCUMENTED, Target, assert_proper
 from tests.attack.wire import Client, Exchange
 from tests.support.prometheus import requests
+from tests.support.service_process import ServiceProcess
 
 CASES = list(corpus.cases())
 UNFINISHED = list(corpus.cases((corpus.unfinished,)))
@@ -39,6 +40,21 @@ def test_requests_that_never_end_are_closed(target: Target) -> None:
 
 def test_service_is_unharmed_after_all(target: Target) -> None:
     target.assert_unharmed()
+
+
+def test_no_hostile_request_gets_past_the_keys(service_with_keys: ServiceProcess) -> None:
+    target = Target(service_with_keys)
+    for case in CASES:
+        assert_proper(attack(target, Case(case.name, case.raw, case.statuses[:1])))
+    public = ('route="/health"', 'route="/ready"', 'route="/metrics"')
+    executed = {name for name, count in target.executed().items() if count}
+    assert {name for name in executed if not any(route in name for route in public)} == {
+        requests("/predict", 401),
+        requests("/predict/file", 401),
+        requests("other", 401),
+    }
+    target.assert_unharmed()
+    target.close()
 
 
 def test_hidden_request_would_be_noticed(target: Target) -> None:

@@ -156,10 +156,12 @@ def test_valid_request_is_answered_the_same_in_any_segments(
 @given(raw=changed(), cuts=cuts())
 def test_changed_request_does_no_harm(target: Target, raw: bytes, cuts: list[int]) -> None:
     client = Client(target.port)
-    client.send(split(raw, cuts))
-    target.wait_a_moment()
-    client.read_what_is_there()
-    client.close()
+    try:
+        client.send(split(raw, cuts))
+        target.wait_a_moment()
+        client.read_what_is_there()
+    finally:
+        client.close()
     assert_proper(client.exchange)
     target.wait_until_idle()
     assert target.service.workers == target.workers
