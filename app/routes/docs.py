@@ -11,6 +11,7 @@ from string import Template
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 ASSETS = "static/swagger"
 POLICY = (
@@ -19,10 +20,18 @@ POLICY = (
 )
 
 
+class Assets(StaticFiles):
+    """Files that are always sent whole, as HTTP allows: Starlette refuses a bad range in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [header for header in scope["headers"] if header[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
 def add_docs(app: FastAPI) -> None:
     template = Template(resources.files("app").joinpath("static/docs.html").read_text())
     page = template.substitute(title=escape(app.title))
-    app.mount(f"/{ASSETS}", StaticFiles(packages=[("app", ASSETS)]))
+    app.mount(f"/{ASSETS}", Assets(packages=[("app", ASSETS)]))
 
     @app.get("/docs", include_in_schema=False)
     async def get_docs() -> Response:

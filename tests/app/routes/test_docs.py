@@ -72,3 +72,13 @@ def test_the_release_is_named_by_version_and_sha512() -> None:
     assert (locked["version"], locked["license"], algorithm) == (named, "Apache-2.0", "sha512")
     assert len(base64.b64decode(digest)) == 64
     assert f'"{named}"' in (VENDORED / "swagger-ui-bundle.js").read_text()
+
+
+@pytest.mark.parametrize("part_of_it", ["bytes=0-9", "bytes=abc", "bytes=99999999-"])
+async def test_a_range_of_an_asset_is_answered_with_the_whole(
+    client: httpx.AsyncClient, part_of_it: str
+) -> None:
+    path = "/static/swagger/initializer.js"
+    whole = await client.get(path)
+    response = await client.get(path, headers={"Range": part_of_it})
+    assert (response.status_code, response.content) == (200, whole.content)
