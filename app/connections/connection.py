@@ -25,13 +25,13 @@ from app.connections.refusals import (
     invalid_http,
     no_proxy,
     out_of_room,
+    overloaded,
 )
-from app.connections.shedding import LARGEST_DROPPED, OPEN_TARGETS, Shedder, overloaded
+from app.connections.shedding import LARGEST_DROPPED, OPEN_TARGETS, Shedder, declared_length
 from app.connections.upgrade import head_without_upgrade
 from app.core.errors import Problem
 from app.middleware.problems import INTERRUPTION
 from app.middleware.security_headers import SecurityHeaders
-from app.prediction.predictor import LARGE_BODY
 
 SLASH = ord("/")
 SEGMENT_BYTES = 16 * 1024
@@ -176,7 +176,8 @@ class Connection(HttpToolsProtocol):
         is_first = self.cycle is None or self.cycle.response_complete
         if not is_first or self.url.partition(b"?")[0] in OPEN_TARGETS or self.parser.should_upgrade():
             return False
-        length, queue = self._shedder.choose_queue(self.headers)
+        length = declared_length(self.headers)
+        queue = self._shedder.queue_for(length)
         self._pauses = queue.size >= queue.limit
         if not self._pauses and not self.stale:
             return False
@@ -207,7 +208,7 @@ class Connection(HttpToolsProtocol):
 
     def _enter_queue(self, body_bytes: int) -> None:
         """Let the request wait until it is answered. One that waits for those before it is not in a queue."""
-        self._queue = queue = self._shedder.large if body_bytes > LARGE_BODY else self._shedder.small
+        self._queue = queue = self._shedder.queue_for(body_bytes)
         queue.enter()
 
     def _leave_queue(self) -> None:
@@ -342,9 +343,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             cast(Scope, active.scope)[INTERRUPTION] = error
-            self.loop.call_soon(
-                task.cancel
-            )  # later than the first step of the task, which may not have begun
+            self.loop.call_soon(task.cancel)  # after the first step of the task, which may not have begun
 
     def linger(self) -> None:
         """Close once the client has the answer. What it sends until it closes is read and dropped."""

@@ -7,6 +7,7 @@ import httptools
 from app.core.errors import Problem
 
 CLOSE = {"Connection": "close"}
+RETRY = {"Retry-After": "1"}  # second
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 100
 TARGET_BYTES = 8 * 1024
@@ -39,15 +40,20 @@ def target_too_long() -> Problem:
     return Problem(414, "target-too-long", detail, headers=CLOSE)
 
 
+def overloaded() -> Problem:
+    detail = "The replica has more requests than it can answer in time. Send this one again later."
+    return Problem(503, "overloaded", detail, headers=RETRY)
+
+
 def out_of_time() -> Problem:
     detail = "The service could not answer in time. Try again later."
-    return Problem(503, "overloaded", detail, headers={"Retry-After": "1"})
+    return Problem(503, "overloaded", detail, headers=RETRY)
 
 
 def out_of_room() -> Problem:
     """Return the answer when connections or their bodies fill what the worker may hold."""
     detail = "The service holds too many requests. Try again later."
-    return Problem(503, "overloaded", detail, headers=CLOSE | {"Retry-After": "1"})
+    return Problem(503, "overloaded", detail, headers=CLOSE | RETRY)
 
 
 def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]], received: int = 0) -> None:

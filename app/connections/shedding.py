@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Protocol
 
 from app.connections.admission import LARGE, SMALL, Queue
+from app.connections.refusals import overloaded
 from app.core.errors import Problem
 from app.middleware.security_headers import FOR_ALL
 from app.monitoring.metrics import Metrics
@@ -24,7 +25,6 @@ LARGEST_DROPPED = 64 * 1024  # bytes of a refused body that are read, so that th
 UNDECLARED = LARGEST_DROPPED + 1
 OPEN_TARGETS = frozenset({b"/health", b"/ready"})  # a load balancer must not kill replicas that are busy
 MOST_DIGITS = 20  # of a length; the parser refuses a larger one, but no zeros before it
-RETRY_AFTER = 1  # second
 TICK = 0.01  # seconds
 FEWEST = 10  # connections that are read again in a tick
 MOST = 400
@@ -59,16 +59,9 @@ class Shedder:
         self.answer = answer_bytes(overloaded())
         self.answer_to_head = self.answer[: self.answer.index(b"\r\n\r\n") + 4]
 
-    def choose_queue(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, Queue]:
-        """Return the declared length of a body and its queue; one of unknown length counts as small."""
-        length = 0
-        for name, value in headers:
-            if name == b"content-length":
-                length = int(value[-MOST_DIGITS:])
-                return length, self.large if length > LARGE_BODY else self.small
-            if name == b"transfer-encoding":
-                length = UNDECLARED
-        return length, self.small
+    def queue_for(self, body_bytes: int) -> Queue:
+        """Return the queue of a request with a body of that length."""
+        return self.large if body_bytes > LARGE_BODY else self.small
 
     def count_refusal(self, target: bytes) -> None:
         path = target.partition(b"?")[0].decode("ascii", "replace")
@@ -108,13 +101,15 @@ class Shedder:
             self._next_log = now + LOG_INTERVAL
 
 
-def overloaded() -> Problem:
-    return Problem(
-        503,
-        "overloaded",
-        "The replica has more requests than it can answer in time. Send this one again later.",
-        headers={"Retry-After": str(RETRY_AFTER)},
-    )
+def declared_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the length of a body; one of unknown length counts as small, and too long to be dropped."""
+    length = 0
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value[-MOST_DIGITS:])
+        if name == b"transfer-encoding":
+            length = UNDECLARED
+    return length
 
 
 def answer_bytes(problem: Problem) -> bytes:
