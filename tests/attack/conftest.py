@@ -1,27 +1,15 @@
 """The real service, and its state before and after an attack."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.attack.target import Target
 from tests.support.keys import PAIRS
-from tests.support.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess, serving
 
 SLOW_SECONDS = 2
-
-
-@contextmanager
-def serving(model: Path, log: Path, **settings: str) -> Iterator[ServiceProcess]:
-    """Run the service in one worker."""
-    service = ServiceProcess(log, {"MODEL_DIR": model, "WEB_CONCURRENCY": "1", **settings})
-    try:
-        service.wait_until_ready()
-        yield service
-    finally:
-        service.kill()
 
 
 @pytest.fixture(scope="session")

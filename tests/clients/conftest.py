@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.nginx import KEEP_ALIVE, WEBSOCKET, proxy
-from tests.support.service_process import ServiceProcess
+from tests.support.service_process import ServiceProcess, serving
 
 LIMIT = 1_000_000
 
@@ -14,17 +14,8 @@ LIMIT = 1_000_000
 @pytest.fixture(scope="session")
 def service(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     log = tmp_path_factory.mktemp("service") / "log"
-    settings: dict[str, str | Path] = {
-        "MODEL_DIR": tiny_model,
-        "WEB_CONCURRENCY": "1",
-        "MAX_BODY_BYTES": str(LIMIT),
-    }
-    service = ServiceProcess(log, settings)
-    try:
-        service.wait_until_ready()
+    with serving(tiny_model, log, MAX_BODY_BYTES=str(LIMIT)) as service:
         yield service
-    finally:
-        service.kill()
 
 
 @pytest.fixture(scope="session")

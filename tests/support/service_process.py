@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -133,3 +133,14 @@ class ServiceProcess:
 
 Start = Callable[..., ServiceProcess]
 """Starts a service with these settings, and with `log` and `limits` if they are given."""
+
+
+@contextmanager
+def serving(model: Path, log: Path, **settings: str) -> Iterator[ServiceProcess]:
+    """Run the service in one worker."""
+    service = ServiceProcess(log, {"MODEL_DIR": model, "WEB_CONCURRENCY": "1", **settings})
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        service.kill()
