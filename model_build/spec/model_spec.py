@@ -24,9 +24,9 @@ from model_build.spec.sections import (
     Gates,
     ModelChecks,
     Split,
-    Training,
     require_known,
 )
+from model_build.spec.training import Training
 from model_build.text import pluralize
 
 SPECS = Path(__file__).parents[1] / "specs"

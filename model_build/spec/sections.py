@@ -1,10 +1,10 @@
 """The sections of a model spec, from the data to the model card."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.core.contract import DataSource
 from app.core.errors import Problem
@@ -120,80 +120,6 @@ class DataChecks(Frozen):
     maximum_leakage: Share = 0.95
     """Largest ROC AUC with which one feature alone may rank the target."""
     reference: Reference | None = None
-
-
-# ---- training
-
-
-class Range(Frozen):
-    """A range of a hyperparameter, both ends included; whole numbers when both ends are."""
-
-    low: float | int
-    high: float | int
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _low_is_below_high(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} must be below high {self.high:g}")
-        if self.log and self.low <= 0:
-            raise ValueError("a logarithmic range needs a low above 0")
-        return self
-
-
-Choices = Annotated[tuple[bool | int | float | str | None, ...], Field(min_length=1)]
-Values = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
-    Discriminator(lambda values: "range" if isinstance(values, Mapping | Range) else "choices"),
-]
-
-
-class Search(Frozen):
-    """Where `--search` looks for better parameters of the estimator."""
-
-    method: Literal["optuna", "grid"] = "optuna"
-    trials: int = Field(default=40, ge=2)
-    """Sets of parameters to try, including the spec's own and the estimator's defaults; a grid tries all."""
-    metric: Literal["roc_auc", "log_loss", "average_precision", "accuracy"] = "roc_auc"
-    space: dict[str, Values] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _a_grid_has_choices(self) -> Self:
-        ranges = [name for name, values in self.space.items() if isinstance(values, Range)]
-        if self.method == "grid" and ranges:
-            raise ValueError(f"a grid needs a list of values for {ranges[0]}")
-        return self
-
-
-class Clip(Frozen):
-    """Quantiles of the training rows; numbers beyond them are moved to them."""
-
-    low: Share = 0.0
-    high: Share = 1.0
-
-    @model_validator(mode="after")
-    def _low_is_below_high(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} must be below high {self.high:g}")
-        return self
-
-
-class Training(Frozen):
-    """How the model is trained, in every fold and on all training rows."""
-
-    folds: int = Field(default=5, ge=2)
-    drop: tuple[str, ...] = ()
-    """Features that every request has but the model does not read."""
-    select: int | None = Field(default=None, ge=1)
-    """How many features to keep, by mutual information with the target."""
-    clip: dict[str, Clip] = Field(default_factory=dict)
-    resample: Literal["over", "under"] | None = None
-    """Repeat (over) or drop (under) training rows until all labels are equally frequent."""
-    calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"
-    """auto: the best method, if it lowers the log loss on the folds by more than a standard error."""
-    threshold: Literal["fixed", "accuracy", "balanced_accuracy", "f1"] = "fixed"
-    """fixed: the target's threshold. Otherwise the threshold that is best for this metric on the folds."""
-    search: Search | None = None
 
 
 # ---- evaluation

@@ -13,7 +13,8 @@ from app.core.contract import Positions, Probabilities
 from app.core.features import Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Training, require_known
+from model_build.spec.sections import require_known
+from model_build.spec.training import Training
 from model_build.training.estimators import build_estimator
 
 

@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import Feature, Matrix
 from model_build.spec.estimator import ESTIMATORS
-from model_build.spec.sections import Clip
+from model_build.spec.training import Clip
 
 
 class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

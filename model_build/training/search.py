@@ -21,7 +21,8 @@ from model_build.artifacts import Candidate, Comparison, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import LOWER_IS_BETTER, Choices, Range, Search
+from model_build.spec.sections import LOWER_IS_BETTER
+from model_build.spec.training import Choices, Range, Search
 from model_build.stage import Job, code_checksum, library_versions
 from model_build.text import pluralize
 from model_build.training.cross_validation import TrainingRows, compare_folds, predict_folds, standard_error

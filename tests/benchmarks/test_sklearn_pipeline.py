@@ -12,7 +12,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.sklearn_pipeline import write_pipeline
 from model_build.console import Progress
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Training
+from model_build.spec.training import Training
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from tests.support.bakes import bake

@@ -1,11 +1,10 @@
-"""What a spec may say about checks, training, evaluation, gates and model checks."""
+"""What a spec may say about checks, evaluation, gates and model checks."""
 
 from pathlib import Path
 
 import pytest
 
 from model_build.spec import model_spec
-from model_build.spec.sections import Clip, Range
 from tests.model_build.spec.conftest import SpecErrorOf
 from tests.support.tiny import TINY
 
@@ -27,59 +26,6 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
 )
 def test_impossible_data_checks_are_errors(spec_error: SpecErrorOf, section: str, sentence: str) -> None:
     assert spec_error(f"{TINY}{section}\n") == sentence
-
-
-@pytest.mark.parametrize(
-    ("training", "sentence"),
-    [
-        ("{folds: 1}", "training.folds: must be at least 2."),
-        (
-            "{drop: [colour]}",
-            f"training.drop: there is no feature 'colour'; allowed are {NAMES}.",
-        ),
-        ("{drop: [years, rate], select: 3}", "training: drop leaves 2 features; at least 3 must remain."),
-        (
-            "{drop: [years, rate, grade, secured]}",
-            "training: drop leaves 0 features; at least 1 must remain.",
-        ),
-        (
-            "{clip: {grade: {high: 0.9}}}",
-            "training.clip: there is no number 'grade'; allowed are rate, years.",
-        ),
-        ("{clip: {rate: {low: 0.9, high: 0.9}}}", "training.clip.rate: low 0.9 must be below high 0.9."),
-        ("{resample: smote}", "training.resample: must be 'over' or 'under'."),
-        ("{search: {space: {}}}", "training.search.space: needs at least 1 item."),
-        (
-            "{search: {space: {depth: [1, 2]}}}",
-            "training.search.space: hist_gradient_boosting has no parameter 'depth'; allowed are loss, "
-            "learning_rate, max_iter, max_leaf_nodes, max_depth, min_samples_leaf, l2_regularization, "
-            "max_features, max_bins, categorical_features, monotonic_cst, interaction_cst, warm_start, "
-            "early_stopping, scoring, validation_fraction, n_iter_no_change, tol, verbose, random_state, "
-            "class_weight.",
-        ),
-        ("{search: {space: {max_iter: 5}}}", "training.search.space.max_iter: must be a list."),
-        ("{search: {space: {max_iter: []}}}", "training.search.space.max_iter: needs at least 1 item."),
-        (
-            "{search: {space: {max_iter: {low: 1}}}}",
-            "training.search.space.max_iter.high: this key is required.",
-        ),
-        (
-            "{search: {method: grid, space: {max_iter: {low: 1, high: 2}}}}",
-            "training.search: a grid needs a list of values for max_iter.",
-        ),
-        (
-            "{search: {space: {learning_rate: {low: 0, high: 1, log: true}}}}",
-            "training.search.space.learning_rate: a logarithmic range needs a low above 0.",
-        ),
-    ],
-)
-def test_impossible_training_is_an_error(spec_error: SpecErrorOf, training: str, sentence: str) -> None:
-    assert spec_error(f"{TINY}training: {training}\n") == sentence
-
-
-def test_threshold_of_three_labels_is_an_error(spec_error: SpecErrorOf) -> None:
-    text = f"{THREE}training: {{threshold: f1}}\n"
-    assert spec_error(text) == "training.threshold: only a target with two labels has a threshold."
 
 
 @pytest.mark.parametrize(
@@ -216,22 +162,3 @@ def test_impossible_gate_is_an_error(spec_error: SpecErrorOf, gates: str, senten
 )
 def test_impossible_model_check_is_an_error(spec_error: SpecErrorOf, checks: str, sentence: str) -> None:
     assert spec_error(f"{TINY}model_checks: {checks}\n") == sentence
-
-
-def test_range_of_whole_numbers_stays_whole(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.yaml"
-    space = (
-        "{max_iter: {low: 5, high: 20}, learning_rate: {low: 0.1, high: 1, log: true}, max_depth: [2, null]}"
-    )
-    path.write_text(f"{TINY}training: {{search: {{space: {space}}}, clip: {{rate: {{high: 0.99}}}}}}\n")
-    training = model_spec.load(str(path)).training
-    assert training.clip == {"rate": Clip(low=0, high=0.99)}
-    assert training.search is not None
-    assert training.search.space == {
-        "max_iter": Range(low=5, high=20),
-        "learning_rate": Range(low=0.1, high=1, log=True),
-        "max_depth": (2, None),
-    }
-    whole = training.search.space["max_iter"]
-    assert isinstance(whole, Range)
-    assert isinstance(whole.low, int)

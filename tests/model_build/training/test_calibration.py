@@ -9,7 +9,7 @@ from app.core.model import Model
 from model_build.export import onnx
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Training
+from model_build.spec.training import Training
 from model_build.training import calibration, classifier
 from model_build.training.calibration import METHODS, Calibrated, CalibrationChoice, Calibrator
 from model_build.training.cross_validation import make_folds

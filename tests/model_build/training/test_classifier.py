@@ -5,7 +5,7 @@ from app.core.features import Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Training
+from model_build.spec.training import Training
 from model_build.training.classifier import Classifier, check_training_rows, fit, resample
 
 GAP = np.nan

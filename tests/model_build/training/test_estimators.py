@@ -18,7 +18,7 @@ from model_build.export.parity import LARGEST_DIFFERENCE, Parity, check_parity
 from model_build.spec import model_spec
 from model_build.spec.estimator import ESTIMATORS, check_parameters
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Clip
+from model_build.spec.training import Clip
 from model_build.training import classifier
 from model_build.training.estimators import Clipper, build_estimator, model_size
 from tests.support.bakes import rows_of

@@ -19,7 +19,7 @@ from model_build.errors import BuildError, SpecError
 from model_build.spec import model_spec
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Range, Search, Training, Values
+from model_build.spec.training import Range, Search, Training, Values
 from model_build.stage import Job
 from model_build.training.cross_validation import TrainingRows, make_folds, predict_folds
 from model_build.training.search import EvaluatedCandidate, choose_candidate, format_parameters, run_search

@@ -17,7 +17,8 @@ from model_build.export import onnx
 from model_build.git import git_commit
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import METRICS, Search, Training
+from model_build.spec.sections import METRICS
+from model_build.spec.training import Search, Training
 from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
