@@ -8,7 +8,6 @@ import pandas as pd
 
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
-from app.core.model import Model
 from model_build import atomic
 from model_build.artifacts import (
     Cleaning,
@@ -17,7 +16,6 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Fairness,
-    GateResult,
     ModelReport,
     Origin,
     Slices,
@@ -37,8 +35,8 @@ from model_build.evaluation.slices import compute_slices
 from model_build.export import package
 from model_build.export.drift_baseline import compute_drift_baseline
 from model_build.export.onnx import convert
-from model_build.export.parity import check_parity, measure_latency
-from model_build.gates import behaviour, bounds, champion
+from model_build.gates.bounds import describe_interval
+from model_build.gates.check_model import champion_location, check_evaluated_model
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
 from model_build.stage import Job, Stage, run_stage
@@ -164,68 +162,17 @@ def evaluate(job: Job, notes: list[str]) -> None:
     compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
     explain_model(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
     roc_auc = evaluation.intervals["roc_auc"]
-    notes.append(f"ROC AUC {bounds.describe_interval(roc_auc)}")
+    notes.append(f"ROC AUC {describe_interval(roc_auc)}")
 
 
 def check_model(job: Job, notes: list[str]) -> None:
     """Write the results of all gates, measured through the code that serves, and stop if a gate fails."""
-    spec, rows, onnx = job.spec, _rows(job, "test.csv"), job.path("model.onnx").read_bytes()
-    model = Model(package.build_contract(job), onnx)
-    microseconds = float(f"{measure_latency(model):.3g}")  # more digits are noise
-    parity = _check_parity(job, model, rows)
-    results = (
-        parity,
-        *_check_metrics(job),
-        *bounds.check_cost_gates(spec.gates, len(onnx), microseconds),
-        *behaviour.check_behaviour(model, spec.model_checks, rows.rows, spec.split.seed),
-        *_compare_with_champion(job, model, rows),
-    )
-    report = ModelReport(
-        results=results,
-        bytes=len(onnx),
-        microseconds=microseconds,
-        checked=package.artifact_checksums(job),
-        gates_checksum=spec.gates_checksum,
-    )
+    report = check_evaluated_model(job, _rows(job, "test.csv"))
     report.write(job.path("model-checks.json"))
     _stop_at_failed_gates(job, report)
+    parity = next(result for result in report.results if result.kind == "parity")
     notes += [parity.sentence, *(result.sentence for result in report.not_judged)]
     notes.append(f"{pluralize(len(report.passed), 'gate')} passed")
-
-
-def _check_parity(job: Job, model: Model, rows: Dataset) -> GateResult:
-    expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows.rows))
-    try:
-        parity = check_parity(model, rows.rows, expected)
-    except GateError as error:
-        return GateResult(kind="parity", name="parity", passed=False, sentence=str(error).removesuffix("."))
-    sentence = (
-        f"{parity.rows:,} rows: {parity.labels_that_differ} labels differ from scikit-learn's, "
-        f"probabilities by at most {parity.largest_difference:.1e}"
-    )
-    return GateResult(kind="parity", name="parity", passed=True, sentence=sentence)
-
-
-def _check_metrics(job: Job) -> list[GateResult]:
-    return bounds.check_gates(
-        job.spec.gates,
-        Origin.read(job.path("source.json")).source,
-        Evaluation.read(job.path("metrics.json")),
-        Slices.read(job.path("slices.json")),
-        Fairness.read(job.path("fairness.json")),
-    )
-
-
-def _compare_with_champion(job: Job, model: Model, rows: Dataset) -> list[GateResult]:
-    """Compare with the deployed model, if one is named; the gate fails if that model is not available."""
-    location = _champion_location(job)
-    if not location:
-        return []
-    try:
-        return [champion.compare_with_champion(job.spec, location, model, rows.rows, rows.labels)]
-    except BuildError as error:
-        sentence = str(error).removesuffix(".")
-        return [GateResult(kind="deployed", name="deployed", passed=False, sentence=sentence)]
 
 
 def _stop_at_failed_gates(job: Job, report: ModelReport) -> None:
@@ -266,10 +213,6 @@ def _rows(job: Job, name: str) -> Dataset:
 def _has_reference(job: Job) -> bool:
     reference = job.spec.data_checks.reference
     return reference is not None and reference.source is not None
-
-
-def _champion_location(job: Job) -> str | None:
-    return job.deployed or job.spec.gates.deployed.model
 
 
 STAGES = (
@@ -341,7 +284,7 @@ STAGES = (
         ),
         outputs=("model-checks.json",),
         options=lambda job: job.deployed,
-        reads_outside=lambda job: _champion_location(job) is not None,
+        reads_outside=lambda job: champion_location(job) is not None,
     ),
     Stage(
         "card",

@@ -12,6 +12,7 @@ from model_build import pipeline
 from model_build.artifacts import DataReport, ModelReport
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError, GateError
+from model_build.gates import check_model
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from tests.model_build.conftest import BAKED_FILES, directory_contents, load_spec, names_in
@@ -183,7 +184,7 @@ def test_report_and_gate_have_the_same_three_digits_of_the_time(
     passed: bool,
     sentence: str,
 ) -> None:
-    monkeypatch.setattr(pipeline, "measure_latency", lambda _: measured)
+    monkeypatch.setattr(check_model, "measure_latency", lambda _: measured)
     spec = load_spec(tmp_path, TINY + "gates: {maximum_microseconds: 50}\n")
     with nullcontext() if passed else pytest.raises(GateError):
         bake(spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
