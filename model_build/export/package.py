@@ -19,6 +19,7 @@ from model_build.artifacts import (
     require,
 )
 from model_build.errors import BuildError, GateError
+from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from model_build.text import pluralize
 
@@ -66,6 +67,13 @@ def build_contract(job: Job) -> Contract:
     evaluation = Evaluation.read(job.path("metrics.json"))
     if evaluation.model_sha256 != file_sha256(job.path(MODEL_FILE)):
         raise _belongs_to_another_model(job, "metrics.json", "evaluate")
+    return describe_model(spec, origin, report, evaluation)
+
+
+def describe_model(
+    spec: ModelSpec, origin: Origin, report: TrainingReport, evaluation: Evaluation
+) -> Contract:
+    """Return the contract of a model that was trained and evaluated on these rows, without checksums."""
     provenance = Provenance(
         data_source=origin.source,
         data_uri=origin.uri,

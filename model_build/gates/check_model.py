@@ -1,19 +1,19 @@
 """All gates of a model, applied through the code that serves it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import joblib
 
-from app.core.features import Encoder, Row
+from app.core.features import Encoder
 from app.core.model import Model
 from model_build.artifacts import Evaluation, Fairness, GateResult, ModelReport, Origin, Slices
 from model_build.data.dataset import Dataset
-from model_build.errors import BuildError, GateError
+from model_build.errors import BuildError
 from model_build.export import package
-from model_build.export.parity import check_parity, measure_latency
-from model_build.gates import behaviour, bounds, champion
+from model_build.export.parity import measure_latency
+from model_build.gates import bounds, champion
+from model_build.gates.results import Measurements, check_measurements
 from model_build.stage import Job
 
 
@@ -37,10 +37,8 @@ def check_evaluated_model(job: Job, rows: Dataset) -> ModelReport:
     exported = ExportedModel.read(job)
     return ModelReport(
         results=(
-            _check_parity(job, exported.model, rows.rows),
-            *_check_metrics(job),
-            *bounds.check_cost_gates(job.spec.gates, exported.bytes, exported.microseconds),
-            *behaviour.check_behaviour(exported.model, job.spec.model_checks, rows.rows, job.spec.split.seed),
+            *check_measurements(job.spec, _measurements(job, exported, rows)),
+            *bounds.check_latency(job.spec.gates, exported.microseconds),
             *_compare_with_champion(job, exported.model, rows),
         ),
         bytes=exported.bytes,
@@ -54,26 +52,17 @@ def champion_location(job: Job) -> str | None:
     return job.deployed or job.spec.gates.deployed.model
 
 
-def _check_parity(job: Job, model: Model, rows: Sequence[Row]) -> GateResult:
-    expected = joblib.load(job.path("model.joblib")).predict_proba(Encoder(job.spec.features)(rows))
-    try:
-        parity = check_parity(model, rows, expected)
-    except GateError as error:
-        return GateResult(kind="parity", name="parity", passed=False, sentence=str(error).removesuffix("."))
-    sentence = (
-        f"{parity.rows:,} rows: {parity.labels_that_differ} labels differ from scikit-learn's, "
-        f"probabilities by at most {parity.largest_difference:.1e}"
-    )
-    return GateResult(kind="parity", name="parity", passed=True, sentence=sentence)
-
-
-def _check_metrics(job: Job) -> list[GateResult]:
-    return bounds.check_gates(
-        job.spec.gates,
-        Origin.read(job.path("source.json")).source,
-        Evaluation.read(job.path("metrics.json")),
-        Slices.read(job.path("slices.json")),
-        Fairness.read(job.path("fairness.json")),
+def _measurements(job: Job, exported: ExportedModel, rows: Dataset) -> Measurements:
+    fitted = joblib.load(job.path("model.joblib"))
+    return Measurements(
+        model=exported.model,
+        bytes=exported.bytes,
+        rows=rows.rows,
+        expected=fitted.predict_proba(Encoder(job.spec.features)(rows.rows)),
+        source=Origin.read(job.path("source.json")).source,
+        evaluation=Evaluation.read(job.path("metrics.json")),
+        slices=Slices.read(job.path("slices.json")),
+        fairness=Fairness.read(job.path("fairness.json")),
     )
 
 

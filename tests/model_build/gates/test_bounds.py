@@ -3,7 +3,7 @@ import re
 import pytest
 
 from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
-from model_build.gates.bounds import check_cost_gates, check_gates
+from model_build.gates.bounds import check_gates, check_latency, check_size
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
 Outcomes = list[tuple[str, bool, str]]
@@ -339,14 +339,16 @@ def test_gates_without_a_slice_or_group_judge_nothing() -> None:
 
 # Size and latency
 
+LIMITS = Gates(maximum_bytes=1000, maximum_microseconds=50)
+
 
 def test_size_and_latency_must_keep_their_limits() -> None:
-    results = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 1000, 49.6)
+    results = [*check_size(LIMITS, 1000), *check_latency(LIMITS, 49.6)]
     assert [(result.kind, result.passed, result.sentence) for result in results] == [
         ("size", True, "model.onnx has 1,000 bytes; the limit is 1,000"),
         ("latency", True, "one row takes 49.6 µs; the limit is 50 µs"),
     ]
-    results = check_cost_gates(Gates(maximum_bytes=1000, maximum_microseconds=50), 12_345, 62.5)
+    results = [*check_size(LIMITS, 12_345), *check_latency(LIMITS, 62.5)]
     assert [(result.kind, result.passed, result.sentence) for result in results] == [
         ("size", False, "model.onnx has 12,345 bytes; the limit is 1,000, exceeded by 11,345"),
         ("latency", False, "one row takes 62.5 µs; the limit is 50 µs, exceeded by 12.5 µs"),
@@ -354,10 +356,11 @@ def test_size_and_latency_must_keep_their_limits() -> None:
 
 
 def test_long_time_has_thousands_separators() -> None:
-    [result] = check_cost_gates(Gates(maximum_microseconds=1000), 1000, 2340)
+    [result] = check_latency(Gates(maximum_microseconds=1000), 2340)
     assert result.sentence == "one row takes 2,340 µs; the limit is 1,000 µs, exceeded by 1,340 µs"
 
 
 def test_spec_without_gates_has_no_results() -> None:
     assert check_gates(Gates(), "real", EVALUATION, SLICES, FAIRNESS) == []
-    assert check_cost_gates(Gates(), 10**9, 1e9) == []
+    assert check_size(Gates(), 10**9) == []
+    assert check_latency(Gates(), 1e9) == []
