@@ -21,6 +21,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")]
 DataSource = Literal["real", "synthetic"]
+FittedOn = Literal["training rows", "training and test rows"]
+MetricsOf = Literal["this model", "the model before the refit, which saw only the training rows"]
 
 Probabilities = npt.NDArray[np.floating[Any]]
 Positions = npt.NDArray[np.intp]
@@ -84,11 +86,24 @@ class Provenance(Frozen):
     data_uri: str
     data_sha256: Sha256 | None
     rows: int
+    """Training and test rows together."""
+    fitted_on: FittedOn = "training rows"
+    """If a refit also learnt from the test rows, the metrics are of the model before it, which did not."""
     licence: str
     spec_sha256: Sha256
     git_commit: str | None
     libraries: dict[str, str]
     trained_at: datetime
+
+    @property
+    def is_refitted(self) -> bool:
+        return self.fitted_on == "training and test rows"
+
+    @property
+    def metrics_of(self) -> MetricsOf:
+        if self.is_refitted:
+            return "the model before the refit, which saw only the training rows"
+        return "this model"
 
 
 class Contract(Frozen):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app import __version__
-from app.core.contract import Contract, DataSource
+from app.core.contract import Contract, DataSource, FittedOn, MetricsOf
 from app.core.errors import Problem
 from app.monitoring.readiness import Readiness
 from app.routes.openapi import problem_responses
@@ -21,6 +21,12 @@ class ModelInfo(BaseModel):
     sha256: str = Field(description="Of model.onnx.")
     data_source: DataSource
     trained_at: datetime
+    fitted_on: FittedOn = Field(
+        description="A refit gives the model the test rows to learn from too, once it has passed the test."
+    )
+    metrics_of: MetricsOf = Field(
+        description="The model that the metrics in the contract and on the card were measured on."
+    )
 
 
 class Health(BaseModel):
@@ -82,5 +88,7 @@ def describe(contract: Contract) -> Health:
             sha256=contract.model_sha256,
             data_source=contract.provenance.data_source,
             trained_at=contract.provenance.trained_at,
+            fitted_on=contract.provenance.fitted_on,
+            metrics_of=contract.provenance.metrics_of,
         ),
     )

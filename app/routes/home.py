@@ -38,6 +38,7 @@ def render_page(contract: Contract) -> str:
         api_version=escape(__version__),
         data_source=escape(provenance.data_source),
         rows=f"{provenance.rows:,}",
+        fitted_on=escape(provenance.fitted_on),
         trained_at=f"{provenance.trained_at:%Y-%m-%d %H:%M} UTC",
         card=CARD_LINK if CARD_FILE in contract.files else "",
     )

@@ -57,6 +57,7 @@ def test_the_contract_has_all_that_the_service_needs(
             "data_uri": "loans.csv",
             "data_sha256": file_sha256(tiny_data / "loans.csv"),
             "rows": 398,
+            "fitted_on": "training rows",
             "licence": "none",
             "spec_sha256": sha256(TINY.encode()),
             "git_commit": git_commit(TRAINING_CODE),

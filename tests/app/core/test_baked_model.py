@@ -57,6 +57,11 @@ def test_intact_model_is_loaded(tmp_path: Path) -> None:
     assert loaded.example == {"years": 5, "grade": "B"}
 
 
+def test_model_of_a_version_without_refits_has_learnt_from_the_training_rows(tmp_path: Path) -> None:
+    provenance = load_contract(write(tmp_path, DOCUMENT)).provenance
+    assert (provenance.fitted_on, provenance.metrics_of) == ("training rows", "this model")
+
+
 def test_missing_directory_is_named_and_the_message_says_what_to_do(tmp_path: Path) -> None:
     assert refusal(tmp_path / "model") == (
         "There is no baked model at DIR (No such file or directory: DIR/contract.json). "
@@ -112,6 +117,10 @@ def test_other_schema_version_is_refused_before_other_keys_are_read(
         (
             {"target": DOCUMENT["target"] | {"positive": "maybe"}},
             "target: Value error, positive must be one of the labels: no, yes",
+        ),
+        (
+            {"provenance": DOCUMENT["provenance"] | {"fitted_on": "all rows"}},
+            "provenance.fitted_on: Input should be 'training rows' or 'training and test rows'",
         ),
         ({"metrics": {"roc_auc": "0.9"}}, "metrics.roc_auc: Input should be a valid number"),
     ],

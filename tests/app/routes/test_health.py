@@ -6,6 +6,7 @@ import pytest
 from app import __version__
 from app.core.contract import Contract
 from app.main import Service
+from app.routes.health import describe
 from tests.support.clients import client_of
 from tests.support.problems import assert_problem, problem
 
@@ -28,6 +29,8 @@ def health(contract: Contract, status: str) -> dict[str, object]:
             "sha256": contract.files["model.onnx"],
             "data_source": "real",
             "trained_at": f"{contract.provenance.trained_at:%Y-%m-%dT%H:%M:%SZ}",
+            "fitted_on": "training rows",
+            "metrics_of": "this model",
         },
     }
 
@@ -36,6 +39,15 @@ async def test_health_names_the_versions_and_the_model(client: httpx.AsyncClient
     response = await client.get("/health")
     assert (response.status_code, response.json()) == (200, health(contract, "ok"))
     assert response.headers["content-type"] == "application/json"
+
+
+def test_health_says_that_a_refitted_model_has_learnt_from_the_test_rows(contract: Contract) -> None:
+    provenance = contract.provenance.model_copy(update={"fitted_on": "training and test rows"})
+    model = describe(contract.model_copy(update={"provenance": provenance})).model
+    assert (model.fitted_on, model.metrics_of) == (
+        "training and test rows",
+        "the model before the refit, which saw only the training rows",
+    )
 
 
 async def test_ready_is_503_before_the_service_starts_and_200_after(

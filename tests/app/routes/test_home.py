@@ -41,8 +41,10 @@ async def test_home_names_the_model_and_links_to_docs_card_and_health(
         "Will it be paid back?",
         "Model",
         "tiny 1.2.3",
+        "Data",
+        f"{contract.provenance.rows} rows of real data",
         "Trained",
-        f"{trained_at}, on {contract.provenance.rows} rows of real data",
+        f"{trained_at}, on the training rows",
         "API",
         __version__,
         "Try it: /docs",
@@ -51,6 +53,13 @@ async def test_home_names_the_model_and_links_to_docs_card_and_health(
     ]
     assert page.links == ["docs", "card", "health"]
     assert [(await client.get(link)).status_code for link in page.links] == [200, 200, 200]
+
+
+def test_home_says_that_a_refitted_model_has_learnt_from_the_test_rows(contract: Contract) -> None:
+    provenance = contract.provenance.model_copy(update={"fitted_on": "training and test rows"})
+    page = Page(render_page(contract.model_copy(update={"provenance": provenance})))
+    trained_at = f"{contract.provenance.trained_at:%Y-%m-%d %H:%M} UTC"
+    assert f"{trained_at}, on the training and test rows" in page.words
 
 
 def test_home_of_a_model_without_a_card_has_no_link_to_it(contract: Contract) -> None:
