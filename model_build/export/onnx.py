@@ -1,10 +1,8 @@
 """Converts a fitted pipeline to ONNX that predicts as scikit-learn does."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from onnx import ModelProto, helper, numpy_helper
+from onnx import numpy_helper
 from onnx.checker import check_model
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
@@ -13,19 +11,21 @@ from skl2onnx.common.utils import check_input_and_output_numbers
 from app.core.model import INPUT, LABELS, PROBABILITIES
 from model_build.export import trees
 from model_build.export.calibration import calibrate
+from model_build.export.columns import read_columns, read_ordered_columns
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.estimators import Clipper
+from model_build.training.target_order import TargetOrder
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-READ = "read"  # the columns of the input that the model reads
 
 
 def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
     """Return ONNX: float32 [N, width] → label positions [N] and probabilities [N, labels]."""
     classifier = model.classifier if isinstance(model, Calibrated) else model
+    order = classifier.pipeline_[0]
     converted = to_onnx(
-        classifier.pipeline_,
+        classifier.pipeline_[1:] if isinstance(order, TargetOrder) else classifier.pipeline_,
         name=name,
         initial_types=[(INPUT, FloatTensorType([None, len(classifier.columns_)]))],
         final_types=[(LABELS, None), (PROBABILITIES, None)],
@@ -33,7 +33,10 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         target_opset=OPSETS,
     )
     trees.correct_trees(converted, classifier.pipeline_[-1])
-    read_columns(converted, classifier.columns_, width)
+    if isinstance(order, TargetOrder):
+        read_ordered_columns(converted, classifier.columns_, width, order)
+    else:
+        read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
         converted = calibrate(converted, model.calibrator, len(model.classes_))
     opsets = sorted(converted.opset_import, key=lambda opset: str(opset.domain))  # from a set, in any order
@@ -42,25 +45,6 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
     check_model(converted, full_check=True)
     content: bytes = converted.SerializeToString(deterministic=True)
     return content
-
-
-def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
-    """Let a model of these columns take a matrix [N, width] of all columns.
-
-    Trees get the new position of each column; for any other first step, the columns are gathered.
-    """
-    graph = model.graph
-    graph.input[0].type.tensor_type.shape.dim[1].dim_value = width
-    if list(columns) == list(range(width)):
-        return
-    readers = [node for node in graph.node if INPUT in node.input]
-    if [node.op_type for node in readers] == [trees.ENSEMBLE]:
-        trees.read_columns(readers[0], columns)
-        return
-    for node in readers:
-        node.input[list(node.input).index(INPUT)] = READ
-    graph.initializer.append(numpy_helper.from_array(np.array(columns, np.int64), "columns"))
-    graph.node.insert(0, helper.make_node("Gather", [INPUT, "columns"], [READ], axis=1))
 
 
 def _clipped_type(operator: Any) -> None:

@@ -1,7 +1,7 @@
 """The estimator of a spec: a scikit-learn class by name, with its parameters."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import Frozen
 from model_build.spec.sections import require_known
+from model_build.spec.training import CATEGORY_ORDERS
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
     "decision_tree": DecisionTreeClassifier,
@@ -37,12 +38,20 @@ class Estimator(Frozen):
         return self
 
 
-def check_parameters(name: str, parameters: Mapping[str, Any]) -> None:
+def check_parameters(name: str, parameters: Iterable[str]) -> None:
     """Raise ValueError for a parameter that the estimator does not have."""
     allowed = inspect.signature(ESTIMATORS[name]).parameters
     for parameter in parameters:
         if parameter not in allowed:
             raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(allowed)}")
+
+
+def check_category_orders(name: str, orders: Iterable[Any]) -> None:
+    """Raise ValueError for an order of categories that does not exist, or that the estimator can't use."""
+    for order in orders:
+        require_known("order", order, CATEGORY_ORDERS)
+        if name == "logistic_regression" and order == "target_rate":
+            raise ValueError(f"{name} has a column for each category, so their order is of no use")
 
 
 def _is_weight(value: Any) -> bool:

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from app.core.contract import Target, Version, sha256
 from app.core.features import Feature, Frozen, RangedFeature, check_names
 from model_build.errors import SpecError
-from model_build.spec.estimator import Estimator, check_parameters
+from model_build.spec.estimator import Estimator, check_category_orders, check_parameters
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
 from model_build.spec.sections import (
     Card,
@@ -26,7 +26,7 @@ from model_build.spec.sections import (
     Split,
     require_known,
 )
-from model_build.spec.training import Training
+from model_build.spec.training import CATEGORY_ORDER, Training, Values
 from model_build.text import pluralize
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -78,6 +78,12 @@ class ModelSpec(Frozen):
         return self
 
     @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """The estimator's parameters, and the order of the categories if it is not the default."""
+        order = self.training.category_order
+        return {**self.estimator.parameters, **({} if order == "codes" else {CATEGORY_ORDER: order})}
+
+    @property
     def training_checksum(self) -> str:
         """A checksum of everything that decides what a model learns from given rows."""
         return self._checksum("features", "target", "split", "estimator", "training")
@@ -124,9 +130,16 @@ class ModelSpec(Frozen):
             )
         if not self.target.is_binary and training.threshold != "fixed":
             raise ValueError("training.threshold: only a target with two labels has a threshold")
+        with _error_at(f"training.{CATEGORY_ORDER}"):
+            check_category_orders(self.estimator.name, [training.category_order])
         if training.search:
-            with _error_at("training.search.space"):
-                check_parameters(self.estimator.name, training.search.space)
+            self._check_space(training.search.space)
+
+    def _check_space(self, space: Mapping[str, Values]) -> None:
+        with _error_at("training.search.space"):
+            check_parameters(self.estimator.name, [name for name in space if name != CATEGORY_ORDER])
+        with _error_at(f"training.search.space.{CATEGORY_ORDER}"):
+            check_category_orders(self.estimator.name, space.get(CATEGORY_ORDER, ()))
 
     def _check_evaluation(self) -> None:
         slices, fairness = self.evaluation.slices, self.evaluation.fairness

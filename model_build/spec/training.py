@@ -1,12 +1,18 @@
 """The training section of a model spec, with the search for parameters."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from app.core.features import Frozen
 from model_build.spec.sections import Share
+
+CATEGORY_ORDER = "category_order"
+"""The one parameter of a search that is not the estimator's."""
+
+CategoryOrder = Literal["codes", "target_rate"]
+CATEGORY_ORDERS: tuple[CategoryOrder, ...] = get_args(CategoryOrder)
 
 
 class Range(Frozen):
@@ -42,8 +48,10 @@ class Search(Frozen):
     space: dict[str, Values] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _a_grid_has_choices(self) -> Self:
+    def _there_are_choices(self) -> Self:
         ranges = [name for name, values in self.space.items() if isinstance(values, Range)]
+        if CATEGORY_ORDER in ranges:
+            raise ValueError(f"{CATEGORY_ORDER} needs a list of values")
         if self.method == "grid" and ranges:
             raise ValueError(f"a grid needs a list of values for {ranges[0]}")
         return self
@@ -71,6 +79,8 @@ class Training(Frozen):
     select: int | None = Field(default=None, ge=1)
     """How many features to keep, by mutual information with the target."""
     clip: dict[str, Clip] = Field(default_factory=dict)
+    category_order: CategoryOrder = "codes"
+    """codes: as the spec lists the categories. target_rate: by the labels' shares in the training rows."""
     resample: Literal["over", "under"] | None = None
     """Repeat (over) or drop (under) training rows until all labels are equally frequent."""
     calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"

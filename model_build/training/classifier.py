@@ -14,7 +14,7 @@ from app.core.features import Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import require_known
-from model_build.spec.training import Training
+from model_build.spec.training import CATEGORY_ORDER, Training
 from model_build.training.estimators import build_estimator
 
 
@@ -39,7 +39,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.columns_ = self._columns(matrix, labels)
         parameters = {"random_state": self.seed, **self.parameters}
         read = [self.features[column] for column in self.columns_]
-        self.pipeline_ = build_estimator(self.name, parameters, read, self.training.clip)
+        self.pipeline_ = build_estimator(self.name, parameters, read, self.training)
         self.pipeline_.fit(matrix[:, self.columns_], labels)
         self.classes_ = self.pipeline_.classes_
         return self
@@ -82,6 +82,8 @@ def check_training_rows(spec: ModelSpec, matrix: Matrix, labels: Positions) -> N
 def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: Positions) -> Classifier:
     """Fit the spec's estimator with these parameters to the encoded rows, which are resampled if declared.
 
+    `parameters` may hold the order of the categories too; without it, they are in the order of their codes.
+
     Raises:
         SpecError: scikit-learn refuses the value of a parameter.
     """
@@ -89,6 +91,7 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     rows = np.arange(len(labels)) if training.resample is None else resample(labels, training.resample, seed)
     try:
         parameters = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
+        training = training.model_copy(update={CATEGORY_ORDER: parameters.pop(CATEGORY_ORDER, "codes")})
         model = Classifier(spec.estimator.name, parameters, spec.features, training, seed)
         return model.fit(matrix[rows], labels[rows])
     except ValueError as error:

@@ -14,7 +14,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import Feature, Matrix
 from model_build.spec.estimator import ESTIMATORS
-from model_build.spec.training import Clip
+from model_build.spec.training import Clip, Training
+from model_build.training.target_order import TargetOrder
+
+TWO_CODES = 2  # whose order changes no split
 
 
 class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -41,16 +44,18 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def build_estimator(
-    name: str, parameters: Mapping[str, Any], features: Sequence[Feature], clip: Mapping[str, Clip]
+    name: str, parameters: Mapping[str, Any], features: Sequence[Feature], training: Training
 ) -> Pipeline:
     """Return the unfitted pipeline, whose input has ordinal codes for categories, and NaN for gaps."""
     estimator = ESTIMATORS[name](**parameters)
+    order = _order(features) if training.category_order == "target_rate" else []
+    clip = _clip(features, training.clip)
     match name:
         case "hist_gradient_boosting":  # can split on codes and on NaN
-            return make_pipeline(*_clip(features, clip), estimator)
+            return make_pipeline(*order, *clip, estimator)
         case "logistic_regression":
-            return make_pipeline(_one_hot_and_scale(features, clip), estimator)
-    return make_pipeline(*_clip(features, clip), _impute(), estimator)
+            return make_pipeline(_one_hot_and_scale(features, training.clip), estimator)
+    return make_pipeline(*order, *clip, _impute(), estimator)
 
 
 def model_size(estimator: BaseEstimator) -> int:
@@ -63,6 +68,17 @@ def model_size(estimator: BaseEstimator) -> int:
         case RandomForestClassifier():
             return sum(int(tree.tree_.node_count) for tree in estimator.estimators_)
     return int(np.count_nonzero(estimator.coef_))
+
+
+def _order(features: Sequence[Feature]) -> list[TargetOrder]:
+    """Return the step that orders categories, or none if no feature has more than two codes."""
+    counts = {
+        position: len(set(feature.codes.values()))
+        for position, feature in enumerate(features)
+        if feature.is_categorical
+    }
+    codes = {position: count for position, count in counts.items() if count > TWO_CODES}
+    return [TargetOrder(codes)] if codes else []
 
 
 def _clip(features: Sequence[Feature], clip: Mapping[str, Clip]) -> list[Clipper]:

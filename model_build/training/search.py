@@ -189,13 +189,13 @@ class _TrialRunner:
         """
         planned: Parameters | None = trial.user_attrs.get("parameters")
         suggested = self._suggest(trial) if planned is None or _is_within(self._search.space, planned) else {}
-        parameters = {**self._spec.estimator.parameters, **suggested} if planned is None else planned
+        parameters = {**self._spec.hyperparameters, **suggested} if planned is None else planned
         trial.set_user_attr("parameters", parameters)
         try:
             known = self._known(trial.study, parameters)
             attributes = known or self._fit(trial, parameters, may_prune=planned is None)
         except SpecError as error:
-            if parameters in ({}, self._spec.estimator.parameters):
+            if parameters in ({}, self._spec.hyperparameters):
                 raise
             refusal = f"scikit-learn refuses {format_parameters(parameters)}: {error.__cause__}"
             trial.set_user_attr("refusal", refusal)
@@ -240,7 +240,7 @@ class _TrialRunner:
 
 def _planned_parameters(spec: ModelSpec, search: Search) -> list[Parameters]:
     """Return the spec's own parameters, the estimator's defaults, and every point of a grid."""
-    own = spec.estimator.parameters
+    own = spec.hyperparameters
     planned: list[Parameters] = [own, {}] if own else [{}]
     if search.method == "grid":
         points = ParameterGrid({name: list(values) for name, values in search.space.items()})

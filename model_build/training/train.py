@@ -44,7 +44,7 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     check_training_rows(spec, matrix, labels)
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
     search = run_search(job, rows) if job.search else None
-    parameters = search.chosen.parameters if search else spec.estimator.parameters
+    parameters = search.chosen.parameters if search else spec.hyperparameters
     raw = out_of_fold(spec, parameters, rows)
     calibration = choose_calibration(training.calibration, spec.target, labels, raw, rows.folds)
     probabilities = calibration.probabilities

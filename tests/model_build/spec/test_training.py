@@ -32,6 +32,16 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ),
         ("{clip: {rate: {low: 0.9, high: 0.9}}}", "training.clip.rate: low 0.9 must be below high 0.9."),
         ("{resample: smote}", "training.resample: must be 'over' or 'under'."),
+        ("{category_order: alphabet}", "training.category_order: must be 'codes' or 'target_rate'."),
+        (
+            "{search: {space: {category_order: [codes, alphabet]}}}",
+            "training.search.space.category_order: there is no order 'alphabet'; allowed are codes, "
+            "target_rate.",
+        ),
+        (
+            "{search: {space: {category_order: {low: 1, high: 2}}}}",
+            "training.search: category_order needs a list of values.",
+        ),
         ("{search: {space: {}}}", "training.search.space: needs at least 1 item."),
         (
             "{search: {space: {depth: [1, 2]}}}",
@@ -64,6 +74,30 @@ def test_impossible_training_is_an_error(spec_error: SpecErrorOf, training: str,
 def test_threshold_of_three_labels_is_an_error(spec_error: SpecErrorOf) -> None:
     text = f"{THREE}training: {{threshold: f1}}\n"
     assert spec_error(text) == "training.threshold: only a target with two labels has a threshold."
+
+
+@pytest.mark.parametrize(
+    ("key", "training"),
+    [
+        ("category_order", "{category_order: target_rate}"),
+        ("search.space.category_order", "{search: {space: {category_order: [codes, target_rate]}}}"),
+    ],
+)
+def test_order_of_categories_is_an_error_where_each_has_a_column(
+    spec_error: SpecErrorOf, key: str, training: str
+) -> None:
+    text = TINY.replace("hist_gradient_boosting, parameters: {max_iter: 5}", "logistic_regression")
+    assert spec_error(f"{text}training: {training}\n") == (
+        f"training.{key}: logistic_regression has a column for each category, so their order is of no use."
+    )
+
+
+def test_order_of_categories_is_a_hyperparameter_beside_those_of_the_estimator(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f"{TINY}training: {{category_order: target_rate}}\n")
+    assert model_spec.load(str(path)).hyperparameters == {"max_iter": 5, "category_order": "target_rate"}
+    path.write_text(TINY)
+    assert model_spec.load(str(path)).hyperparameters == {"max_iter": 5}
 
 
 def test_range_of_whole_numbers_stays_whole(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from model_build.export.parity import LARGEST_DIFFERENCE, Parity, check_parity
 from model_build.spec import model_spec
 from model_build.spec.estimator import ESTIMATORS, check_parameters
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.training import Clip
+from model_build.spec.training import Clip, Training
 from model_build.training import classifier
 from model_build.training.estimators import Clipper, build_estimator, model_size
 from tests.support.bakes import rows_of
@@ -122,7 +122,7 @@ def parity(shares_spec: ModelSpec) -> Parity:
     names = [feature.name for feature in shares_spec.features]
     rows = [{name: row[name] for name in names} for row in data.rows]
     matrix = Encoder(shares_spec.features)(rows)
-    parameters = shares_spec.estimator.parameters
+    parameters = shares_spec.hyperparameters
     fitted = classifier.fit(shares_spec, parameters, matrix[:TRAINED_ON], data.labels[:TRAINED_ON])
     content = convert(fitted, shares_spec.name, len(shares_spec.features))
     return check_parity(served(shares_spec, content), rows, fitted.predict_proba(matrix))
@@ -170,6 +170,39 @@ def test_dropping_selecting_clipping_and_resampling_are_served(
     result = parity(load(tmp_path, name, parameters, labels, training))
     assert (result.rows, result.labels_that_differ) == (ROWS, 0)
     assert 0 <= result.largest_difference <= LARGEST_DIFFERENCE / 10
+
+
+@pytest.mark.parametrize("labels", [TWO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "training",
+    [
+        "{category_order: target_rate}",
+        "{category_order: target_rate, drop: [years, secured]}",
+        "{category_order: target_rate, drop: [years], select: 3, clip: {sum: {low: 0.2}}, resample: over}",
+        "{category_order: target_rate, drop: [grade, secured]}",
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [estimator for estimator in EACH_ESTIMATOR if estimator[0] != "logistic_regression"],
+)
+def test_categories_in_the_order_of_their_target_rate_are_served(
+    tmp_path: Path, name: str, parameters: str, training: str, labels: str
+) -> None:
+    result = parity(load(tmp_path, name, parameters, labels, training))
+    assert (result.rows, result.labels_that_differ) == (ROWS, 0)
+    assert 0 <= result.largest_difference <= LARGEST_DIFFERENCE / 10
+
+
+def test_order_by_target_rate_changes_the_model(tmp_path: Path) -> None:
+    ordered = load(tmp_path, "decision_tree", "{max_depth: 1}", training="{category_order: target_rate}")
+    data = dataset(2)
+    [grade] = [i for i, feature in enumerate(ordered.features) if feature.name == "grade"]
+    matrix = Encoder(ordered.features)(data.rows)
+    fitted = classifier.fit(ordered, ordered.hyperparameters, matrix, data.labels)
+    rates = [data.labels[matrix[:, grade] == code].mean() for code in range(4)]
+    assert fitted.pipeline_[0].ranks_[grade].tolist() == np.argsort(np.argsort(rates)).tolist()
+    assert len(classifier.fit(ordered, {}, matrix, data.labels).pipeline_) == len(fitted.pipeline_) - 1
 
 
 @pytest.mark.parametrize("feature", ["years", "rate", "grade", "secured", "sum"])
@@ -239,7 +272,7 @@ def test_column_without_values_is_not_clipped() -> None:
 
 
 def test_parameters_reach_the_estimator_and_others_keep_their_defaults() -> None:
-    pipeline = build_estimator("random_forest", {"n_estimators": 7, "random_state": 3}, [], {})
+    pipeline = build_estimator("random_forest", {"n_estimators": 7, "random_state": 3}, [], Training())
     given = ESTIMATORS["random_forest"](n_estimators=7, random_state=3)
     assert pipeline[-1].get_params() == given.get_params()
 
