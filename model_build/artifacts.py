@@ -305,6 +305,18 @@ class Explanation(Artifact):
 # ---- check-model
 
 
+class BoundResult(Artifact):
+    """A bound of a gate, and what was compared with it."""
+
+    key: Literal["minimum", "maximum", "tolerance", "minimum_probability", "maximum_bytes"]
+    """Its name in the spec."""
+    bound: float
+    value: float
+    """Of many slices or groups, of the one that is closest to the bound."""
+    end: float
+    """The end of the interval that the bound looks at; the value, if that has no interval."""
+
+
 class GateResult(Artifact):
     """Whether a gate passed."""
 
@@ -315,6 +327,8 @@ class GateResult(Artifact):
     """False if there was nothing to judge; the gate then passes, but says nothing about the model."""
     sentence: str
     """What was measured, what is allowed, and the difference if the gate fails."""
+    bounds: tuple[BoundResult, ...] = ()
+    """Empty if the gate has no bound in the spec, or had nothing to judge."""
 
 
 class ModelReport(Artifact):

@@ -9,7 +9,7 @@ import numpy as np
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
 from app.core.model import Model
-from model_build.artifacts import GateResult
+from model_build.artifacts import BoundResult, GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from model_build.text import format_value
 
@@ -171,10 +171,12 @@ def _check_direction(check: Direction, sample: Sample) -> GateResult:
 
 
 def _check_bound(name: str, sentence: str, largest: float, tolerance: float, example: str) -> GateResult:
-    passed = largest <= tolerance + NOISE
+    moved = max(0, largest - NOISE)
+    bound = BoundResult(key="tolerance", bound=tolerance, value=moved, end=moved)
+    passed = moved <= tolerance
     sentence += f" by up to {largest:.4f}; the limit is {tolerance:g}"
     excess = f", exceeded by {largest - tolerance:.3g} in {example}"
-    return _result(name, passed, sentence if passed else sentence + excess)
+    return _result(name, passed, sentence if passed else sentence + excess, bounds=(bound,))
 
 
 def _check_golden_row(check: Golden, model: Model) -> GateResult:
@@ -188,11 +190,24 @@ def _check_golden_row(check: Golden, model: Model) -> GateResult:
         f"{check.label} is {probability:.4f} and must be at least {check.minimum_probability:g}"
     )
     sentence += f" but is {shortfall:.3g} too low" if shortfall > 0 else ""
-    return _result(check.title, label == check.label and shortfall <= 0, sentence)
+    bound = BoundResult(
+        key="minimum_probability", bound=check.minimum_probability, value=probability, end=probability
+    )
+    passed = label == check.label and shortfall <= 0
+    return _result(check.title, passed, sentence, bounds=(bound,))
 
 
-def _result(name: str, passed: bool, sentence: str, *, judged: bool = True) -> GateResult:
-    return GateResult(kind="behaviour", name=name, passed=passed, judged=judged, sentence=sentence)
+def _result(
+    name: str,
+    passed: bool,
+    sentence: str,
+    *,
+    judged: bool = True,
+    bounds: tuple[BoundResult, ...] = (),
+) -> GateResult:
+    return GateResult(
+        kind="behaviour", name=name, passed=passed, judged=judged, sentence=sentence, bounds=bounds
+    )
 
 
 def _describe_row(position: int | np.integer) -> str:

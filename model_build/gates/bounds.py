@@ -1,10 +1,10 @@
 """The bounds that a spec declares, and whether a model keeps them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import inf
 
 from app.core.contract import DataSource
-from model_build.artifacts import Evaluation, Fairness, GateResult, Interval, Slice, Slices
+from model_build.artifacts import BoundResult, Evaluation, Fairness, GateResult, Interval, Slice, Slices
 from model_build.spec.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 from model_build.text import format_interval, pluralize
 
@@ -30,7 +30,8 @@ def check_size(gates: Gates, size: int) -> list[GateResult]:
     excess = size - gates.maximum_bytes
     sentence = f"model.onnx has {size:,} bytes; the limit is {gates.maximum_bytes:,}"
     sentence += f", exceeded by {excess:,}" if excess > 0 else ""
-    return [GateResult(kind="size", name="bytes", passed=excess <= 0, sentence=sentence)]
+    result = BoundResult(key="maximum_bytes", bound=gates.maximum_bytes, value=size, end=size)
+    return [GateResult(kind="size", name="bytes", passed=excess <= 0, sentence=sentence, bounds=(result,))]
 
 
 def check_latency(gates: Gates, microseconds: float) -> list[GateResult]:
@@ -56,7 +57,13 @@ def _metric(gate: MetricGate, evaluation: Evaluation) -> GateResult:
     margin, shortfall = _margin(gate, interval)
     sentence = f"{gate.metric} is {describe_interval(interval)}; the interval must be {_requirement(gate)}"
     sentence += f" but is {shortfall}" if margin < 0 else ""
-    return GateResult(kind="metric", name=gate.metric, passed=margin >= 0, sentence=sentence)
+    return GateResult(
+        kind="metric",
+        name=gate.metric,
+        passed=margin >= 0,
+        sentence=sentence,
+        bounds=_bound_results(gate, [interval]),
+    )
 
 
 def _slices(gate: SliceGate, slices: Slices) -> GateResult:
@@ -72,7 +79,12 @@ def _slices(gate: SliceGate, slices: Slices) -> GateResult:
         gate, "slice", f"at least {gate.minimum_rows:,} rows for {gate.metric}", intervals
     )
     return GateResult(
-        kind="slice", name=name, passed=passed, judged=bool(intervals), sentence=f"{name}: {sentence}"
+        kind="slice",
+        name=name,
+        passed=passed,
+        judged=bool(intervals),
+        sentence=f"{name}: {sentence}",
+        bounds=_bound_results(gate, intervals.values()),
     )
 
 
@@ -101,7 +113,12 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> GateResult:
         gate, "group", f"at least {gate.minimum_rows:,} rows for {rate}", intervals
     )
     return GateResult(
-        kind="fairness", name=name, passed=passed, judged=bool(intervals), sentence=f"{title}: {sentence}"
+        kind="fairness",
+        name=name,
+        passed=passed,
+        judged=bool(intervals),
+        sentence=f"{title}: {sentence}",
+        bounds=_bound_results(gate, intervals.values()),
     )
 
 
@@ -144,3 +161,15 @@ def _margin(gate: Bounds, interval: Interval) -> tuple[float, str]:
     above = inf if gate.maximum is None else gate.maximum - interval.high
     margin, direction = min((below, "low"), (above, "high"))
     return margin, f"{-margin:.3g} too {direction}"
+
+
+def _bound_results(gate: Bounds, intervals: Collection[Interval]) -> tuple[BoundResult, ...]:
+    """Return the interval that is closest to each bound; nothing if there is no interval."""
+    results = []
+    if gate.minimum is not None and intervals:
+        lowest = min(intervals, key=lambda interval: interval.low)
+        results.append(BoundResult(key="minimum", bound=gate.minimum, value=lowest.value, end=lowest.low))
+    if gate.maximum is not None and intervals:
+        highest = max(intervals, key=lambda interval: interval.high)
+        results.append(BoundResult(key="maximum", bound=gate.maximum, value=highest.value, end=highest.high))
+    return tuple(results)

@@ -16,14 +16,14 @@ from app.core.errors import Problem, StartupError
 from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
-from model_build.artifacts import GateResult, Interval
+from model_build.artifacts import GateResult
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
-from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
+from model_build.evaluation.comparison import compute_improvements
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.gates.bounds import describe_interval
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import LOWER_IS_BETTER, EvaluationSection, Share
+from model_build.spec.sections import Share
 from model_build.text import pluralize
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)  # seconds
@@ -89,7 +89,9 @@ def compare_with_champion(
         )
     target = model.contract.target
     pair = [predictions.scored(gate.metric, target, truth) for predictions in (new, old)]
-    values, improvement = _compare(pair, gate.metric, spec.evaluation, spec.split.seed)
+    values = [weighted_metrics(scored, np.ones((len(truth), 1)), [gate.metric]).item() for scored in pair]
+    [improvements] = compute_improvements(pair, [gate.metric], spec.evaluation, spec.split.seed)
+    improvement = improvements[gate.metric]
     minimum = 0 - gate.tolerance
     shortfall = minimum - improvement.low
     sentence = (
@@ -136,24 +138,6 @@ def predict_at(location: str, rows: Sequence[Row]) -> Predictions:
                 return _predict_from_directory(location, Path(directory), rows)
         case _:
             return _predict_from_directory(location, Path(location), rows)
-
-
-def _compare(
-    pair: Sequence[ScoredRows], metric: str, section: EvaluationSection, seed: int
-) -> tuple[list[float], Interval]:
-    """Return the metric of both models, and by how much the first is better on the same resamples."""
-    truth = pair[0].truth
-
-    def both(weights: Weights) -> Estimates:
-        return np.concatenate([weighted_metrics(scored, weights, [metric]) for scored in pair])
-
-    values = both(np.ones((len(truth), 1)))
-    estimates = bootstrap(both, len(truth), section.resamples, seed)
-    plus, minus = (1, 0) if metric in LOWER_IS_BETTER else (0, 1)
-    improvement = values[plus] - values[minus]
-    resampled = (estimates[plus] - estimates[minus])[None]
-    interval = compute_intervals([metric], improvement, resampled, section.confidence, {})[metric]
-    return values[:, 0].tolist(), interval
 
 
 def _may_know_the_test_rows(new: Provenance, old: Provenance | None) -> bool:

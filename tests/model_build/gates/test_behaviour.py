@@ -15,7 +15,7 @@ from app.core.features import (
 )
 from app.core.model import Model
 from model_build.artifacts import GateResult
-from model_build.gates.behaviour import check_behaviour
+from model_build.gates.behaviour import NOISE, check_behaviour
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from tests.support.features import grade, rate, secured, years
 
@@ -412,6 +412,24 @@ def test_golden_row_must_have_its_label_and_probability(
     golden = Golden(title="A short loan", row=GOOD, label=label, minimum_probability=minimum)
     assert outcomes(declared_results(rising, golden=(golden,))) == [
         ("A short loan", passed, f"A short loan: {sentence}")
+    ]
+
+
+def test_result_has_what_its_bound_was_compared_with() -> None:
+    results = declared_results(
+        rising,
+        invariant=(Invariance(feature="secured"),),
+        directions=(Direction(feature="years", score="falls", values=(8.0, 16.0), tolerance=0.5),),
+        golden=(Golden(title="A short loan", row=GOOD, label="yes", minimum_probability=0.1),),
+    )
+    bounds = [
+        (bound.key, bound.bound, bound.value, bound.end) for result in results for bound in result.bounds
+    ]
+    moved = pytest.approx(0.25 - NOISE)
+    assert bounds == [
+        ("tolerance", 0, 0, 0),
+        ("tolerance", 0.5, moved, moved),
+        ("minimum_probability", 0.1, 0.25, 0.25),
     ]
 
 

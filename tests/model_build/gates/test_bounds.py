@@ -2,7 +2,16 @@ import re
 
 import pytest
 
-from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
+from model_build.artifacts import (
+    Evaluation,
+    Fairness,
+    GateResult,
+    Group,
+    Interval,
+    Protected,
+    Slice,
+    Slices,
+)
 from model_build.gates.bounds import check_gates, check_latency, check_size
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate
 
@@ -335,6 +344,53 @@ def test_gates_without_a_slice_or_group_judge_nothing() -> None:
     )
     results = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
     assert [(result.passed, result.judged) for result in results] == [(True, False), (True, True)] * 2
+
+
+# What each bound was compared with
+
+
+def compared(results: list[GateResult]) -> list[tuple[str, float, float, float]]:
+    return [(bound.key, bound.bound, bound.value, bound.end) for result in results for bound in result.bounds]
+
+
+def test_result_has_the_interval_that_is_closest_to_each_bound() -> None:
+    gates = Gates(
+        metrics=(
+            MetricGate(metric="roc_auc", minimum=0.92),
+            MetricGate(metric="brier", minimum=0, maximum=0.09),
+        ),
+        slices=(SliceGate(metric="accuracy", minimum=0.5, maximum=0.9, minimum_rows=100),),
+        fairness=(
+            FairnessGate(
+                metric="false_negative_rate_difference", feature="race", maximum=0.1, minimum_rows=100
+            ),
+            FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.8, maximum=1.25),
+        ),
+    )
+    assert compared(check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)) == [
+        ("minimum", 0.92, 0.93, 0.92),
+        ("minimum", 0, 0.09, 0.08),
+        ("maximum", 0.09, 0.09, 0.1),
+        ("minimum", 0.5, 0.7, 0.6),
+        ("maximum", 0.9, 0.8, 0.82),
+        ("maximum", 0.1, 0.2, 0.3),
+        ("minimum", 0.8, 0.7, 0.6),
+        ("maximum", 1.25, 1.2, 1.3),
+    ]
+    assert compared(check_size(LIMITS, 900)) == [("maximum_bytes", 1000, 900, 900)]
+
+
+def test_result_without_anything_to_judge_has_no_bounds() -> None:
+    gates = Gates(slices=(SliceGate(metric="accuracy", minimum=0.9),))
+    [result] = check_gates(gates, "real", EVALUATION, NO_SLICES, FAIRNESS)
+    assert result == GateResult(
+        kind="slice",
+        name="accuracy of slices",
+        passed=True,
+        judged=False,
+        sentence="accuracy of slices: no slice has at least 200 rows for accuracy, so there was nothing "
+        "to judge",
+    )
 
 
 # Size and latency
