@@ -27,15 +27,22 @@ Column = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class _Ranking:
-    """The order of the rows by the probability of one label."""
+    """The order of the rows by the probability of one label, from the side of the rarer rows.
 
-    positive: Positions
-    negative: Positions
+    The rarer rows are those that have the label, or those that do not.
+    """
+
+    has_label: bool
+    """Whether the rarer rows have the label."""
+    rarer: Positions
     """In ascending order of their probability."""
+    others: Positions
     below: Positions
-    """For each positive row, the number of negative rows with a smaller probability."""
+    """For each of the others, the number of rarer rows with a smaller probability."""
     not_above: Positions
-    """For each positive row, the number of negative rows with a smaller or equal probability."""
+    """For each of the others, the number of rarer rows with a smaller or equal probability."""
+    ties: Positions
+    """Positions in `others` of those for which the two numbers differ."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +88,15 @@ class ScoredRows:
 
     @cached_property
     def terms(self) -> csr_array:
-        """What most metrics are sums of, [3 * labels + 2, N].
+        """What most metrics are sums of, [labels * labels + 2, N].
 
-        By label: is it true, is it predicted, are both. Then the log loss, and the squared error.
+        By true and predicted label: has the row both. Then the log loss, and the squared error.
         """
         of_truth = np.take_along_axis(self.probabilities, self.truth[:, None], axis=1)
         losses = -np.log(np.clip(of_truth, np.finfo(of_truth.dtype).eps, 1))
         squares = (self.errors[:, self.labels] ** 2).sum(axis=1, keepdims=True)
-        hits = self.is_label & self.is_predicted
-        return sparse(np.hstack([self.is_label, self.is_predicted, hits, losses, squares]))
+        cells = self.is_label[:, :, None] & self.is_predicted[:, None]
+        return sparse(np.hstack([cells.reshape(len(self.truth), -1), losses, squares]))
 
     @cached_property
     def binned_errors(self) -> csr_array:
@@ -105,7 +112,15 @@ class ScoredRows:
 
     @cached_property
     def rankings(self) -> list[_Ranking]:
-        return [_rank(self.probabilities[:, label], self.is_label[:, label]) for label in self.labels]
+        return [self._rank(label) for label in self.labels]
+
+    def _rank(self, label: int) -> _Ranking:
+        score, is_label = self.probabilities[:, label], self.is_label[:, label]
+        has_label = bool(2 * is_label.sum() <= len(is_label))
+        rarer, others = np.flatnonzero(is_label == has_label), np.flatnonzero(is_label != has_label)
+        rarer = rarer[np.argsort(score[rarer])]
+        below, not_above = (np.searchsorted(score[rarer], score[others], side) for side in ("left", "right"))
+        return _Ranking(has_label, rarer, others, below, not_above, np.flatnonzero(below != not_above))
 
 
 def weighted_metrics(scored: ScoredRows, weights: Weights, names: Sequence[str]) -> Estimates:
@@ -131,9 +146,12 @@ class _Weighted:
     def __init__(self, scored: ScoredRows, weights: Weights) -> None:
         self.scored = scored
         self.weights = weights
-        self.rows = weights.sum(axis=0)
-        *by_label, self.losses, self.squares = scored.terms @ weights
-        self.actual, self.predicted, self.hits = np.split(np.array(by_label), 3)
+        *cells, self.losses, self.squares = scored.terms @ weights
+        labels = len(scored.target.labels)
+        confusion = np.reshape(cells, (labels, labels, -1))
+        self.actual, self.predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+        self.hits = np.diagonal(confusion).T
+        self.rows = self.actual.sum(axis=0)
 
     def over_labels(self, values: Estimates) -> Estimates:
         """Return the value of the positive label, or the mean over labels that rows with weight have or get.
@@ -190,11 +208,11 @@ def _roc_auc(weighted: _Weighted) -> Estimates:
 
 def _average_precision(weighted: _Weighted) -> Estimates:
     scored = weighted.scored
-    of_label = [
-        _label_average_precision(scored.probabilities[:, label], scored.is_label[:, label], weighted.weights)
-        for label in scored.labels
-    ]
-    return np.asarray(np.mean(of_label, axis=0))
+    return np.asarray(
+        np.mean(
+            [_label_average_precision(scored, label, weighted.weights) for label in scored.labels], axis=0
+        )
+    )
 
 
 FUNCTIONS: dict[str, Callable[[_Weighted], Estimates]] = {
@@ -211,30 +229,37 @@ FUNCTIONS: dict[str, Callable[[_Weighted], Estimates]] = {
 }
 
 
-def _rank(score: Column, is_positive: Mask) -> _Ranking:
-    negative = np.flatnonzero(~is_positive)
-    negative = negative[np.argsort(score[negative])]
-    below, not_above = (
-        np.searchsorted(score[negative], score[is_positive], side) for side in ("left", "right")
-    )
-    return _Ranking(np.flatnonzero(is_positive), negative, below, not_above)
-
-
 def _ranking_auc(ranking: _Ranking, weights: Weights) -> Estimates:
-    """Return the ROC AUC: how often a positive row scores above a negative one, where a tie counts half."""
-    lowest = np.zeros((len(ranking.negative) + 1, weights.shape[1]))
-    np.cumsum(weights[ranking.negative], axis=0, out=lowest[1:])
-    positive = weights[ranking.positive]
-    wins = np.einsum("nr,nr->r", positive, lowest[ranking.below] + lowest[ranking.not_above]) / 2
-    return share(wins, positive.sum(axis=0) * lowest[-1])
+    """Return the ROC AUC: how often a positive row scores above a negative one, where a tie counts half.
+
+    All sums are of whole numbers, so they are exact in any order. The cumulated sum is by far the slowest
+    step; so it goes over the rarer rows.
+    """
+    cumulated = np.zeros((len(ranking.rarer) + 1, weights.shape[1]))
+    np.cumsum(weights[ranking.rarer], axis=0, out=cumulated[1:])
+    others = weights[ranking.others]
+    twice = 2 * np.einsum("nr,nr->r", others, cumulated[ranking.below])
+    ties = ranking.ties
+    tied = cumulated[ranking.not_above[ties]] - cumulated[ranking.below[ties]]
+    twice += np.einsum("nr,nr->r", others[ties], tied)
+    pairs = others.sum(axis=0) * cumulated[-1]
+    return share(pairs - twice / 2 if ranking.has_label else twice / 2, pairs)
 
 
-def _label_average_precision(score: Column, is_positive: Mask, weights: Weights) -> Estimates:
-    """Return the mean precision over every score as a threshold, weighted by the recall that it adds."""
+def _label_average_precision(scored: ScoredRows, label: int, weights: Weights) -> Estimates:
+    """Return the mean precision over every score as a threshold, weighted by the recall that it adds.
+
+    A threshold at which no positive row comes in adds no recall.
+    """
+    score = scored.probabilities[:, label]
     order = np.argsort(-score)
     last_of_ties = np.flatnonzero(np.diff(score[order], append=np.nan))
-    selected = np.cumsum(weights[order], axis=0)[last_of_ties]
-    hits = np.cumsum(weights[order] * is_positive[order, None], axis=0)[last_of_ties]
+    is_positive = scored.is_label[order, label]
+    positives = np.cumsum(is_positive)[last_of_ties]
+    adds_recall = np.diff(positives, prepend=0) > 0
+    of_order = weights[order]
+    selected = np.cumsum(of_order, axis=0)[last_of_ties[adds_recall]]
+    hits = np.cumsum(of_order[is_positive], axis=0)[positives[adds_recall] - 1]
     added = np.diff(hits, axis=0, prepend=0)
     return share((added * np.nan_to_num(share(hits, selected))).sum(axis=0), hits[-1])
 
