@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app.connections.admission import Queue
 from app.connections.budget import SMALL_BODY, Budget
-from app.connections.cycle import EXTENSIONS, Cycle
+from app.connections.cycle import Cycle
 from app.connections.incoming import TRAILERS, Incoming
 from app.connections.lingering import LINGER_BODIES, Discard, LingeringTransport
 from app.connections.phases import Watch
@@ -165,7 +165,7 @@ class Connection(HttpToolsProtocol):
         is_full = shedder.small.size >= shedder.small.limit or shedder.large.size >= shedder.large.limit
         if (is_full or self.stale) and self._shed():
             return
-        cast(Scope, self.scope)["extensions"] = EXTENSIONS
+        cast(Scope, self.scope)["extensions"] = shedder.extensions
         HttpToolsProtocol.on_headers_complete(self)  # a tenth of a microsecond less than super()
         if self.cycle:  # there is none yet when the first request asks for an upgrade
             self.cycle.__class__ = Cycle

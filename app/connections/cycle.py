@@ -1,13 +1,7 @@
 """Cycle: a request and its answer on a connection."""
 
-from typing import Any
-
 from starlette.types import Message
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
-
-from app.routes.predict import WHOLE_ANSWER
-
-EXTENSIONS: dict[str, Any] = {WHOLE_ANSWER: {}}
 
 
 class Cycle(RequestResponseCycle):

@@ -20,6 +20,7 @@ from app.core.errors import Problem
 from app.middleware.security_headers import FOR_ALL
 from app.monitoring.metrics import Metrics
 from app.prediction.predictor import LARGE_BODY
+from app.routes.predict import WAITING, WHOLE_ANSWER
 
 LARGEST_DROPPED = 64 * 1024  # bytes of a refused body that are read, so that the connection stays open
 UNDECLARED = LARGEST_DROPPED + 1
@@ -56,6 +57,7 @@ class Shedder:
         self._next_log = 0.0
         self.small = Queue(SMALL, max_pending)
         self.large = Queue(LARGE, max_pending)
+        self.extensions = {WHOLE_ANSWER: {}, WAITING: self.small}
         self.answer = answer_bytes(overloaded())
         self.answer_to_head = self.answer[: self.answer.index(b"\r\n\r\n") + 4]
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -66,17 +67,21 @@ class Target(Frozen):
         probabilities = probabilities.astype(np.float32, copy=False)
         if self.positive is None:
             return np.asarray(probabilities.argmax(axis=1))
-        positive = self.labels.index(self.positive)
+        positive = self.positive_index
         chosen = probabilities[:, positive] >= self.threshold
         return (chosen if positive else ~chosen).astype(np.intp)
 
-    def decide_row(self, probabilities: Sequence[float]) -> int:
-        """Do as `decide` does, for the float32 numbers of one row, where NumPy would take longer."""
+    def decide_rows(self, probabilities: Sequence[Sequence[float]]) -> list[int]:
+        """Do as `decide` does for lists of float32 numbers, with which NumPy would take longer."""
         if self.positive is None:
-            return max(range(len(probabilities)), key=probabilities.__getitem__)
-        positive = self.labels.index(self.positive)
-        is_positive = probabilities[positive] >= float(np.float32(self.threshold))
-        return positive if is_positive else 1 - positive
+            return [row.index(max(row)) for row in probabilities]
+        positive, threshold = self._served_threshold
+        return [positive if row[positive] >= threshold else 1 - positive for row in probabilities]
+
+    @cached_property
+    def _served_threshold(self) -> tuple[int, float]:
+        """The position of the positive label, and the float32 that its probability must reach."""
+        return self.positive_index, float(np.float32(self.threshold))
 
 
 class Provenance(Frozen):

@@ -8,10 +8,9 @@ cost twelve. The text format is the library's.
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from itertools import count, product
+from itertools import accumulate, count, product
 from typing import Any
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
@@ -38,6 +37,7 @@ BUCKETS = (
     1.0,
     2.5,
 )  # seconds
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)  # requests
 STATUSES = (200, 204, 304, 400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503, "other")
 ROUTES = (
     "/",
@@ -88,6 +88,8 @@ class Metrics(Collector):
         self._buckets = {route: [next(numbers) for _ in range(len(BUCKETS) + 1)] for route in ROUTES}
         self._seconds = {route: next(numbers) for route in ROUTES}
         self._refused = next(numbers)
+        self._batches = [next(numbers) for _ in range(len(BATCH_BUCKETS) + 1)]
+        self._batched_requests = next(numbers)
         self._rows = next(numbers)
         self._predictions = [next(numbers) for _ in contract.target.labels]
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
@@ -127,6 +129,12 @@ class Metrics(Collector):
         own[self._requests[route, HTTPStatus.SERVICE_UNAVAILABLE]] += 1
         own[self._refused] += 1
 
+    def count_batch(self, requests: int) -> None:
+        """Count a run of the model for so many small requests together."""
+        own = self._cells.own
+        own[self._batches[bisect_left(BATCH_BUCKETS, requests)]] += 1
+        own[self._batched_requests] += requests
+
     def count_predictions(self, positions: Sequence[int]) -> None:
         """Count the rows of a prediction by their label positions."""
         own = self._cells.own
@@ -163,6 +171,7 @@ class Metrics(Collector):
         )
         refused.add_metric([], totals[self._refused])
         yield refused
+        yield self._describe_batches(totals)
         rows = CounterMetricFamily("predict_rows", "Rows that got a prediction.")
         rows.add_metric([], totals[self._rows])
         yield rows
@@ -202,12 +211,18 @@ class Metrics(Collector):
             "From the first byte of a request to the last of its answer.",
             labels=["route"],
         )
-        bounds = [*map(str, BUCKETS), "+Inf"]
         for route, cells in self._buckets.items():
-            below = np.cumsum([totals[cell] for cell in cells]).tolist()
-            if below[-1]:
-                buckets = list(zip(bounds, below, strict=True))
+            buckets = _cumulate(BUCKETS, [totals[cell] for cell in cells])
+            if buckets[-1][1]:
                 family.add_metric([route], buckets, totals[self._seconds[route]])
+        return family
+
+    def _describe_batches(self, totals: Sequence[float]) -> Metric:
+        family = HistogramMetricFamily(
+            "predict_batch_requests", "Requests that the model answered together; large ones do not count."
+        )
+        buckets = _cumulate(BATCH_BUCKETS, [totals[cell] for cell in self._batches])
+        family.add_metric([], buckets, totals[self._batched_requests])
         return family
 
     def _count_invalid(self, totals: Sequence[float]) -> Metric:
@@ -234,3 +249,8 @@ class Metrics(Collector):
             family = GaugeMetricFamily(name, documentation, labels=list(labels))
             family.add_metric(list(labels.values()), 1)
             yield family
+
+
+def _cumulate(bounds: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
+    """Return the buckets of a histogram: each counts what is at most its bound."""
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))

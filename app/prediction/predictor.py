@@ -1,7 +1,7 @@
 """Request body → validated rows → matrix → probabilities → response body, without HTTP."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,8 +10,10 @@ from app.core.features import Matrix, Row
 from app.core.model import Model
 from app.core.validation import RowValidator
 from app.monitoring.metrics import Metrics
+from app.prediction.batch import Batch
 from app.prediction.csv_reader import CsvReader
-from app.prediction.responses import ResponseWriter
+from app.prediction.prediction import Prediction
+from app.prediction.responses import CsvWriter, JsonWriter, Writer
 from app.prediction.scoring import compute_metrics
 
 JSON = b"application/json"
@@ -25,63 +27,81 @@ class Predictor:
 
     def __init__(self, model: Model, metrics: Metrics, max_rows: int) -> None:
         contract = model.contract
+        width = len(contract.features)
         self._model = model
         self._target = contract.target
         self._metrics = metrics
         self._validator = RowValidator(contract.features, max_rows)
         self._csv = CsvReader(contract, max_rows)
-        self._writer = ResponseWriter(contract)
-        self._rows_per_chunk = rows_per_chunk(len(contract.features))
+        self._json_writer = JsonWriter(contract)
+        self._rows_per_chunk = rows_per_chunk(width)
         self._read = {JSON: self._validator.parse, CSV: self._read_csv}
         self._read_in_chunks = {JSON: self._validator.parse_in_chunks, CSV: self._read_csv_in_chunks}
-        self._write = {JSON: self._writer.json, CSV: self._writer.csv}
+        self._writers: dict[bytes, Writer] = {JSON: self._json_writer, CSV: CsvWriter(contract)}
+        self._batch = Batch(self._predict_rows, metrics, width)
         self._large_body = asyncio.Lock()  # held by the large body that is being answered
 
-    def answer(self, body: bytes, request_type: bytes = JSON, response_type: bytes = JSON) -> bytes:
-        """Return the predictions for the rows in `body`."""
-        return self._write[response_type](*self.predict(self._read[request_type](body)))
+    async def answer(
+        self,
+        body: bytes,
+        request_type: bytes = JSON,
+        response_type: bytes = JSON,
+        *,
+        is_alone: bool = False,
+    ) -> bytes:
+        """Return the predictions for the rows in `body`, together with others unless it `is_alone`."""
+        rows = self._read[request_type](body)
+        if is_alone or len(rows) >= self._batch.most_rows:
+            self._metrics.count_batch(1)
+            prediction = self._predict_rows(rows)
+        else:
+            prediction = await self._batch.add(rows)
+        writer = self._writers[response_type]
+        return writer.write_body([writer.write_chunk(prediction)])
 
     def answer_in_chunks(
         self, body: bytes, request_type: bytes = JSON, response_type: bytes = JSON
     ) -> Work[bytes]:
-        """Do as `answer` does, in chunks."""
+        """Do as `answer` does for a large body, in chunks."""
         rows = yield from self._read_in_chunks[request_type](body)
-        return self._write[response_type](*(yield from self._predict_in_chunks(rows)))
+        writer = self._writers[response_type]
+        texts = []
+        for probabilities in self._probabilities_in_chunks(rows):
+            texts.append(writer.write_chunk(self._predict(probabilities)))
+            yield
+        return writer.write_body(texts)
 
     def answer_file(self, body: bytes) -> Work[bytes]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
         csv = self._csv.read(body, with_truth=True)
         rows = yield from self._validator.check_in_chunks(csv.rows, csv.lines)
-        positions, probabilities = yield from self._predict_in_chunks(rows)
+        texts, matrices = [], []
+        for probabilities in self._probabilities_in_chunks(rows):
+            texts.append(self._json_writer.write_chunk(self._predict(probabilities)))
+            matrices.append(probabilities)
+            yield
         if not csv.truth:
-            return self._writer.json(positions, probabilities)
-        metrics = compute_metrics(self._target, np.array(csv.truth), probabilities)
-        return self._writer.json(positions, probabilities, metrics)
+            return self._json_writer.write_body(texts)
+        metrics = compute_metrics(self._target, np.array(csv.truth), np.concatenate(matrices))
+        return self._json_writer.write_body(texts, metrics)
 
     async def run_in_turn(self, work: Work[bytes]) -> bytes:
         """Answer a large body between small ones, one large body at a time."""
         async with self._large_body:
             return await run_in_turns(work)
 
-    def predict(self, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
-        """Return label positions [N] and probabilities [N, labels], and count the rows."""
-        probabilities = self._model.probabilities(self._model.encode(rows))
-        if len(rows) == 1:
-            positions = [self._target.decide_row(probabilities[0].tolist())]
-        else:
-            positions = self._target.decide(probabilities).tolist()
-        self._metrics.count_predictions(positions)
-        return positions, probabilities
+    def _predict_rows(self, rows: Sequence[Row]) -> Prediction:
+        return self._predict(self._model.probabilities(self._model.encode(rows)))
 
-    def _predict_in_chunks(self, rows: Sequence[Row]) -> Work[tuple[list[int], Matrix]]:
-        positions: list[int] = []
-        probabilities: list[Matrix] = []
+    def _predict(self, probabilities: Matrix) -> Prediction:
+        """Return the prediction for probabilities [N, labels], and count its rows."""
+        prediction = Prediction.decide(self._target, probabilities)
+        self._metrics.count_predictions(prediction.positions)
+        return prediction
+
+    def _probabilities_in_chunks(self, rows: Sequence[Row]) -> Iterator[Matrix]:
         for start in range(0, len(rows), self._rows_per_chunk):
-            chunk_positions, chunk_probabilities = self.predict(rows[start : start + self._rows_per_chunk])
-            positions += chunk_positions
-            probabilities.append(chunk_probabilities)
-            yield
-        return positions, np.concatenate(probabilities)
+            yield self._model.probabilities(self._model.encode(rows[start : start + self._rows_per_chunk]))
 
     def _read_csv(self, body: bytes) -> list[Row]:
         return run_at_once(self._read_csv_in_chunks(body))

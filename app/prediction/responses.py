@@ -2,53 +2,76 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import MISSING, BaseModel, Field, create_model
 
 from app.core.contract import Contract
-from app.core.features import Matrix
+from app.prediction.prediction import Prediction
 from app.prediction.scoring import BinaryFileMetrics, FileMetrics
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class ResponseWriter:
-    """Writes the response body. The contract fixes its shape, so only numbers are filled into a text."""
+class Writer(Protocol):
+    """Writes a body in chunks, so that other requests need not wait while a large one is written."""
+
+    def write_chunk(self, prediction: Prediction) -> Any:
+        """Return the texts of some rows."""
+
+    def write_body(self, chunks: Sequence[Any]) -> bytes:
+        """Return the body with the rows of all chunks, of which there is at least one."""
+
+
+class JsonWriter:
+    """Writes predictions as JSON. The contract fixes its shape, so only numbers are filled into a text."""
 
     def __init__(self, contract: Contract) -> None:
-        labels = contract.target.labels
-        self._labels = [json.dumps(label) for label in labels]
+        self._labels = [json.dumps(label) for label in contract.target.labels]
         numbers = (
             label.replace("%", "%%") + ":%.9g" for label in self._labels
         )  # 9 digits identify any float32
         self._row = "{" + ",".join(numbers) + "}"
         self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
-        self._cells = [_cell(label) for label in labels]
-        self._line = ",".join(["%s", *("%.9g" for _ in labels)])
-        self._header = ",".join(["prediction", *(_cell(f"probability {label}") for label in labels)])
 
-    def json(
-        self,
-        positions: Sequence[int],
-        probabilities: Matrix,
-        metrics: FileMetrics | BinaryFileMetrics | None = None,
+    def write_chunk(self, prediction: Prediction) -> tuple[str, str, str]:
+        """Return the texts of a timestamp, of labels and of probabilities, of which a body is made."""
+        labels, row = self._labels, self._row
+        return (
+            prediction.timestamp,
+            ",".join([labels[position] for position in prediction.positions]),
+            ",".join([row % tuple(numbers) for numbers in prediction.probabilities]),
+        )
+
+    def write_body(
+        self, chunks: Sequence[tuple[str, str, str]], metrics: FileMetrics | BinaryFileMetrics | None = None
     ) -> bytes:
-        """Return the JSON for label positions [N] and probabilities [N, labels]."""
-        labels = self._labels
-        predictions = ",".join([labels[position] for position in positions])
-        scores = ",".join([self._row] * len(positions)) % tuple(probabilities.ravel().tolist())
-        timestamp = datetime.now(UTC).isoformat()
+        """Return the body with all rows of the chunks, of which there is at least one."""
+        timestamps, labels, scores = zip(*chunks, strict=True)
         tail = "}" if metrics is None else f',"metrics":{json.dumps(metrics)}}}'
-        answer = f'{timestamp}","predictions":[{predictions}],"probabilities":[{scores}]{tail}'
-        return (self._head + answer).encode()
+        rows = f'"predictions":[{",".join(labels)}],"probabilities":[{",".join(scores)}]'
+        return f'{self._head}{timestamps[-1]}",{rows}{tail}'.encode()
 
-    def csv(self, positions: Sequence[int], probabilities: Matrix) -> bytes:
-        """Return a header, and a line for each row: its label, and the probability of every label."""
-        rows = zip(positions, probabilities.tolist(), strict=True)
-        lines = [self._line % (self._cells[position], *shares) for position, shares in rows]
-        return "\n".join([self._header, *lines, ""]).encode()
+
+class CsvWriter:
+    """Writes predictions as CSV: a header, and a line for each row with the probability of every label."""
+
+    def __init__(self, contract: Contract) -> None:
+        labels = contract.target.labels
+        self._cells = [_cell(label) for label in labels]
+        self._line = ",".join(["%s", *("%.9g" for _ in labels)]) + "\n"
+        header = ["prediction", *(_cell(f"probability {label}") for label in labels)]
+        self._header = ",".join(header) + "\n"
+
+    def write_chunk(self, prediction: Prediction) -> str:
+        """Return the lines of some rows."""
+        rows = zip(prediction.positions, prediction.probabilities, strict=True)
+        return "".join([self._line % (self._cells[position], *numbers) for position, numbers in rows])
+
+    def write_body(self, chunks: Sequence[str]) -> bytes:
+        """Return the header and the lines of the chunks."""
+        return "".join([self._header, *chunks]).encode()
 
 
 def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel]]:

@@ -13,6 +13,9 @@ PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type, and 
 WHOLE_ANSWER = "app.whole_answer"
 """ASGI extension of a server that takes a whole answer in http.response.start, with its `body`."""
 
+WAITING = "app.waiting"
+"""ASGI extension of a server that says, as `size`, how many requests have arrived and are not answered."""
+
 Headers = dict[bytes, bytes]
 
 
@@ -30,7 +33,9 @@ class Predict:
             work = self._predictor.answer_in_chunks(body, request_type, response_type)
             content = await self._predictor.run_in_turn(work)
         else:
-            content = self._predictor.answer(body, request_type, response_type)
+            content = await self._predictor.answer(
+                body, request_type, response_type, is_alone=is_alone(scope)
+            )
         answer_headers = [(b"content-type", response_type), (b"content-length", b"%d" % len(content))]
         start = {"type": "http.response.start", "status": 200, "headers": answer_headers}
         if WHOLE_ANSWER in scope.get("extensions", ()):
@@ -38,6 +43,12 @@ class Predict:
         else:
             await send(start)
             await send({"type": "http.response.body", "body": content})
+
+
+def is_alone(scope: Scope) -> bool:
+    """Return whether the server knows that no other request waits, so that there is no use in a batch."""
+    waiting = scope.get("extensions", {}).get(WAITING)
+    return waiting is not None and waiting.size <= 1
 
 
 async def read_body(receive: Receive) -> bytes:

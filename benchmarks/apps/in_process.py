@@ -13,7 +13,8 @@ from pathlib import Path
 
 from app.core.model import Model
 from app.core.validation import RowValidator
-from app.prediction.responses import ResponseWriter
+from app.prediction.prediction import Prediction
+from app.prediction.responses import JsonWriter
 
 WARM_UP_REQUESTS = 20
 
@@ -22,12 +23,12 @@ def make_answer(model_dir: Path) -> Callable[[bytes], bytes]:
     """Return the function from the body of a request to the body of its answer."""
     model = Model.load(model_dir)
     validator = RowValidator(model.contract.features)
-    decide = model.contract.target.decide
-    write = ResponseWriter(model.contract).json
+    target = model.contract.target
+    writer = JsonWriter(model.contract)
 
     def answer(body: bytes) -> bytes:
         probabilities = model.probabilities(model.encode(validator.parse(body)))
-        return write(decide(probabilities).tolist(), probabilities)
+        return writer.write_body([writer.write_chunk(Prediction.decide(target, probabilities))])
 
     return answer
 

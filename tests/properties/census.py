@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from app.core.features import (
 from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import body_messages, http_scope, run_asgi
+from tests.support.prometheus import series
 
 often = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -58,10 +60,27 @@ class Census:
 
     def post(self, body: bytes, content_type: str = "application/json", path: str = "/predict") -> Answer:
         """Send a body; an exception of the service is raised here."""
+        return asyncio.run(self._post(body, content_type, path))
+
+    def post_together(self, bodies: Sequence[tuple[bytes, str]]) -> list[Answer]:
+        """Send bodies with their content types in the same turn of the event loop."""
+
+        async def post() -> list[Answer]:
+            return await asyncio.gather(*(self._post(*body, "/predict") for body in bodies))
+
+        return asyncio.run(post())
+
+    async def _post(self, body: bytes, content_type: str, path: str) -> Answer:
         scope = http_scope(path, headers=[(b"content-type", content_type.encode("latin-1"))])
-        start, end = asyncio.run(run_asgi(self._app, scope, body_messages([body]), read_all=False))
+        start, end = await run_asgi(self._app, scope, body_messages([body]), read_all=False)
         content_type = dict(start["headers"])[b"content-type"].decode()
         return Answer(start["status"], content_type, end["body"])
+
+    @property
+    def batches(self) -> tuple[float, float]:
+        """How often the model ran for small requests so far, and for how many of them."""
+        numbers = series(self._app.metrics.render().decode())
+        return numbers["predict_batch_requests_count"], numbers["predict_batch_requests_sum"]
 
     def post_rows(self, rows: list[Row]) -> Answer:
         return self.post(json.dumps({"inputs": rows}).encode())

@@ -5,8 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.monitoring.metrics import Metrics
 
-UNCOUNTED = ("http_request_duration_seconds", "model_info", "build_info")
-"""What holds a time or describes the service."""
+UNCOUNTED = ("http_request_duration_seconds", "predict_batch_requests", "model_info", "build_info")
+"""What holds a time or the size of a batch, or describes the service."""
 ZERO = {
     "predict_rows_total": 0.0,
     'predictions_total{label="no"}': 0.0,

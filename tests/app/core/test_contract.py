@@ -20,25 +20,25 @@ def test_positive_label_is_chosen_from_exactly_its_threshold(
     matrix = np.stack(columns, axis=1)
     chosen = [labels[position] for position in target.decide(matrix)]
     assert chosen == ["no", "no", "no", "yes", "yes", "yes", "yes"]
-    assert [labels[target.decide_row(row)] for row in matrix.astype(np.float32).tolist()] == chosen
+    assert [labels[row] for row in target.decide_rows(matrix.astype(np.float32).tolist())] == chosen
 
 
 def test_most_probable_of_three_labels_is_chosen_and_the_first_of_equals() -> None:
     target = Target(name="risk", labels=("low", "mid", "high"))
     probabilities = np.array([[0.2, 0.3, 0.5], [0.4, 0.4, 0.2], [0.1, 0.8, 0.1]], dtype=np.float32)
     assert target.decide(probabilities).tolist() == [2, 0, 1]
-    assert [target.decide_row(row) for row in probabilities.tolist()] == [2, 0, 1]
+    assert target.decide_rows(probabilities.tolist()) == [2, 0, 1]
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 0.7, 1 / 3])
-def test_row_alone_is_decided_as_among_others(threshold: float) -> None:
+def test_lists_are_decided_as_arrays(threshold: float) -> None:
     target = Target(name="paid", labels=("no", "yes"), positive="yes", threshold=threshold)
     exact = np.float32(threshold)
     yes = np.array(
         [exact, np.nextafter(exact, np.float32(0)), np.nextafter(exact, np.float32(1)), 0, 1], np.float32
     )
     matrix = np.stack([1 - yes, yes], axis=1)
-    assert [target.decide_row(row) for row in matrix.tolist()] == target.decide(matrix).tolist()
+    assert target.decide_rows(matrix.tolist()) == target.decide(matrix).tolist()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("http_request_duration_seconds", "histogram"),
         ("http_requests_in_flight", "gauge"),
         ("http_requests_refused", "counter"),
+        ("predict_batch_requests", "histogram"),
         ("predict_rows", "counter"),
         ("predictions", "counter"),
         ("validation_errors", "counter"),

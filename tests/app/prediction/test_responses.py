@@ -1,7 +1,7 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import ANY
 
 import numpy as np
@@ -10,18 +10,35 @@ from pydantic import ValidationError
 
 from app.core.contract import Contract, Target
 from app.core.features import Matrix
-from app.prediction.responses import ResponseWriter, response_models
+from app.prediction.prediction import Prediction
+from app.prediction.responses import CsvWriter, JsonWriter, response_models
 from app.prediction.scoring import FileMetrics, compute_metrics
 
+TIMESTAMP = "2026-11-27T10:30:00.000001+00:00"
+LATER = "2026-11-27T10:30:00.000002+00:00"
 ODD = ('100% "sure"', "<=50K, or so", "größer\n")
 
 
-def writer(contract: Contract, target: Target) -> ResponseWriter:
-    return ResponseWriter(contract.model_copy(update={"target": target}))
+def with_target(contract: Contract, target: Target) -> Contract:
+    return contract.model_copy(update={"target": target})
 
 
 def matrix(*rows: list[float]) -> Matrix:
     return np.array(rows, dtype=np.float32)
+
+
+def prediction(positions: list[int], *rows: list[float], timestamp: str = TIMESTAMP) -> Prediction:
+    return Prediction(positions, matrix(*rows).tolist(), timestamp)
+
+
+def write_json(contract: Contract, *chunks: Prediction, metrics: Any = None) -> bytes:
+    writer = JsonWriter(contract)
+    return writer.write_body([writer.write_chunk(chunk) for chunk in chunks], metrics)
+
+
+def write_csv(contract: Contract, *chunks: Prediction) -> bytes:
+    writer = CsvWriter(contract)
+    return writer.write_body([writer.write_chunk(chunk) for chunk in chunks])
 
 
 def parse_csv(content: bytes) -> list[list[str]]:
@@ -29,21 +46,20 @@ def parse_csv(content: bytes) -> list[list[str]]:
 
 
 def test_json_has_a_label_and_every_probability_for_each_row(contract: Contract) -> None:
-    answer = ResponseWriter(contract).json([1, 0], matrix([0.25, 0.75], [1, 0]))
+    answer = write_json(contract, prediction([1, 0], [0.25, 0.75], [1, 0]))
     assert json.loads(answer) == {
         "model_lib_version": "1.2.3",
-        "timestamp": ANY,
+        "timestamp": TIMESTAMP,
         "predictions": ["yes", "no"],
         "probabilities": [{"no": 0.25, "yes": 0.75}, {"no": 1, "yes": 0}],
     }
 
 
-def test_json_has_the_time_in_utc(contract: Contract) -> None:
-    before = datetime.now(UTC)
-    answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
-    stamp = datetime.fromisoformat(answer["timestamp"])
-    assert stamp.utcoffset() == timedelta(0)
-    assert before <= stamp <= datetime.now(UTC)
+def test_parts_make_one_body_with_the_time_of_the_last(contract: Contract) -> None:
+    first, last = prediction([1], [0.25, 0.75]), prediction([0, 0], [1, 0], [1, 0], timestamp=LATER)
+    whole = prediction([1, 0, 0], [0.25, 0.75], [1, 0], [1, 0], timestamp=LATER)
+    assert write_json(contract, first, last) == write_json(contract, whole)
+    assert write_csv(contract, first, last) == write_csv(contract, whole)
 
 
 METRICS: FileMetrics = {
@@ -56,10 +72,10 @@ METRICS: FileMetrics = {
 
 
 def test_json_ends_with_the_metrics_of_a_file(contract: Contract) -> None:
-    answer = ResponseWriter(contract).json([1], matrix([0.25, 0.75]), METRICS)
+    answer = write_json(contract, prediction([1], [0.25, 0.75]), metrics=METRICS)
     assert json.loads(answer) == {
         "model_lib_version": "1.2.3",
-        "timestamp": ANY,
+        "timestamp": TIMESTAMP,
         "predictions": ["yes"],
         "probabilities": [{"no": 0.25, "yes": 0.75}],
         "metrics": METRICS,
@@ -67,12 +83,10 @@ def test_json_ends_with_the_metrics_of_a_file(contract: Contract) -> None:
 
 
 def test_json_escapes_labels(contract: Contract) -> None:
-    answer = writer(contract, Target(name="sum", labels=ODD)).json(
-        [2, 0], matrix([0.25, 0.125, 0.625], [1, 0, 0])
-    )
-    assert json.loads(answer) == {
+    odd = with_target(contract, Target(name="sum", labels=ODD))
+    assert json.loads(write_json(odd, prediction([2, 0], [0.25, 0.125, 0.625], [1, 0, 0]))) == {
         "model_lib_version": "1.2.3",
-        "timestamp": ANY,
+        "timestamp": TIMESTAMP,
         "predictions": ["größer\n", '100% "sure"'],
         "probabilities": [
             {'100% "sure"': 0.25, "<=50K, or so": 0.125, "größer\n": 0.625},
@@ -93,11 +107,9 @@ def test_json_escapes_labels(contract: Contract) -> None:
 def test_json_is_as_its_models_describe_it(contract: Contract, target: Target) -> None:
     labels = len(target.labels)
     truth, probabilities = np.arange(labels), np.eye(labels, dtype=np.float32)
-    positions, contract = truth.tolist(), contract.model_copy(update={"target": target})
-    answer = ResponseWriter(contract).json(positions, probabilities)
-    file_answer = ResponseWriter(contract).json(
-        positions, probabilities, compute_metrics(target, truth, probabilities)
-    )
+    predicted, contract = Prediction.decide(target, probabilities), with_target(contract, target)
+    answer = write_json(contract, predicted)
+    file_answer = write_json(contract, predicted, metrics=compute_metrics(target, truth, probabilities))
     for model, body in zip(response_models(contract), (answer, file_answer), strict=True):
         response = model.model_validate_json(body, strict=True, extra="forbid", by_alias=True, by_name=False)
         document = json.loads(body)
@@ -106,7 +118,7 @@ def test_json_is_as_its_models_describe_it(contract: Contract, target: Target) -
 
 def test_models_refuse_another_answer(contract: Contract) -> None:
     predict_response, file_response = response_models(contract)
-    answer = json.loads(ResponseWriter(contract).json([1], matrix([0.25, 0.75])))
+    answer = json.loads(write_json(contract, prediction([1], [0.25, 0.75])))
     for change in (
         {"predictions": ["maybe"]},
         {"probabilities": [{"no": 1}]},
@@ -120,14 +132,13 @@ def test_models_refuse_another_answer(contract: Contract) -> None:
 
 
 def test_csv_has_a_header_and_a_line_for_each_row(contract: Contract) -> None:
-    answer = ResponseWriter(contract).csv([1, 0], matrix([0.25, 0.75], [1, 0]))
+    answer = write_csv(contract, prediction([1, 0], [0.25, 0.75], [1, 0]))
     assert answer == b"prediction,probability no,probability yes\nyes,0.25,0.75\nno,1,0\n"
 
 
 def test_csv_quotes_labels(contract: Contract) -> None:
-    answer = writer(contract, Target(name="sum", labels=ODD)).csv(
-        [0, 1, 2], matrix([0.25, 0.125, 0.625], [1, 0, 0], [0, 0, 1])
-    )
+    odd = with_target(contract, Target(name="sum", labels=ODD))
+    answer = write_csv(odd, prediction([0, 1, 2], [0.25, 0.125, 0.625], [1, 0, 0], [0, 0, 1]))
     assert parse_csv(answer) == [
         ["prediction", 'probability 100% "sure"', "probability <=50K, or so", "probability größer\n"],
         ['100% "sure"', "0.25", "0.125", "0.625"],
@@ -142,10 +153,10 @@ def test_every_float32_survives_json_and_csv(contract: Contract) -> None:
     edges = matrix([0, 1e-45, 1.1754944e-38, 1e-9, 0.1234567, 0.6, np.nextafter(np.float32(1), 0), 1])
     column = np.concatenate([edges[0], bits.view(np.float32)])
     numbers = np.stack([column, column[::-1]], axis=1)
-    writer, positions = ResponseWriter(contract), [0] * len(numbers)
+    predicted = Prediction.decide(contract.target, numbers)
 
-    answered = json.loads(writer.json(positions, numbers))["probabilities"]
-    lines = parse_csv(writer.csv(positions, numbers))[1:]
+    answered = json.loads(write_json(contract, predicted))["probabilities"]
+    lines = parse_csv(write_csv(contract, predicted))[1:]
     as_json = matrix(*[[row["no"], row["yes"]] for row in answered])
     as_csv = matrix(*[[float(no), float(yes)] for _, no, yes in lines])
     np.testing.assert_array_equal(as_json, numbers)
@@ -162,8 +173,8 @@ def test_label_and_served_probability_agree_around_the_threshold(
     columns = {"yes": np.array([np.nextafter(at, np.float32(0)), at, np.nextafter(at, np.float32(1))])}
     columns["no"] = 1 - columns["yes"]
     probabilities = np.stack([columns[label] for label in labels], axis=1)
-    positions = target.decide(probabilities).tolist()
-    answer = json.loads(writer(contract, target).json(positions, probabilities))
+    predicted = Prediction.decide(target, probabilities)
+    answer = json.loads(write_json(with_target(contract, target), predicted))
     served = [row["yes"] for row in answer["probabilities"]]
     assert answer["predictions"] == ["no", "yes", "yes"]
     assert [np.float32(yes) >= at for yes in served] == [False, True, True]

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -8,14 +8,16 @@ import httpx
 import pytest
 
 from app.core.chunks import rows_per_chunk
-from app.core.features import Matrix, Row
+from app.core.features import Matrix
 from app.core.model import Model
 from app.main import create_app
-from app.prediction.predictor import Predictor
+from app.prediction.batch import Batch
 from app.settings import Settings
 from tests.support.bodies import split
 from tests.support.clients import client_of
+from tests.support.echo import answers, running
 from tests.support.headers import own
+from tests.support.prometheus import series
 from tests.support.tiny import LINE, POOR, ROW, batch, csv_body, response_to
 
 JSON = {"Content-Type": "application/json"}
@@ -94,16 +96,17 @@ async def test_small_request_is_answered_between_the_chunks_of_a_large_one(
     tiny_model: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    predict = Predictor.predict
+    probabilities = Model.probabilities
 
-    def record_size(predictor: Predictor, rows: Sequence[Row]) -> tuple[list[int], Matrix]:
-        sizes.append(len(rows))
-        return predict(predictor, rows)
+    def record_size(self: Model, matrix: Matrix) -> Matrix:
+        sizes.append(len(matrix))
+        return probabilities(self, matrix)
 
-    monkeypatch.setattr(Predictor, "predict", record_size)
+    monkeypatch.setattr(Model, "probabilities", record_size)
     chunk = rows_per_chunk(len(ROW))
     rows = [POOR] * (2 * chunk + 1)
     async with client_of(create_app(Settings(model_dir=tiny_model))) as client:
+        sizes.clear()  # of the example row, with which the service checks the model
         large = asyncio.create_task(client.post("/predict", content=batch(*rows), headers=JSON))
         while not sizes:
             await asyncio.sleep(0)
@@ -113,3 +116,35 @@ async def test_small_request_is_answered_between_the_chunks_of_a_large_one(
     assert sorted(sizes) == [1, 1, chunk, chunk]
     assert small.json() == response_to(model, [ROW])
     assert large_response.json() == response_to(model, rows)
+
+
+POST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+
+
+async def test_requests_of_several_connections_are_answered_in_one_batch(
+    tiny_model: Path, model: Model
+) -> None:
+    app = create_app(Settings(model_dir=tiny_model))
+    bodies = [json.dumps(row).encode() for row in (ROW, POOR, ROW, POOR)]
+    async with running(app, app.metrics) as server:
+        received = await asyncio.gather(
+            *(server.exchange(POST % (len(body), body)) for body in [*bodies, b"{}"])
+        )
+    assert [answers(answer)[0][0] for answer in received] == [200, 200, 200, 200, 422]
+    documents = [json.loads(answers(answer)[0][1]) for answer in received[:4]]
+    assert documents == [response_to(model, [row]) for row in (ROW, POOR, ROW, POOR)]
+    numbers = series(app.metrics.render().decode())
+    assert (numbers["predict_batch_requests_count"], numbers["predict_batch_requests_sum"]) == (1, 4)
+
+
+async def test_lone_request_does_not_wait_for_a_batch(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Batch, "add", None)
+    app = create_app(Settings(model_dir=tiny_model))
+    body = json.dumps(ROW).encode()
+    async with running(app, app.metrics) as server:
+        received = await server.exchange(POST % (len(body), body))
+    assert answers(received)[0][0] == 200
+    numbers = series(app.metrics.render().decode())
+    assert (numbers["predict_batch_requests_count"], numbers["predict_batch_requests_sum"]) == (1, 1)
