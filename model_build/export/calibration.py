@@ -14,15 +14,19 @@ from model_build.training.calibration import MARGIN, STEPS, Calibrator, Isotonic
 
 RAW = "raw_"
 
-# A rounding error can take a sum of trees out of the range of 0 to 1, in which the curves lie.
+# In double, because ONNX Runtime rounds Log, Sigmoid and Pow of float32 differently for one row and for many;
+# an answer must not depend on the rows beside it. And a rounding error can take a sum of trees out of the range
+# of 0 to 1, in which the curves lie.
 MODEL = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}, "ai.onnx.ml" : {ml_opset}]>
 calibration (float[N, {count}] raw_probabilities) => (int64[N] labels, float[N, {count}] probabilities)
-<float zero = {{0}}, float one = {{1}}, int64[1] last = {{1}}, {constants}> {{
-    clipped = Clip (raw_probabilities, zero, one)
+<double zero = {{0}}, double one = {{1}}, int64[1] last = {{1}}, {constants}> {{
+    raw = Cast <to = 11> (raw_probabilities)
+    clipped = Clip (raw, zero, one)
     {nodes}
     total = ReduceSum (scores, last)
-    probabilities = Div (scores, total)
+    shares = Div (scores, total)
+    probabilities = Cast <to = 1> (shares)
     labels = ArgMax <axis = 1, keepdims = 0> (probabilities)
 }}
 """
@@ -34,7 +38,7 @@ LOG_ODDS = """
     log_complement = Log (inner_complement)
     log_odds = Sub (log, log_complement)
 """
-TREES_LOG_ODDS = "log_odds = Clip (raw_probabilities, lowest, highest)"
+TREES_LOG_ODDS = "log_odds = Clip (raw, lowest, highest)"
 SIGMOID = """
     scaled = Mul (log_odds, slopes)
     shifted = Add (scaled, offsets)
@@ -91,22 +95,22 @@ def _constants_and_nodes(calibrator: Calibrator, *, has_log_odds: bool) -> tuple
     match calibrator:
         case Sigmoid():
             lowest, highest = logit([MARGIN, 1 - MARGIN]) if has_log_odds else (MARGIN, 1 - MARGIN)
-            ends = f"float lowest = {_braced([lowest])}, float highest = {_braced([highest])}"
+            ends = f"double lowest = {_braced([lowest])}, double highest = {_braced([highest])}"
             lines = f"{_row('slopes', calibrator.slopes)}, {_row('offsets', calibrator.offsets)}"
             return f"{ends}, {lines}", (TREES_LOG_ODDS if has_log_odds else LOG_ODDS) + SIGMOID
         case Isotonic():
             curves = calibrator.curves
             starts = np.arange(len(curves)) * curves.shape[1]
-            steps = f"float steps = {{{STEPS}}}, float last_step = {{{STEPS - 1}}}, int64 next = {{1}}"
+            steps = f"double steps = {{{STEPS}}}, double last_step = {{{STEPS - 1}}}, int64 next = {{1}}"
             return f"{steps}, {_row('starts', starts)}, {_row('curves', curves.ravel())}", ISOTONIC
         case Temperature():
-            return f"float exponent = {_braced([calibrator.exponent])}", TEMPERATURE
+            return f"double exponent = {_braced([calibrator.exponent])}", TEMPERATURE
     raise TypeError(f"there is no ONNX for {calibrator}")
 
 
 def _row(name: str, numbers: npt.NDArray[np.number]) -> str:
-    return f"float[{len(numbers)}] {name} = {_braced(numbers)}"
+    return f"double[{len(numbers)}] {name} = {_braced(numbers)}"
 
 
 def _braced(numbers: Sequence[float] | npt.NDArray[np.number]) -> str:
-    return f"{{{', '.join(format(float(number), '.9g') for number in numbers)}}}"
+    return f"{{{', '.join(format(float(number), '.17g') for number in numbers)}}}"

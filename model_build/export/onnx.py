@@ -7,9 +7,10 @@ from onnx.checker import check_model
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.common.utils import check_input_and_output_numbers
+from sklearn.linear_model import LogisticRegression
 
 from app.core.model import INPUT, LABELS, PROBABILITIES
-from model_build.export import trees
+from model_build.export import linear, trees
 from model_build.export.calibration import calibrate
 from model_build.export.columns import read_columns, read_ordered_columns
 from model_build.training.calibration import Calibrated
@@ -32,7 +33,11 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         options={"zipmap": False},
         target_opset=OPSETS,
     )
-    trees.correct_trees(converted, classifier.pipeline_[-1])
+    estimator = classifier.pipeline_[-1]
+    if isinstance(estimator, LogisticRegression):
+        linear.compute_in_double(converted, estimator)
+    else:
+        trees.correct_trees(converted, estimator)
     if isinstance(order, TargetOrder):
         read_ordered_columns(converted, classifier.columns_, width, order)
     else:
