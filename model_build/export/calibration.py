@@ -14,9 +14,9 @@ from model_build.training.calibration import MARGIN, STEPS, Calibrator, Isotonic
 
 RAW = "raw_"
 
-# In double, because ONNX Runtime rounds Log, Sigmoid and Pow of float32 differently for one row and for many;
-# an answer must not depend on the rows beside it. And a rounding error can take a sum of trees out of the range
-# of 0 to 1, in which the curves lie.
+# In double, because ONNX Runtime rounds Log, Sigmoid and Pow of float32 differently for one row and for many,
+# and an answer must not depend on the rows beside it. A rounding error can take a sum of trees out of the
+# range of 0 to 1, in which the curves lie.
 MODEL = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}, "ai.onnx.ml" : {ml_opset}]>
 calibration (float[N, {count}] raw_probabilities) => (int64[N] labels, float[N, {count}] probabilities)
