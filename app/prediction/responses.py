@@ -14,6 +14,10 @@ from app.prediction.scoring import BinaryFileMetrics, FileMetrics
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
+JsonChunk = tuple[str, str, str]
+"""A timestamp, and the texts of labels and of probabilities."""
+
+
 class Writer(Protocol):
     """Writes a body in chunks, so that other requests need not wait while a large one is written."""
 
@@ -35,8 +39,7 @@ class JsonWriter:
         self._row = "{" + ",".join(numbers) + "}"
         self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
 
-    def write_chunk(self, prediction: Prediction) -> tuple[str, str, str]:
-        """Return the texts of a timestamp, of labels and of probabilities, of which a body is made."""
+    def write_chunk(self, prediction: Prediction) -> JsonChunk:
         labels, row = self._labels, self._row
         return (
             prediction.timestamp,
@@ -45,13 +48,13 @@ class JsonWriter:
         )
 
     def write_body(
-        self, chunks: Sequence[tuple[str, str, str]], metrics: FileMetrics | BinaryFileMetrics | None = None
+        self, chunks: Sequence[JsonChunk], metrics: FileMetrics | BinaryFileMetrics | None = None
     ) -> bytes:
         """Return the body with all rows of the chunks, of which there is at least one."""
-        timestamps, labels, scores = zip(*chunks, strict=True)
+        timestamp, labels, scores = chunks[0] if len(chunks) == 1 else _join(chunks)
         tail = "}" if metrics is None else f',"metrics":{json.dumps(metrics)}}}'
-        rows = f'"predictions":[{",".join(labels)}],"probabilities":[{",".join(scores)}]'
-        return f'{self._head}{timestamps[-1]}",{rows}{tail}'.encode()
+        rows = f'"predictions":[{labels}],"probabilities":[{scores}]'
+        return f'{self._head}{timestamp}",{rows}{tail}'.encode()
 
 
 class CsvWriter:
@@ -94,6 +97,12 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
     return predict_response, create_model(
         "FileResponse", __base__=predict_response, metrics=(metrics | MISSING, MISSING)
     )
+
+
+def _join(chunks: Sequence[JsonChunk]) -> JsonChunk:
+    """Return all labels and probabilities, with the time of the last."""
+    timestamps, labels, scores = zip(*chunks, strict=True)
+    return timestamps[-1], ",".join(labels), ",".join(scores)
 
 
 def _cell(text: str) -> str:
