@@ -22,7 +22,9 @@ def row_core_schema(features: Sequence[Feature], *, mostly_integers: bool) -> co
     """
     fields = {}
     for feature in features:
-        names: list[list[str | int]] = [[name] for name in feature.names]
+        # One name is looked up faster than a list of one.
+        aliases: list[list[str | int]] = [[name] for name in feature.names]
+        names = aliases if feature.aliases else feature.name
         schema = _value(feature, mostly_integers=mostly_integers)
         fields[feature.name] = core_schema.typed_dict_field(schema, validation_alias=names, required=False)
     return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
