@@ -5,6 +5,7 @@ Each room imports only rooms above it.
     errors      the errors that stop a bake
     git         the commit that a model names
     text        numbers, counts and lists in sentences
+    threads     work on every core, for what spends its time outside of Python
     atomic      replaces files and directories completely or not at all
     spec        what a model spec may say
     artifacts   the documents that the stages write for each other

@@ -146,7 +146,8 @@ def train(job: Job, notes: list[str]) -> None:
 def evaluate(job: Job, notes: list[str]) -> None:
     """Write the metrics of the test rows: overall, by slice and by protected group."""
     spec, rows = job.spec, _rows(job, "test.csv")
-    target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
+    training_report = TrainingReport.read(job.path("training.json"))
+    target = training_report.with_threshold(spec.target)
     matrix = Encoder(spec.features)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
@@ -160,7 +161,8 @@ def evaluate(job: Job, notes: list[str]) -> None:
     curve_tables.write_curve_tables(curves, job.directory)
     compute_slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
     compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
-    explain_model(spec, fitted, matrix, rows.labels).write(job.path("importance.json"))
+    explanation = explain_model(spec, fitted, training_report.features, matrix, rows.labels)
+    explanation.write(job.path("importance.json"))
     roc_auc = evaluation.intervals["roc_auc"]
     notes.append(f"ROC AUC {describe_interval(roc_auc)}")
 

@@ -30,7 +30,7 @@ APP_TIERS = (
 )
 MODEL_BUILD_TIERS = (
     ("app.core",),
-    ("model_build", "model_build.errors", "model_build.git", "model_build.text"),
+    ("model_build", "model_build.errors", "model_build.git", "model_build.text", "model_build.threads"),
     ("model_build.atomic", "model_build.spec"),
     ("model_build.artifacts",),
     ("model_build.console",),

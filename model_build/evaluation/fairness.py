@@ -203,9 +203,18 @@ def _sum_by_group(rows: Mask, in_group: Mask) -> csr_array:
 
 
 def _rates(outcomes: _Outcomes, of_row: Positions, in_group: Mask) -> Estimates:
-    """Return the rates of every group, [groups, rates]; NaN for a share of no rows."""
+    """Return the rates of every group, [groups, rates]; NaN for a share of no rows.
+
+    Equal rows are counted first: MetricFrame copies all rows for each group and metric.
+    """
+    rows = np.stack([outcomes.is_positive, outcomes.is_selected, of_row])
+    (is_positive, is_selected, group), counts = np.unique(rows, axis=1, return_counts=True)
     frame = MetricFrame(
-        metrics=RATES, y_true=outcomes.is_positive, y_pred=outcomes.is_selected, sensitive_features=of_row
+        metrics=RATES,
+        y_true=is_positive,
+        y_pred=is_selected,
+        sensitive_features=group,
+        sample_params={name: {"sample_weight": counts} for name in RATES},
     )
     has_rows = in_group.T @ outcomes.denominators
     return np.where(has_rows, frame.by_group.sort_index().to_numpy(dtype=float), np.nan)

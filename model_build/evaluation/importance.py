@@ -1,18 +1,20 @@
 """Which features the model uses, and how."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
-from sklearn.inspection import permutation_importance
 
-from app.core.contract import Positions
+from app.core.contract import Positions, Probabilities
 from app.core.features import Feature, Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.evaluation.binning import Numbers, format_float32, level_names, shortest_decimal
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
+from model_build.evaluation.shuffles import KnownRows, draw_shuffles
 from model_build.spec.model_spec import ModelSpec
+from model_build.threads import map_in_threads
 
 ROWS = 1000
 """The most rows that a partial dependence averages."""
@@ -20,38 +22,52 @@ GRID = 20
 """The most values of a number for a partial dependence."""
 
 
-def explain_model(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> Explanation:
-    """Explain a classifier with encoded test rows [N, features]; the most important features come first."""
-    importance = sorted(_importance(spec, fitted, matrix, truth), key=lambda entry: -entry.drop.value)
+def explain_model(
+    spec: ModelSpec, fitted: Any, read: Collection[str], matrix: Matrix, truth: Positions
+) -> Explanation:
+    """Explain a classifier with encoded test rows [N, features]; the most important features come first.
+
+    `read` has the names of the features that the classifier reads.
+    """
+    importance = sorted(_importance(spec, fitted, read, matrix, truth), key=lambda entry: -entry.drop.value)
     sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
     positions = {feature.name: position for position, feature in enumerate(spec.features)}
     ranked = [positions[entry.feature] for entry in importance]
     top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
+
+    def dependence(position: int) -> Dependence:
+        grid = _grid(spec.features[position], matrix[:, position])
+        return _dependence(spec, fitted, sample, position, grid)
+
     return Explanation(
         importance=tuple(importance),
-        dependence=tuple(
-            _dependence(spec, fitted, sample, position, _grid(spec.features[position], matrix[:, position]))
-            for position in top[: spec.evaluation.partial_dependence]
-        ),
+        dependence=tuple(map_in_threads(dependence, top[: spec.evaluation.partial_dependence])),
     )
 
 
-def _importance(spec: ModelSpec, fitted: Any, matrix: Matrix, truth: Positions) -> list[Importance]:
-    def roc_auc(model: Any, rows: Matrix, labels: Positions) -> float:
-        scored = ScoredRows(spec.target, labels, model.predict_proba(rows))
-        return float(weighted_metrics(scored, np.ones((len(rows), 1)), ["roc_auc"]).item())
+def _importance(
+    spec: ModelSpec, fitted: Any, read: Collection[str], matrix: Matrix, truth: Positions
+) -> list[Importance]:
+    known = KnownRows(fitted, matrix, fitted.predict_proba(matrix))
+    orders = draw_shuffles(len(matrix), spec.evaluation.importance_repeats, spec.split.seed)
+    ones = np.ones((len(truth), 1))
 
-    permuted = permutation_importance(
-        fitted,
-        matrix,
-        truth,
-        scoring=roc_auc,
-        n_repeats=spec.evaluation.importance_repeats,
-        random_state=spec.split.seed,
-    )
+    def roc_auc(probabilities: Probabilities) -> float:
+        return float(
+            weighted_metrics(ScoredRows(spec.target, truth, probabilities), ones, ["roc_auc"]).item()
+        )
+
+    baseline = roc_auc(known.probabilities)
+
+    def drops(position: int) -> npt.NDArray[np.float64]:
+        if spec.features[position].name not in read:
+            return np.zeros(len(orders))
+        shuffled = known.predict_with(position, matrix[orders, position])
+        return baseline - np.array([roc_auc(probabilities) for probabilities in shuffled])
+
     return [
-        Importance(feature=feature.name, drop=_mean(drops, spec.evaluation.confidence))
-        for feature, drops in zip(spec.features, permuted.importances, strict=True)
+        Importance(feature=feature.name, drop=_mean(drop, spec.evaluation.confidence))
+        for feature, drop in zip(spec.features, map_in_threads(drops, range(len(spec.features))), strict=True)
     ]
 
 
@@ -68,9 +84,9 @@ def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, gri
     """Return, for each value of the grid, the mean score of the sample with that value in every row."""
     target, feature = spec.target, spec.features[position]
     label = target.positive_index
-    rows = np.tile(sample, (len(grid), 1))
-    rows[:, position] = np.repeat(grid, len(sample))
-    scores = fitted.predict_proba(rows)[:, label].reshape(len(grid), -1).mean(axis=1)
+    rows = np.repeat(sample, len(grid), axis=0)
+    rows[:, position] = np.tile(grid, len(sample))
+    scores = fitted.predict_proba(rows)[:, label].reshape(-1, len(grid)).T.copy().mean(axis=1)
     names = level_names(feature) if feature.is_categorical else None
     return Dependence(
         feature=feature.name,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from model_build.artifacts import Interval
+from model_build.threads import map_in_threads
 
 Weights = npt.NDArray[np.float64]
 """[rows, resamples]"""
@@ -30,7 +31,7 @@ DISTANCES = frozenset({"calibration_error"})
 
 def bootstrap(statistic: Callable[[Weights], Estimates], rows: int, resamples: int, seed: int) -> Estimates:
     """Return the statistic of every resample of `rows` rows."""
-    return np.concatenate([statistic(weights) for weights in _draw(rows, resamples, seed)], axis=-1)
+    return np.concatenate(list(map_in_threads(statistic, _draw(rows, resamples, seed))), axis=-1)
 
 
 def compute_intervals(

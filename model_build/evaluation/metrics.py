@@ -35,7 +35,7 @@ class _Ranking:
     has_label: bool
     """Whether the rarer rows have the label."""
     rarer: Positions
-    """In ascending order of their probability."""
+    """In ascending order of their probability, as the others are."""
     others: Positions
     below: Positions
     """For each of the others, the number of rarer rows with a smaller probability."""
@@ -118,7 +118,7 @@ class ScoredRows:
         score, is_label = self.probabilities[:, label], self.is_label[:, label]
         has_label = bool(2 * is_label.sum() <= len(is_label))
         rarer, others = np.flatnonzero(is_label == has_label), np.flatnonzero(is_label != has_label)
-        rarer = rarer[np.argsort(score[rarer])]
+        rarer, others = (rows[np.argsort(score[rows])] for rows in (rarer, others))
         below, not_above = (np.searchsorted(score[rarer], score[others], side) for side in ("left", "right"))
         return _Ranking(has_label, rarer, others, below, not_above, np.flatnonzero(below != not_above))
 
@@ -146,12 +146,40 @@ class _Weighted:
     def __init__(self, scored: ScoredRows, weights: Weights) -> None:
         self.scored = scored
         self.weights = weights
-        *cells, self.losses, self.squares = scored.terms @ weights
-        labels = len(scored.target.labels)
-        confusion = np.reshape(cells, (labels, labels, -1))
-        self.actual, self.predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-        self.hits = np.diagonal(confusion).T
-        self.rows = self.actual.sum(axis=0)
+
+    @cached_property
+    def _sums(self) -> Estimates:
+        return np.asarray(self.scored.terms @ self.weights)
+
+    @cached_property
+    def _confusion(self) -> Estimates:
+        """The rows by true and predicted label."""
+        labels = len(self.scored.target.labels)
+        return self._sums[:-2].reshape(labels, labels, -1)
+
+    @cached_property
+    def actual(self) -> Estimates:
+        return np.asarray(self._confusion.sum(axis=1))
+
+    @cached_property
+    def predicted(self) -> Estimates:
+        return np.asarray(self._confusion.sum(axis=0))
+
+    @property
+    def hits(self) -> Estimates:
+        return np.diagonal(self._confusion).T
+
+    @property
+    def rows(self) -> Estimates:
+        return np.asarray(self.actual.sum(axis=0))
+
+    @property
+    def losses(self) -> Estimates:
+        return np.asarray(self._sums[-2])
+
+    @property
+    def squares(self) -> Estimates:
+        return np.asarray(self._sums[-1])
 
     def over_labels(self, values: Estimates) -> Estimates:
         """Return the value of the positive label, or the mean over labels that rows with weight have or get.

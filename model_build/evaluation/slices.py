@@ -41,13 +41,16 @@ def compute_slices(
             [weighted_metrics(rows.scored, weights[rows.positions], SLICE_METRICS) for rows in large]
         )
 
+    values = [
+        weighted_metrics(rows.scored, np.ones((len(rows.positions), 1)), SLICE_METRICS) for rows in large
+    ]
     estimates = bootstrap(statistic, len(truth), section.resamples, spec.split.seed)
     return Slices(
         minimum_rows=section.slices.minimum_rows,
         too_small=len(sliced) - len(large),
         slices=tuple(
-            _slice(rows, resampled, section.confidence)
-            for rows, resampled in zip(large, estimates, strict=True)
+            _slice(rows, *metrics, section.confidence)
+            for rows, *metrics in zip(large, values, estimates, strict=True)
         ),
     )
 
@@ -67,15 +70,14 @@ def _divide(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Ro
             yield _Rows(features, tuple(names), positions, scored.take(positions))
 
 
-def _slice(rows: _Rows, estimates: Estimates, confidence: float) -> Slice:
-    scored, count = rows.scored, len(rows.positions)
-    values = weighted_metrics(scored, np.ones((count, 1)), SLICE_METRICS)[:, 0]
+def _slice(rows: _Rows, values: Estimates, estimates: Estimates, confidence: float) -> Slice:
+    scored = rows.scored
     positives = int(scored.is_label[:, scored.labels].sum())
     return Slice(
         features=rows.features,
         levels=rows.levels,
-        rows=count,
+        rows=len(rows.positions),
         positives=positives if scored.target.is_binary else None,
         support=scored.support,
-        metrics=compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
+        metrics=compute_intervals(SLICE_METRICS, values[:, 0], estimates, confidence, scored.support),
     )

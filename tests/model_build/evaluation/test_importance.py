@@ -45,7 +45,8 @@ def explain(
     spec: ModelSpec, matrix: Matrix = MATRIX, truth: Positions = TRUTH, labels: int = 2, **section: Any
 ) -> Explanation:
     update = {"evaluation": EvaluationSection(**section)} | ({} if labels == 2 else {"target": MORE})
-    return explain_model(spec.model_copy(update=update), ByYearsAndGrade(labels), matrix, truth)
+    classifier = ByYearsAndGrade(labels)
+    return explain_model(spec.model_copy(update=update), classifier, ("years", "grade"), matrix, truth)
 
 
 def test_features_that_the_model_uses_come_first(tiny_spec: ModelSpec) -> None:

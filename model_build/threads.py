@@ -1,0 +1,38 @@
+"""Threads for work that spends its time outside of Python, as NumPy, SciPy and scikit-learn do."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from joblib import cpu_count
+from threadpoolctl import threadpool_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item]
+) -> Generator[Result, None, None]:
+    """Yield the result of every item in the order of the items, whatever thread is done first.
+
+    There is a thread for each core, and the items are taken as threads become free, with one to spare: many
+    large items are never in memory at once. Whoever stops early waits only for the items being worked on.
+
+    Within a thread, OpenMP has no threads of its own: they would change the last bits of sums, and wait for
+    each other on cores that are busy.
+    """
+    threads = cpu_count()
+    pool = ThreadPoolExecutor(threads, initializer=partial(threadpool_limits, 1, "openmp"))
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
