@@ -49,8 +49,8 @@ def compute_slices(
         minimum_rows=section.slices.minimum_rows,
         too_small=len(sliced) - len(large),
         slices=tuple(
-            _slice(rows, *metrics, section.confidence)
-            for rows, *metrics in zip(large, values, estimates, strict=True)
+            _slice(rows, of_rows[:, 0], resampled, section.confidence)
+            for rows, of_rows, resampled in zip(large, values, estimates, strict=True)
         ),
     )
 
@@ -79,5 +79,5 @@ def _slice(rows: _Rows, values: Estimates, estimates: Estimates, confidence: flo
         rows=len(rows.positions),
         positives=positives if scored.target.is_binary else None,
         support=scored.support,
-        metrics=compute_intervals(SLICE_METRICS, values[:, 0], estimates, confidence, scored.support),
+        metrics=compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
     )
