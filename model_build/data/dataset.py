@@ -215,9 +215,9 @@ def _format_cell(value: Value) -> str:
 
 def _label_positions(spec: ModelSpec, frame: pd.DataFrame) -> Positions:
     position_of = {label: position for position, label in enumerate(spec.target.labels)}
-    column = frame[spec.target.name]
-    for row, label in column.items():
+    labels = frame[spec.target.name].to_numpy(object).tolist()
+    for row, label in zip(frame.index, labels, strict=True):
         if label not in position_of:
             allowed = ", ".join(spec.target.labels)
             raise DataError(f"Row {row:,}: {spec.target.name} is {label!r}; it must be one of {allowed}.")
-    return np.array([position_of[label] for label in column], dtype=np.intp)
+    return np.array([position_of[label] for label in labels], dtype=np.intp)

@@ -32,7 +32,7 @@ def generate_census(rows: int, seed: int) -> pd.DataFrame:
 
 def _add_origin(people: pd.DataFrame, rng: np.random.Generator) -> None:
     people["race"] = _draw(rng, (tables.RACE, people["sex"]))
-    people["origin"] = people["race"].str.split("-").str[0]
+    people["origin"] = people["race"].map({race: race.split("-")[0] for race in _table(tables.RACE).index})
     people["native_country"] = _draw(rng, (tables.COUNTRY, people["origin"]))
     people["origin"] = people["origin"].mask(
         people["native_country"].map(_table(tables.COUNTRY)["Latin"]) == 1, "Latin"
@@ -97,7 +97,7 @@ def _draw(rng: np.random.Generator, *factors: tuple[str, pd.Series]) -> pd.Serie
 
     A factor is a table and the group of each person in it.
     """
-    weights = np.prod([_table(text).T.loc[groups].to_numpy(float) for text, groups in factors], axis=0)
+    weights = np.prod([_look_up(_table(text).T, groups) for text, groups in factors], axis=0)
     cumulated = weights.cumsum(axis=1)
     levels = (cumulated <= rng.random((len(cumulated), 1)) * cumulated[:, -1:]).sum(axis=1)
     _cover(rng, levels, weights / cumulated[:, -1:])
@@ -127,7 +127,7 @@ def _ages(rng: np.random.Generator, sex: pd.Series) -> pd.Series:
 
 def _band(values: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     """Return the band of each value, named by its first value."""
-    return pd.Series(np.array(starts)[np.searchsorted(starts, values, side="right") - 1].astype(str))
+    return pd.Series(np.array(starts).astype(str)[np.searchsorted(starts, values, side="right") - 1])
 
 
 def _hours(latent: pd.Series) -> pd.Series:
@@ -140,8 +140,15 @@ def _hours(latent: pd.Series) -> pd.Series:
 def _effect(people: pd.DataFrame, outcome: str) -> pd.Series:
     """Add up the effects of the traits that a person has so far; a level without a row has no effect."""
     effects = _table(tables.EFFECTS)[outcome]
-    traits = [trait for trait in TRAITS if trait in people]
-    return sum(people[trait].map(effects).fillna(0) for trait in traits) + tables.BASE[outcome]
+    traits = (people[trait] for trait in TRAITS if trait in people)
+    by_trait = (_look_up(effects.reindex(trait.unique(), fill_value=0), trait) for trait in traits)
+    return pd.Series(sum(by_trait) + tables.BASE[outcome])
+
+
+def _look_up(table: pd.DataFrame | pd.Series, levels: pd.Series) -> NDArray[np.float64]:
+    """Return the row of the table for each level; each distinct level is looked up once."""
+    codes, distinct = pd.factorize(levels)
+    return np.asarray(table.loc[distinct].to_numpy(float)[codes])
 
 
 def _amounts(rng: np.random.Generator, salary: pd.Series, table_of: Mapping[str, str]) -> pd.Series:

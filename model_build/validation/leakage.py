@@ -4,12 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import TWO_LABELS, Positions
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
+from model_build.threads import map_in_threads
 
 FOLDS = 2
 LEAVES = 64  # enough to separate that many categories, whatever their order in the spec
@@ -32,10 +33,12 @@ def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
     truth = rows[spec.target.name].cat.set_categories(labels).cat.codes.to_numpy(np.intp)
     halves = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed)
     folds = list(halves.split(truth[:, None], truth))
-    areas = {
-        feature.name: _area(_codes(rows[feature.name]), truth, folds, spec.split.seed)
-        for feature in spec.features
-    }
+
+    def area(name: str) -> float:
+        return _area(_codes(rows[name]), truth, folds, spec.split.seed)
+
+    names = [feature.name for feature in spec.features]
+    areas = dict(zip(names, map_in_threads(area, names), strict=True))
     maximum = spec.data_checks.maximum_leakage
     return [_violation(spec, name, area) for name, area in areas.items() if area > maximum]
 
@@ -56,7 +59,9 @@ def _area(
     codes: npt.NDArray[np.float64], truth: Positions, folds: list[tuple[Positions, Positions]], seed: int
 ) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS, random_state=seed)
-    scores = cross_val_predict(tree, codes, truth, cv=folds, method="predict_proba")
+    scores = np.empty((len(truth), truth.max() + 1))
+    for train, validate in folds:
+        scores[validate] = tree.fit(codes[train], truth[train]).predict_proba(codes[validate])
     ranking = scores[:, 1] if scores.shape[1] == TWO_LABELS else scores
     return float(roc_auc_score(truth, ranking, multi_class="ovr"))
 

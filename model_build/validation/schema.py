@@ -100,7 +100,7 @@ def _typed(feature: Feature, column: pd.Series) -> pd.Series:
 
 def _categorical(column: pd.Series, values: Sequence[Value]) -> pd.Series:
     code_of = {value: code for code, value in enumerate(values)}
-    codes = [code_of.get(value, -1) for value in column]
+    codes = [code_of.get(value, -1) for value in column.to_numpy(object).tolist()]
     return pd.Series(pd.Categorical.from_codes(codes, categories=list(values)), column.index)
 
 
