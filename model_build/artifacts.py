@@ -122,12 +122,14 @@ class Candidate(Artifact):
     score: float
     standard_error: float
     size: int
-    """Nodes of all trees, or non-zero coefficients; the one-standard-error rule prefers a small size."""
+    """Nodes of all trees, or non-zero coefficients; of nearly equal candidates, the smallest is chosen."""
 
 
 class SearchReport(Artifact):
     method: str
     metric: str
+    repeats: int
+    """Of the cross-validation; the candidates' metrics are over the folds of all of them."""
     trials: int
     pruned: int
     resumed: int
@@ -135,7 +137,7 @@ class SearchReport(Artifact):
     seconds: float
     best: Candidate
     chosen: Candidate
-    """The smallest within one standard error of the best that is not worse than the defaults."""
+    """The smallest that is nearly as good as the best, and not worse than the defaults."""
     reason: str
     """Why `chosen` was chosen."""
     candidates: tuple[Candidate, ...]

@@ -44,6 +44,8 @@ class Search(Frozen):
     method: Literal["optuna", "grid"] = "optuna"
     trials: int = Field(default=40, ge=2)
     """Sets of parameters to try, including the spec's own and the estimator's defaults; a grid tries all."""
+    repeats: int = Field(default=1, ge=1)
+    """How often the cross-validation is repeated, each time on other folds."""
     metric: Literal["roc_auc", "log_loss", "average_precision", "accuracy"] = "roc_auc"
     space: dict[str, Values] = Field(min_length=1)
 

@@ -1,10 +1,12 @@
 """Cross-validation: the folds, the predictions on each of them, and statistics over all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import t
 from sklearn.model_selection import StratifiedKFold
 
@@ -13,6 +15,7 @@ from app.core.features import Matrix
 from model_build.artifacts import Comparison, FoldScores, Interval
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import LARGEST_SEED
 from model_build.training.classifier import fit
 from model_build.training.estimators import model_size
 
@@ -64,6 +67,13 @@ def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tupl
     return tuple(Fold(*parts) for parts in splitter.split(labels, labels))
 
 
+def repeat_folds(spec: ModelSpec, rows: TrainingRows, repeats: int) -> TrainingRows:
+    """Return the rows with their folds, and for each further repeat as many folds of another seed."""
+    seeds = [(spec.split.seed + repeat) % (LARGEST_SEED + 1) for repeat in range(1, repeats)]
+    more = (make_folds(spec.target, rows.labels, len(rows.folds), seed) for seed in seeds)
+    return replace(rows, folds=(*rows.folds, *chain.from_iterable(more)))
+
+
 def predict_folds(
     spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows
 ) -> Iterator[FoldPrediction]:
@@ -92,15 +102,23 @@ def standard_error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1) / len(values) ** 0.5)
 
 
-def compare_folds(metric: str, chosen: Sequence[float], default: Sequence[float]) -> Comparison:
-    """Compare a metric on the same folds by Student's interval of the difference.
+def paired_error(differences: npt.NDArray[np.float64], folds: int) -> float:
+    """Return the standard error of the mean of differences on the folds of one or more repeats.
 
-    The variance is corrected for training sets that share rows (Nadeau and Bengio, 2003): for k folds its
-    factor is 1/k, plus the ratio of validating to training rows, 1/(k - 1).
+    The variance is corrected for training sets that share rows (Nadeau and Bengio, 2003): for n differences
+    its factor is 1/n, plus the ratio of validating to training rows, 1/(folds - 1).
     """
+    factor = 1 / len(differences) + 1 / (folds - 1)
+    return float(differences.std(ddof=1) * factor**0.5)
+
+
+def compare_folds(
+    metric: str, chosen: Sequence[float], default: Sequence[float], repeats: int = 1
+) -> Comparison:
+    """Compare a metric on the same folds, of one or more repeats, by Student's interval of the difference."""
     count = len(chosen)
     differences = np.subtract(chosen, default)
-    error = float(differences.std(ddof=1)) * (1 / count + 1 / (count - 1)) ** 0.5
+    error = paired_error(differences, count // repeats)
     value, half = float(differences.mean()), float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
     return Comparison(
         metric=metric,

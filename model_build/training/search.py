@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.pruners import PercentilePruner
+from optuna.pruners import NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -17,45 +16,29 @@ from sqlalchemy import URL, NullPool
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.contract import sha256
-from model_build.artifacts import Candidate, Comparison, SearchReport
+from model_build.artifacts import Candidate, SearchReport
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER
-from model_build.spec.training import Choices, Range, Search
+from model_build.spec.training import CATEGORY_ORDER, Choices, Range, Search
 from model_build.stage import Job, code_checksum, library_versions
-from model_build.text import pluralize
-from model_build.training.cross_validation import TrainingRows, compare_folds, predict_folds, standard_error
+from model_build.training.choice import COMPARED, EvaluatedCandidate, choose_candidate, is_behind
+from model_build.training.cross_validation import TrainingRows, predict_folds, repeat_folds, standard_error
 
 DATABASE = "study.db"
-COMPARED = ("roc_auc", "log_loss")
+FITTED = ("drop", "select", "clip", "category_order", "resample")
+"""Keys of the spec's training that change what a model learns from the rows of a fold."""
 DIGITS = 3
 """Significant digits of a parameter that is no whole number; more would not change the model."""
-KEPT_PERCENTILE = 75.0
-"""Percentage of the trials that continue with the next fold.
-
-The median, 50, would prune small models within one standard error of the best.
-"""
+PRUNED_FROM = 3
+"""Folds after which a trial is given up if it can't be chosen any more."""
 
 Parameters = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class EvaluatedCandidate:
-    """A candidate with the values of its metrics on each fold."""
-
-    summary: Candidate
-    fold_metrics: Mapping[str, Sequence[float]]
-
-    def compare(self, default: "EvaluatedCandidate") -> tuple[Comparison, ...]:
-        return tuple(
-            compare_folds(metric, self.fold_metrics[metric], default.fold_metrics[metric])
-            for metric in COMPARED
-        )
-
-
 def run_search(job: Job, rows: TrainingRows) -> SearchReport:
-    """Try what training.search of the spec names, and choose by the one-standard-error rule.
+    """Try what training.search of the spec names, and choose as `choose_candidate` says.
 
     Trials that an earlier run left in study.db count, if data, space, estimator and folds are the same.
 
@@ -67,6 +50,7 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     if search is None:
         raise SpecError(f"{job.spec.name} declares no training.search.")
     started = perf_counter()
+    rows = repeat_folds(job.spec, rows, search.repeats)
     stored = _open_study(job, rows, search)
     runner = _TrialRunner(job.spec, search, rows)
     resumed = min(len(stored.trials), runner.total)
@@ -78,12 +62,13 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
 
 def _report(search: Search, trials: Sequence[FrozenTrial], resumed: int, seconds: float) -> SearchReport:
     complete = {_key(trial.user_attrs["parameters"]): trial for trial in trials if _is_complete(trial)}
-    evaluated = [_evaluated(trial, search.metric) for trial in complete.values()]
+    evaluated = [_evaluated(trial, search) for trial in complete.values()]
     default = next(candidate for candidate in evaluated if not candidate.summary.parameters)
     best, chosen, reason = choose_candidate(evaluated, default, search.metric)
     return SearchReport(
         method=search.method,
         metric=search.metric,
+        repeats=search.repeats,
         trials=len(trials),
         pruned=sum(not _is_complete(trial) for trial in trials),
         resumed=resumed,
@@ -96,49 +81,12 @@ def _report(search: Search, trials: Sequence[FrozenTrial], resumed: int, seconds
     )
 
 
-def choose_candidate(
-    evaluated: Sequence[EvaluatedCandidate], default: EvaluatedCandidate, metric: str
-) -> tuple[EvaluatedCandidate, EvaluatedCandidate, str]:
-    """Return the best candidate, the chosen one, and why it was chosen.
-
-    The smallest candidate within one standard error of the best is chosen. A candidate does not count if its
-    ROC AUC or log loss is worse than the defaults' by the whole of a paired interval. If none is left, the
-    defaults are chosen.
-    """
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    best = max(evaluated, key=lambda candidate: sign * candidate.summary.score)
-    error = best.summary.standard_error
-    near = [
-        candidate for candidate in evaluated if sign * (best.summary.score - candidate.summary.score) <= error
-    ]
-    allowed = [candidate for candidate in near if not is_worse(candidate.compare(default))]
-    within = f"within one standard error ({error:.5f}) of the best"
-    if not allowed:
-        candidates = pluralize(len(near), "candidate")
-        return best, default, f"the defaults, because they beat all {candidates} {within}"
-    chosen = min(allowed, key=lambda candidate: (candidate.summary.size, -sign * candidate.summary.score))
-    reason = f"the smallest of {pluralize(len(allowed), 'candidate')} {within}"
-    worse = len(near) - len(allowed)
-    if worse:
-        reason += f", not counting {worse} that did worse than the defaults"
-    return best, chosen, reason
-
-
-def is_worse(comparisons: Sequence[Comparison]) -> bool:
-    """Return whether an interval of chosen - default lies wholly on the worse side."""
-    return any(
-        comparison.difference.low > 0
-        if comparison.metric in LOWER_IS_BETTER
-        else comparison.difference.high < 0
-        for comparison in comparisons
-    )
-
-
 def format_parameters(parameters: Parameters) -> str:
-    """Return the line to keep in the spec."""
-    return (
-        f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in parameters.items())}}}"
-    )
+    """Return what to keep in the spec: the estimator's parameters, and the order of the categories."""
+    settings = {name: value for name, value in parameters.items() if name != CATEGORY_ORDER}
+    line = f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in settings.items())}}}"
+    order = f"; {CATEGORY_ORDER}: {parameters[CATEGORY_ORDER]}" if CATEGORY_ORDER in parameters else ""
+    return line + order
 
 
 class _TrialRunner:
@@ -154,10 +102,7 @@ class _TrialRunner:
 
     def run(self, stored: optuna.Study, advance: Callable[[str], None]) -> None:
         """Run in memory, and store each trial when it ends: a killed search leaves whole trials only."""
-        study = optuna.create_study(
-            direction=stored.direction,
-            pruner=PercentilePruner(KEPT_PERCENTILE, n_startup_trials=5, n_warmup_steps=1),
-        )
+        study = optuna.create_study(direction=stored.direction, pruner=NopPruner())
         study.add_trials(stored.trials)
         missing = max(0, self.total - len(study.trials))
         self._prepare(study)
@@ -228,9 +173,17 @@ class _TrialRunner:
                 fold_metrics[metric].append(value)
             sizes.append(prediction.size)
             trial.report(float(np.mean(fold_metrics[self._search.metric])), step)
-            if may_prune and step + 1 < len(self._rows.folds) and trial.should_prune():
+            if may_prune and self._is_hopeless(trial.study, fold_metrics[self._search.metric]):
                 raise optuna.TrialPruned
         return {"fold_metrics": fold_metrics, "size": round(np.mean(sizes))}
+
+    def _is_hopeless(self, study: optuna.Study, values: Sequence[float]) -> bool:
+        """Return whether the trial could not be chosen if its other folds went like its first ones."""
+        folds, metric = len(self._rows.folds), self._search.metric
+        if not PRUNED_FROM <= len(values) < folds:
+            return False
+        best: Sequence[float] = study.best_trial.user_attrs["fold_metrics"][metric]
+        return is_behind(metric, values, best, folds // self._search.repeats)
 
     def _describe(self, study: optuna.Study, trial: FrozenTrial) -> str:
         if not _is_complete(trial):
@@ -297,7 +250,7 @@ def _fingerprint(spec: ModelSpec, rows: TrainingRows, search: Search) -> str:
         "features": [feature.model_dump(mode="json") for feature in spec.features],
         "target": spec.target.model_dump(mode="json"),
         "estimator": spec.estimator.model_dump(mode="json"),
-        "training": spec.training.model_dump(mode="json", include={"drop", "select", "clip", "resample"}),
+        "training": spec.training.model_dump(mode="json", include=set(FITTED)),
         "search": search.model_dump(mode="json", exclude={"trials"}),
         "seed": spec.split.seed,
         "folds": [sha256(fold.validate.tobytes()) for fold in rows.folds],
@@ -312,12 +265,12 @@ def _is_complete(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE
 
 
-def _evaluated(trial: FrozenTrial, metric: str) -> EvaluatedCandidate:
-    fold_metrics = trial.user_attrs["fold_metrics"]
+def _evaluated(trial: FrozenTrial, search: Search) -> EvaluatedCandidate:
+    fold_metrics, metric = trial.user_attrs["fold_metrics"], search.metric
     summary = Candidate(
         parameters=trial.user_attrs["parameters"],
         score=float(np.mean(fold_metrics[metric])),
         standard_error=standard_error(fold_metrics[metric]),
         size=trial.user_attrs["size"],
     )
-    return EvaluatedCandidate(summary, fold_metrics)
+    return EvaluatedCandidate(summary, fold_metrics, search.repeats)

@@ -11,6 +11,7 @@ from model_build.artifacts import FoldScores, SearchReport, Threshold, TrainingR
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS
+from model_build.spec.training import CATEGORY_ORDER
 from model_build.stage import LIBRARIES, TRAINING_CODE, Job
 from model_build.training.calibration import Calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
@@ -99,7 +100,8 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
         gain = comparison.difference
         interval = f"({gain.low:+.5f} to {gain.high:+.5f})"
         yield f"{comparison.metric} against the defaults: {gain.value:+.5f} {interval}"
-    yield f"to keep the chosen parameters, write into the spec: {format_parameters(search.chosen.parameters)}"
+    parameters = {CATEGORY_ORDER: "codes", **search.chosen.parameters}
+    yield f"to keep the chosen parameters, write into the spec: {format_parameters(parameters)}"
 
 
 def _cross_validate(

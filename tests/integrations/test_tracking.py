@@ -149,6 +149,7 @@ def test_the_trials_of_a_search_are_child_runs(bakery: Bakery) -> None:
     search = SearchReport(
         method="grid",
         metric="roc_auc",
+        repeats=1,
         trials=2,
         pruned=0,
         resumed=0,

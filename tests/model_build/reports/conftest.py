@@ -82,6 +82,7 @@ CANDIDATE = Candidate(parameters={"max_iter": 5}, score=0.91, standard_error=0.0
 SEARCH = SearchReport(
     method="optuna",
     metric="roc_auc",
+    repeats=1,
     trials=12,
     pruned=3,
     resumed=0,

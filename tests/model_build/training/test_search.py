@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from model_build.artifacts import Candidate, SearchReport
+from model_build.artifacts import SearchReport
 from model_build.console import Progress
 from model_build.errors import BuildError, SpecError
 from model_build.spec import model_spec
@@ -21,8 +21,9 @@ from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.training import Range, Search, Training, Values
 from model_build.stage import Job
+from model_build.training.classifier import fit
 from model_build.training.cross_validation import TrainingRows, make_folds, predict_folds
-from model_build.training.search import EvaluatedCandidate, choose_candidate, format_parameters, run_search
+from model_build.training.search import format_parameters, run_search
 from tests.support.tiny import TINY
 
 REPOSITORY = Path(__file__).parents[3]
@@ -160,7 +161,17 @@ def test_more_trials_continue_from_fewer(spec: ModelSpec, rows: TrainingRows, tm
 
 
 @pytest.mark.parametrize(
-    "change", ["space", "seed", "folds", "data", "code", "estimator", "training", "target"]
+    "change",
+    [
+        "space",
+        "seed",
+        "folds",
+        "data",
+        "code",
+        "estimator",
+        "training",
+        "target",
+    ],
 )
 def test_another_question_starts_afresh(
     spec: ModelSpec, rows: TrainingRows, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +198,18 @@ def test_another_question_starts_afresh(
             target = spec.target.model_copy(update={"positive": "no"})
             spec = spec.model_copy(update={"target": target})
     assert run_search(job(spec, tmp_path), rows).resumed == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"category_order": "target_rate"}, {"search": Search(trials=3, repeats=2, space=SPACE)}]
+)
+def test_another_order_of_categories_or_more_repeats_start_afresh(
+    spec: ModelSpec, rows: TrainingRows, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    spec = with_search(spec, Search(trials=3, space=SPACE))
+    run_search(job(spec, tmp_path), rows)
+    changed = spec.model_copy(update={"training": spec.training.model_copy(update=change)})
+    assert run_search(job(changed, tmp_path), rows).resumed == 0
 
 
 def test_grid_tries_every_point_once(spec: ModelSpec, rows: TrainingRows, tmp_path: Path) -> None:
@@ -332,58 +355,77 @@ def test_directory_may_have_any_name(spec: ModelSpec, rows: TrainingRows, tmp_pa
     assert (directory / "study.db").is_file()
 
 
-def evaluated(
-    name: str, size: int, *scores: float, losses: tuple[float, ...] = (0.3, 0.3, 0.3)
-) -> EvaluatedCandidate:
-    error = float(np.std(scores, ddof=1) / len(scores) ** 0.5)
-    summary = Candidate(
-        parameters={"name": name}, score=float(np.mean(scores)), standard_error=error, size=size
-    )
-    return EvaluatedCandidate(summary, {"roc_auc": scores, "log_loss": losses})
-
-
-BEST = evaluated("best", 900, 0.90, 0.91, 0.92)
-NEAR = evaluated("near", 300, 0.897, 0.907, 0.917)
-SMALL = evaluated("small", 100, 0.895, 0.905, 0.915)
-WORST = evaluated("worst", 10, 0.88, 0.89, 0.90)
-DEFAULT = evaluated("default", 500, 0.899, 0.906, 0.918)
-
-
-def names(*candidates: EvaluatedCandidate) -> list[str]:
-    return [candidate.summary.parameters["name"] for candidate in candidates]
-
-
-def test_smallest_within_one_standard_error_of_the_best_is_chosen() -> None:
-    best, chosen, reason = choose_candidate([BEST, NEAR, SMALL, WORST, DEFAULT], DEFAULT, "roc_auc")
-    assert names(best, chosen) == ["best", "small"]
-    assert reason == "the smallest of 4 candidates within one standard error (0.00577) of the best"
-
-
-def test_candidate_worse_than_the_defaults_is_not_chosen() -> None:
-    default = evaluated("default", 500, 0.896, 0.906, 0.9161)
-    best, chosen, reason = choose_candidate([BEST, NEAR, SMALL, WORST, default], default, "roc_auc")
-    assert names(best, chosen) == ["best", "near"]
-    assert reason == (
-        "the smallest of 3 candidates within one standard error (0.00577) of the best, "
-        "not counting 1 that did worse than the defaults"
-    )
-
-
-def test_defaults_are_chosen_when_all_others_are_worse() -> None:
-    default = evaluated("default", 500, 0.88, 0.88, 0.88, losses=(0.2, 0.2, 0.2))
-    best, chosen, reason = choose_candidate([BEST, NEAR, SMALL, default], default, "roc_auc")
-    assert names(best, chosen) == ["best", "default"]
-    assert (
-        reason
-        == "the defaults, because they beat all 3 candidates within one standard error (0.00577) of the best"
-    )
-
-
-def test_better_of_two_equally_small_is_chosen() -> None:
-    rival = evaluated("rival", 100, 0.896, 0.906, 0.916)
-    assert names(choose_candidate([BEST, SMALL, rival], DEFAULT, "roc_auc")[1]) == ["rival"]
-
-
 def test_parameters_are_one_line_of_yaml() -> None:
     line = format_parameters({"max_iter": 5, "early_stopping": False, "max_depth": None, "criterion": "gini"})
     assert line == 'parameters: {max_iter: 5, early_stopping: false, max_depth: null, criterion: "gini"}'
+
+
+def test_order_of_the_categories_is_a_line_of_its_own() -> None:
+    line = format_parameters({"max_iter": 5, "category_order": "target_rate"})
+    assert line == "parameters: {max_iter: 5}; category_order: target_rate"
+
+
+def test_order_of_the_categories_is_searched_and_the_defaults_have_none(
+    spec: ModelSpec, rows: TrainingRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[tuple[bool, Any]] = []
+
+    def recorded(spec: ModelSpec, parameters: Any, rows: TrainingRows) -> Any:
+        model = fit(spec, parameters, rows.matrix, rows.labels)
+        orders.append((parameters == {}, model.training.category_order))
+        return predict_folds(spec, parameters, rows)
+
+    monkeypatch.setattr("model_build.training.search.predict_folds", recorded)
+    search = Search(method="grid", space={"category_order": ("codes", "target_rate")})
+    training = Training(search=search, category_order="target_rate")
+    report = run_search(job(spec.model_copy(update={"training": training}), tmp_path), rows)
+    assert [candidate.parameters for candidate in report.candidates] == [
+        {**OWN, "category_order": "target_rate"},
+        {},
+        {**OWN, "category_order": "codes"},
+    ]
+    assert orders == [(False, "target_rate"), (True, "codes"), (False, "codes")]
+
+
+def test_candidates_are_measured_on_other_folds_in_every_repeat(
+    spec: ModelSpec, rows: TrainingRows, tmp_path: Path
+) -> None:
+    search = Search(trials=2, repeats=3, space=SPACE)
+    report = run_search(job(with_search(spec, search), tmp_path), rows)
+    [roc_auc, _] = report.against_default
+    assert report.repeats == 3
+    assert len(roc_auc.default.folds) == 9
+    assert len(set(roc_auc.default.folds)) == 9
+    assert roc_auc.default.mean == pytest.approx(report.candidates[1].score)
+
+
+def test_repeated_search_resumes_to_the_same_report(
+    spec: ModelSpec, rows: TrainingRows, tmp_path: Path
+) -> None:
+    repeated = with_search(spec, Search(trials=12, repeats=2, space=SPACE))
+    for name in ("whole", "interrupted"):
+        (tmp_path / name).mkdir()
+    whole = run_search(job(repeated, tmp_path / "whole"), rows)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(job(repeated, tmp_path / "interrupted", Interrupted(7)), rows)
+    resumed = run_search(job(repeated, tmp_path / "interrupted"), rows)
+    assert whole.pruned > 0
+    assert (whole.resumed, resumed.resumed) == (0, 7)
+    assert without_time(resumed) == without_time(whole)
+
+
+def test_trial_that_falls_behind_the_best_is_pruned_before_its_last_fold(
+    spec: ModelSpec, rows: TrainingRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds: list[int] = []
+
+    def counted(spec: ModelSpec, parameters: Any, rows: TrainingRows) -> Any:
+        for number, prediction in enumerate(predict_folds(spec, parameters, rows), 1):
+            folds.append(number)
+            yield prediction
+
+    monkeypatch.setattr("model_build.training.search.predict_folds", counted)
+    search = Search(trials=3, repeats=4, space={"max_features": (1,), "max_leaf_nodes": (2,)})
+    report = run_search(job(with_search(spec, search), tmp_path), rows)
+    assert report.pruned == 1
+    assert folds == [*range(1, 13), *range(1, 13), 1, 2, 3]
