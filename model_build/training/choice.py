@@ -45,11 +45,11 @@ def choose_candidate(
     tolerance = SACRIFICE * sign * (best.summary.score - default.summary.score)
     near = [candidate for candidate in evaluated if _is_near(candidate, best, metric, tolerance)]
     allowed = [candidate for candidate in near if not is_worse(candidate.compare(default))]
-    within = f"within noise of the best that lose at most {tolerance:.5f}, a tenth of its gain"
     if not allowed:
-        beaten = pluralize(len(near), "candidate")
-        return best, default, f"the defaults, because they are better by a metric than all {beaten} {within}"
+        reason = "the defaults, because no candidate near the best has a ROC AUC and a log loss as good"
+        return best, default, reason
     chosen = min(allowed, key=lambda candidate: (candidate.summary.size, -sign * candidate.summary.score))
+    within = f"within noise of the best and within {tolerance:.5f} of it, a tenth of its gain on the defaults"
     reason = f"the smallest of {pluralize(len(allowed), 'candidate')} {within}"
     worse = len(near) - len(allowed)
     if worse:

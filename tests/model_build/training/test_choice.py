@@ -37,7 +37,8 @@ def test_smallest_candidate_that_loses_little_and_within_noise_is_chosen() -> No
     best, chosen, reason = choose_candidate(evaluations, DEFAULT, "roc_auc")
     assert names(best, chosen) == ["best", "near"]
     assert reason == (
-        "the smallest of 2 candidates within noise of the best that lose at most 0.00100, a tenth of its gain"
+        "the smallest of 2 candidates within noise of the best and within 0.00100 of it, "
+        "a tenth of its gain on the defaults"
     )
 
 
@@ -52,8 +53,8 @@ def test_candidate_with_a_metric_worse_than_the_defaults_is_not_chosen() -> None
     best, chosen, reason = choose_candidate([BEST, near, DEFAULT], DEFAULT, "roc_auc")
     assert names(best, chosen) == ["best", "best"]
     assert reason == (
-        "the smallest of 1 candidate within noise of the best that lose at most 0.00100, a tenth of its "
-        "gain, not counting 1 with a worse metric than the defaults"
+        "the smallest of 1 candidate within noise of the best and within 0.00100 of it, "
+        "a tenth of its gain on the defaults, not counting 1 with a worse metric than the defaults"
     )
 
 
@@ -61,10 +62,7 @@ def test_defaults_are_chosen_when_all_others_have_a_worse_metric() -> None:
     default = evaluated("default", 500, 0.89, 0.90, 0.91, losses=(0.2, 0.2, 0.2))
     best, chosen, reason = choose_candidate([BEST, NEAR, default], default, "roc_auc")
     assert names(best, chosen) == ["best", "default"]
-    assert reason == (
-        "the defaults, because they are better by a metric than all 2 candidates within noise of the best "
-        "that lose at most 0.00100, a tenth of its gain"
-    )
+    assert reason == ("the defaults, because no candidate near the best has a ROC AUC and a log loss as good")
 
 
 def test_defaults_that_are_the_best_give_nothing_up() -> None:

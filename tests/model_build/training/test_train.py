@@ -153,14 +153,14 @@ def test_cross_validated_metrics_are_those_at_the_chosen_threshold(
 
 
 def test_model_has_the_parameters_that_the_search_chose(tiny_spec: ModelSpec, tmp_path: Path) -> None:
-    search = Search(method="grid", space={"C": (0.01, 2.0)})
+    search = Search(method="grid", metric="log_loss", space={"C": (0.3, 2.0)})
     result = trained(tiny_spec, tmp_path, search=True, training=Training(search=search, calibration="none"))
     assert result.report.search is not None
-    assert result.report.parameters == result.report.search.chosen.parameters == {"C": 0.01}
+    assert result.report.parameters == result.report.search.chosen.parameters == {"C": 0.3}
     assert isinstance(result.model, Classifier)
-    assert result.model.parameters == {"C": 0.01}
-    scores = result.report.cross_validation["roc_auc"]
-    assert scores.mean == pytest.approx(result.report.search.chosen.score)
+    assert result.model.parameters == {"C": 0.3}
+    losses = result.report.cross_validation["log_loss"]
+    assert losses.mean == pytest.approx(result.report.search.chosen.score)
     unsearched = trained(tiny_spec, tmp_path, training=Training(search=search))
     assert (unsearched.report.search, unsearched.report.parameters) == (None, {})
 
@@ -178,7 +178,9 @@ def test_notes_for_the_terminal(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     assert lines[6] == f"reason: {report.search.reason}"
     assert re.fullmatch(NOTE_OF_DIFFERENCE, lines[7])
     chosen = "C: 0.01" if report.search.chosen.parameters else ""
-    assert lines[-1] == f"to keep the chosen parameters, write into the spec: parameters: {{{chosen}}}"
+    assert lines[-1] == (
+        f"to keep the chosen parameters, write into the spec: parameters: {{{chosen}}}; category_order: codes"
+    )
 
 
 def test_same_rows_give_the_same_model(tiny_spec: ModelSpec, tmp_path: Path) -> None:
