@@ -56,7 +56,7 @@ def parse(text: str) -> Any:
 
 
 def _number(cell: str) -> str | float:
-    return float(cell) if re.fullmatch(r"[\d.]+", cell) else cell
+    return float(cell) if re.fullmatch(r"[\d.]+(e-\d+)?", cell) else cell
 
 
 def expected(shown: Any) -> Any:
