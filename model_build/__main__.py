@@ -26,6 +26,7 @@ HELP = {
     "segregate": "split the rows into training and test rows",
     "train": "cross-validate, calibrate and fit the model, and convert it to ONNX",
     "evaluate": "measure the model on the test rows: overall, by slice and by protected group",
+    "baselines": "compare the model with cheap ones: majority, logistic regression, untouched boosting",
     "check-model": "check the gates of the spec, with the code that serves the model",
     "card": "write the model card (card.html and card.md)",
     "bake": "run all of these, and write the directory that the service reads",

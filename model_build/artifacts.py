@@ -304,6 +304,28 @@ class Explanation(Artifact):
     dependence: tuple[Dependence, ...]
 
 
+# ---- baselines
+
+
+class Baseline(Artifact):
+    """A cheap model, fitted to the same training rows and measured on the same test rows."""
+
+    name: str
+    metrics: dict[str, float]
+    improvements: dict[str, Interval]
+    """By how much the model is better, paired by row; above 0 is better, whatever the metric."""
+
+
+class Baselines(Artifact):
+    """baselines.json: what the model is compared with."""
+
+    model_sha256: Sha256 | None = None
+    """Checksum of model.onnx, as in metrics.json."""
+    metrics: dict[str, float]
+    """Of the model itself."""
+    baselines: tuple[Baseline, ...]
+
+
 # ---- check-model
 
 
@@ -322,8 +344,12 @@ class BoundResult(Artifact):
 class GateResult(Artifact):
     """Whether a gate passed."""
 
-    kind: Literal["metric", "slice", "fairness", "size", "latency", "deployed", "parity", "behaviour"]
+    kind: Literal[
+        "metric", "slice", "fairness", "size", "latency", "deployed", "baseline", "parity", "behaviour"
+    ]
     name: str
+    severity: Severity = "fail"
+    """`fail` stops the bake if the gate fails; `warn` only says so."""
     passed: bool
     judged: bool = True
     """False if there was nothing to judge; the gate then passes, but says nothing about the model."""
@@ -346,7 +372,14 @@ class ModelReport(Artifact):
 
     @property
     def failed(self) -> tuple[GateResult, ...]:
-        return tuple(result for result in self.results if not result.passed)
+        return self._not_passed("fail")
+
+    @property
+    def warnings(self) -> tuple[GateResult, ...]:
+        return self._not_passed("warn")
+
+    def _not_passed(self, severity: Severity) -> tuple[GateResult, ...]:
+        return tuple(result for result in self.results if not result.passed and result.severity == severity)
 
     @property
     def passed(self) -> tuple[GateResult, ...]:

@@ -10,6 +10,7 @@ from app.core.contract import CONTRACT_FILE, Contract
 from app.core.features import Encoder
 from model_build import atomic
 from model_build.artifacts import (
+    Baselines,
     Cleaning,
     Curves,
     DataReport,
@@ -31,6 +32,7 @@ from model_build.evaluation.curves import compute_curves
 from model_build.evaluation.evaluate import evaluate_model
 from model_build.evaluation.fairness import compute_fairness
 from model_build.evaluation.importance import explain_model
+from model_build.evaluation.metrics import ScoredRows
 from model_build.evaluation.slices import compute_slices
 from model_build.export import package
 from model_build.export.drift_baseline import compute_drift_baseline
@@ -41,6 +43,7 @@ from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
 from model_build.stage import Job, Stage, run_stage
 from model_build.text import pluralize
+from model_build.training import baselines
 from model_build.training import train as training
 from model_build.validation import checks
 
@@ -167,12 +170,36 @@ def evaluate(job: Job, notes: list[str]) -> None:
     notes.append(f"ROC AUC {describe_interval(roc_auc)}")
 
 
+def compare_with_baselines(job: Job, notes: list[str]) -> None:
+    """Write by how much the model is better than cheap models of the same rows."""
+    spec, encode = job.spec, Encoder(job.spec.features)
+    training_rows, test_rows = _rows(job, "train.csv"), _rows(job, "test.csv")
+    target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
+    matrix = encode(test_rows.rows)
+    probabilities = joblib.load(job.path("model.joblib")).predict_proba(matrix)
+    compared = baselines.compare_with_baselines(
+        spec,
+        ScoredRows(target, test_rows.labels, probabilities),
+        matrix,
+        encode(training_rows.rows),
+        training_rows.labels,
+    )
+    compared = compared.model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
+    compared.write(job.path("baselines.json"))
+    improvements = (
+        f"{baseline.improvements['roc_auc'].value:+.4f} over {baseline.name}"
+        for baseline in compared.baselines
+    )
+    notes.append(f"ROC AUC {', '.join(improvements)}")
+
+
 def check_model(job: Job, notes: list[str]) -> None:
     """Write the results of all gates, measured through the code that serves, and stop if a gate fails."""
     report = check_evaluated_model(job, _rows(job, "test.csv"))
     report.write(job.path("model-checks.json"))
     _stop_at_failed_gates(job, report)
     parity = next(result for result in report.results if result.kind == "parity")
+    notes += [f"warning: {result.sentence}" for result in report.warnings]
     notes += [parity.sentence, *(result.sentence for result in report.not_judged)]
     notes.append(f"{pluralize(len(report.passed), 'gate')} passed")
 
@@ -201,6 +228,7 @@ def make_card(job: Job, notes: list[str]) -> None:
         slices=Slices.read(job.path("slices.json")),
         fairness=Fairness.read(job.path("fairness.json")),
         explanation=Explanation.read(job.path("importance.json")),
+        baselines=Baselines.read(job.path("baselines.json")),
         model=ModelReport.read(job.path("model-checks.json")),
     )
     job.path("card.html").write_text(model_card.render_html(documents))
@@ -271,6 +299,13 @@ STAGES = (
         outputs=(*EVALUATION_FILES, METRIC_VALUES, *(table.file for table in curve_tables.TABLES)),
     ),
     Stage(
+        "baselines",
+        compare_with_baselines,
+        sections=("features", "target", "split", "training", "evaluation"),
+        inputs=("train.csv", "test.csv", "model.joblib", "model.onnx", "training.json"),
+        outputs=("baselines.json",),
+    ),
+    Stage(
         "check-model",
         check_model,
         sections=(*CONTRACT_SECTIONS, "gates", "model_checks"),
@@ -283,6 +318,7 @@ STAGES = (
             "metrics.json",
             "slices.json",
             "fairness.json",
+            "baselines.json",
         ),
         outputs=("model-checks.json",),
         options=lambda job: job.deployed,
@@ -298,6 +334,7 @@ STAGES = (
             "data-checks.json",
             "model.onnx",
             "training.json",
+            "baselines.json",
             "model-checks.json",
             *EVALUATION_FILES,
         ),

@@ -10,6 +10,7 @@ import joblib
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, Contract, Provenance, Sha256, sha256
 from model_build import atomic
 from model_build.artifacts import (
+    Baselines,
     Evaluation,
     ModelReport,
     Origin,
@@ -41,7 +42,7 @@ def package_model(job: Job, out: Path) -> Contract:
     for name in ASSEMBLED:
         require(job.path(name), job.command("bake"))
     unsealed = build_contract(job)
-    _check_report(job)
+    report = _check_report(job)
     _check_card(job)
     with job.progress.step("bake") as notes:
         documents = {name: job.path(name).read_bytes() for name in BAKED}
@@ -50,6 +51,8 @@ def package_model(job: Job, out: Path) -> Contract:
         atomic.dump(joblib.load(job.path("model.joblib")), out.with_name(f"{out.name}.joblib"))
         notes.append(f"{out}/ and {out}.joblib")
     job.progress.show_metrics(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
+    for warning in report.warnings:
+        job.progress.warn(f"Warning: {warning.sentence}")
     return sealed
 
 
@@ -103,7 +106,15 @@ def artifact_checksums(job: Job) -> dict[str, Sha256]:
     return {name: file_sha256(job.path(name)) for name in CHECKED}
 
 
-def _check_report(job: Job) -> None:
+def read_baselines(job: Job) -> Baselines:
+    """Raise BuildError if another model was compared with the baselines."""
+    baselines = Baselines.read(job.path("baselines.json"))
+    if baselines.model_sha256 != file_sha256(job.path(MODEL_FILE)):
+        raise _belongs_to_another_model(job, "baselines.json", "baselines")
+    return baselines
+
+
+def _check_report(job: Job) -> ModelReport:
     report = ModelReport.read(job.path("model-checks.json"))
     if report.failed:
         names = ", ".join(result.name for result in report.failed)
@@ -118,6 +129,7 @@ def _check_report(job: Job) -> None:
             f"{job.path('model-checks.json')} was made with other gates than the spec declares; "
             f"run `{job.command('check-model')}` first."
         )
+    return report
 
 
 def _check_card(job: Job) -> None:

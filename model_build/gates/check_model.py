@@ -63,6 +63,7 @@ def _measurements(job: Job, exported: ExportedModel, rows: Dataset) -> Measureme
         evaluation=Evaluation.read(job.path("metrics.json")),
         slices=Slices.read(job.path("slices.json")),
         fairness=Fairness.read(job.path("fairness.json")),
+        baselines=package.read_baselines(job),
     )
 
 

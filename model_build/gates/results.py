@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from app.core.contract import DataSource, Probabilities
 from app.core.features import Row
 from app.core.model import Model
-from model_build.artifacts import Evaluation, Fairness, GateResult, Slices
+from model_build.artifacts import Baselines, Evaluation, Fairness, GateResult, Slices
 from model_build.errors import GateError
 from model_build.export.parity import check_parity
 from model_build.gates import behaviour, bounds
+from model_build.gates.baselines import check_baselines
 from model_build.spec.model_spec import ModelSpec
 
 
@@ -27,16 +28,18 @@ class Measurements:
     evaluation: Evaluation
     slices: Slices
     fairness: Fairness
+    baselines: Baselines
 
 
 def check_measurements(spec: ModelSpec, measured: Measurements) -> list[GateResult]:
-    """Check parity, the bounds of the spec, and the behaviour; parity is the first result."""
+    """Check parity, the bounds of the spec, the baselines and the behaviour; parity is the first result."""
     gates, model, rows = spec.gates, measured.model, measured.rows
     documents = (measured.evaluation, measured.slices, measured.fairness)
     return [
         parity_result(model, rows, measured.expected),
         *bounds.check_gates(gates, measured.source, *documents),
         *bounds.check_size(gates, measured.bytes),
+        check_baselines(measured.baselines),
         *behaviour.check_behaviour(model, spec.model_checks, rows, spec.split.seed),
     ]
 

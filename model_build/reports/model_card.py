@@ -12,6 +12,7 @@ from markupsafe import Markup
 from app.core.contract import Contract, sha256
 from app.core.features import Feature, RangedFeature
 from model_build.artifacts import (
+    Baselines,
     Cleaning,
     Curves,
     DataReport,
@@ -64,6 +65,7 @@ class CardDocuments:
     slices: Slices
     fairness: Fairness
     explanation: Explanation
+    baselines: Baselines
     model: ModelReport
 
 

@@ -30,6 +30,7 @@ STAGES = [
     "segregate",
     "train",
     "evaluate",
+    "baselines",
     "check-model",
     "card",
     "bake",

@@ -68,7 +68,7 @@ def test_a_run_has_the_metrics_of_the_documents(bakery: Bakery, tiny: Path) -> N
         assert metrics[f"cross_validation_{name}_deviation"] == scores.deviation
     report = ModelReport.read(job.path("model-checks.json"))
     assert (metrics["bytes"], metrics["microseconds"]) == (report.bytes, report.microseconds)
-    assert (metrics["gates_passed"], metrics["gates_failed"]) == (len(report.results), 0)
+    assert (metrics["gates_passed"], metrics["gates_failed"]) == (len(report.passed), 0)
 
 
 def make_slice(levels: dict[str, str], accuracy: float) -> Slice:

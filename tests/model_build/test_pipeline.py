@@ -13,6 +13,7 @@ from model_build.artifacts import DataReport, ModelReport
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError, GateError
 from model_build.gates import check_model
+from model_build.reports.model_card import to_sentence
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from tests.model_build.conftest import BAKED_FILES, directory_contents, load_spec, names_in
@@ -208,6 +209,21 @@ def test_a_gate_with_nothing_to_judge_is_noted_and_not_counted_as_passed(
     assert passed.strip() == "5 gates passed"
 
 
+def test_a_model_that_is_no_better_than_a_baseline_is_baked_with_a_warning(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bake(tiny_spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+    report = ModelReport.read(tmp_path / "build/model-checks.json")
+    [warning] = report.warnings
+    assert (warning.kind, report.failed) == ("baseline", ())
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines if warning.sentence in line] == [
+        f"warning: {warning.sentence}",
+        f"Warning: {warning.sentence}",
+    ]
+    assert f"**Warning.** {to_sentence(warning.sentence)}" in (tmp_path / "model/card.md").read_text()
+
+
 def test_a_gate_for_the_other_data_source_is_ignored(
     tiny_data: Path, tmp_path: Path, quiet: Progress
 ) -> None:
@@ -223,7 +239,7 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
     monkeypatch.setattr(Model, "probabilities", lambda *arguments: probabilities(*arguments)[:, ::-1])
     with pytest.raises(
         GateError,
-        match=r"^No model was baked: 1 of 5 gates failed \(.*\):\n"
+        match=r"^No model was baked: 1 of 6 gates failed \(.*\):\n"
         r"  The ONNX model does not predict as scikit-learn does: \d+ of 100 labels differ",
     ):
         bake(tiny_spec, "real", tmp_path / "model", tiny_data, quiet)

@@ -65,6 +65,12 @@ def test_retrained_model_must_pass_each_later_stage_again(job: Job, tmp_path: Pa
         f"{job.path('model-checks.json')} belongs to another model; "
         "run `python -m model_build check-model` first."
     )
+    with pytest.raises(BuildError) as caught:
+        pipeline.run("check-model", other)
+    assert str(caught.value) == (
+        f"{job.path('baselines.json')} belongs to another model; run `python -m model_build baselines` first."
+    )
+    pipeline.run("baselines", other)
     pipeline.run("check-model", other)
     assert refusal(other, tmp_path) == (
         f"{job.path('card.md')} belongs to another model; run `python -m model_build card` first."
@@ -92,4 +98,4 @@ def test_checks_with_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
     )
     with pytest.raises(GateError):
         pipeline.run("check-model", other)
-    assert refusal(other, tmp_path) == "No model was baked: 1 of 6 gates failed (roc_auc)."
+    assert refusal(other, tmp_path) == "No model was baked: 1 of 7 gates failed (roc_auc)."

@@ -8,6 +8,8 @@ import pytest
 
 from app.core.contract import Contract, Provenance, Target
 from model_build.artifacts import (
+    Baseline,
+    Baselines,
     Calibration,
     CalibrationBin,
     Candidate,
@@ -109,6 +111,16 @@ CURVES = Curves(
 )
 
 
+UNTOUCHED = Baseline(
+    name="untouched boosting",
+    metrics={"roc_auc": 0.51, "log_loss": 0.62},
+    improvements={
+        "roc_auc": Interval(value=-0.01, low=-0.02, high=0.005),
+        "log_loss": Interval(value=0.12, low=0.1, high=0.14),
+    },
+)
+
+
 @pytest.fixture(scope="module")
 def documents(tiny_spec: ModelSpec) -> CardDocuments:
     """Every document with all that it may hold."""
@@ -202,6 +214,7 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
                 Dependence(feature="grade", values=("A", "B"), numbers=None, scores=(0.4, 0.2)),
             ),
         ),
+        baselines=Baselines(metrics={"roc_auc": 0.5, "log_loss": 0.5}, baselines=(UNTOUCHED,)),
         model=ModelReport(
             results=(GateResult(kind="metric", name="roc_auc", passed=True, sentence="It is 0.5."),),
             bytes=1234,

@@ -11,6 +11,8 @@ import pytest
 
 from app.core.contract import Target
 from model_build.artifacts import (
+    Baseline,
+    Baselines,
     DataReport,
     Dependence,
     Explanation,
@@ -106,6 +108,8 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "secured Secured boolean true or false 0 no",
         "On 100 test rows, with 95% intervals from 100 bootstrap resamples.",
         "ROC AUC 0.5000 0.4000 to 0.6000 0.9000 ± 0.0100",
+        "this model 0.5000 0.5000",
+        "untouched boosting 0.5100 −0.0100 −0.0200 to +0.0050 0.6200 +0.1200 +0.1000 to +0.1400",  # noqa: RUF001
         "Optuna tried 12 sets of parameters on the folds, by ROC AUC, in 4.5 seconds. "
         "It gave up 3 of them early. Nothing smaller is as good.",
         "Chosen 0.91000 0.00200 40 max_iter=5",
@@ -156,6 +160,20 @@ def test_synthetic_data_and_failed_gates_are_announced(empty_documents: CardDocu
     assert "It fails 1 of 1 gates." in page
     assert "size bytes ✗ failed Too large." in page
     assert "| size | bytes | ✗ failed | Too large. |" in markdown
+
+
+def test_a_gate_that_only_warns_is_announced_and_has_not_failed(documents: CardDocuments, html: str) -> None:
+    warned = GateResult(
+        kind="baseline", name="untouched", severity="warn", passed=False, sentence="the model is no better"
+    )
+    changed = with_results(documents, *documents.model.results, warned)
+    page, markdown = Page(render_html(changed)).text, render_markdown(changed)
+    assert "Warning." not in Page(html).text
+    assert "> **Warning.** The model is no better.\n" in markdown
+    assert "Warning. The model is no better." in page
+    assert "None of 2 gates failed; 1 warning." in page
+    assert "baseline untouched ! warning the model is no better" in page
+    assert "Do not use this model." not in page
 
 
 def test_a_gate_that_had_nothing_to_judge_did_not_pass(documents: CardDocuments) -> None:
@@ -284,6 +302,10 @@ def hostile_documents(documents: CardDocuments) -> CardDocuments:
         curves=CURVES.model_copy(update={"roc": {"no": CURVE, HOSTILE: CURVE}}),
         slices=Slices(minimum_rows=1, too_small=0, slices=(make_slice(HOSTILE, HOSTILE, 0.5),)),
         fairness=Fairness(protected=(protected,)),
+        baselines=Baselines(
+            metrics={"roc_auc": 0.5},
+            baselines=(Baseline(name=HOSTILE, metrics={"roc_auc": 0.5}, improvements={"roc_auc": HALF}),),
+        ),
         explanation=Explanation(
             importance=(Importance(feature=HOSTILE, drop=HALF),),
             dependence=(Dependence(feature=HOSTILE, values=(HOSTILE,), numbers=None, scores=(0.5,)),),

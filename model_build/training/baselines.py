@@ -1,0 +1,68 @@
+"""Cheap models on the same rows: a model that is no better than they are is not worth its parameters."""
+
+import warnings
+from collections.abc import Mapping
+
+from sklearn.base import ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+
+from app.core.contract import Positions
+from app.core.features import Matrix
+from model_build.artifacts import Baseline, Baselines
+from model_build.evaluation.comparison import compute_improvements
+from model_build.evaluation.evaluate import point_metrics
+from model_build.evaluation.metrics import ScoredRows
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.training import Training
+from model_build.training.classifier import Classifier
+
+UNTOUCHED = "untouched boosting"
+METRICS = ("roc_auc", "log_loss", "accuracy")
+ITERATIONS = 1000  # of the logistic regression, at most
+LIKELIEST = 0.5
+"""The threshold with which the likelier of two labels is predicted."""
+
+
+def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping[str, ClassifierMixin]:
+    """Fit the baselines to the encoded rows [N, features] and their label positions [N].
+
+    They read what the model may read, and have nothing else of the spec: no parameters, weights, resampling,
+    clipping, selection of features or calibration.
+    """
+    plain, seed = Training(drop=spec.training.drop), spec.split.seed
+    baselines = {
+        UNTOUCHED: Classifier("hist_gradient_boosting", {}, spec.features, plain, seed),
+        "logistic regression": Classifier(
+            "logistic_regression", {"max_iter": ITERATIONS}, spec.features, plain, seed
+        ),
+        "majority": DummyClassifier(strategy="prior"),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is a baseline all the same
+        return {name: baseline.fit(matrix, labels) for name, baseline in baselines.items()}
+
+
+def compare_with_baselines(
+    spec: ModelSpec, scored: ScoredRows, test_matrix: Matrix, matrix: Matrix, labels: Positions
+) -> Baselines:
+    """Fit the baselines to the training rows `matrix`, and compare them with the model on the test rows.
+
+    `scored` has the model's predictions for the rows of `test_matrix`. Baselines predict the likeliest label.
+    """
+    target = spec.target.model_copy(update={"threshold": LIKELIEST})
+    fitted = fit_baselines(spec, matrix, labels)
+    others = [ScoredRows(target, scored.truth, model.predict_proba(test_matrix)) for model in fitted.values()]
+    improvements = compute_improvements([scored, *others], METRICS, spec.evaluation, spec.split.seed)
+    return Baselines(
+        metrics=_point_metrics(scored),
+        baselines=tuple(
+            Baseline(name=name, metrics=_point_metrics(other), improvements=over)
+            for name, other, over in zip(fitted, others, improvements, strict=True)
+        ),
+    )
+
+
+def _point_metrics(scored: ScoredRows) -> dict[str, float]:
+    values = point_metrics(scored.target, scored.truth, scored.probabilities)
+    return {metric: values[metric] for metric in METRICS}

@@ -1,0 +1,84 @@
+import pytest
+
+from model_build.artifacts import Baseline, Baselines, BoundResult, GateResult, Interval
+from model_build.gates.baselines import check_baselines
+
+METRICS = {"roc_auc": 0.93, "log_loss": 0.27}
+
+
+def compared(low: float, value: float, high: float) -> Baselines:
+    """Return baselines of which the untouched boosting has this improvement in its ROC AUC."""
+    gain, large = Interval(value=value, low=low, high=high), Interval(value=0.4, low=0.3, high=0.5)
+    return Baselines(
+        metrics=METRICS,
+        baselines=(
+            Baseline(
+                name="majority",
+                metrics={"roc_auc": 0.5, "log_loss": 0.6},
+                improvements={"roc_auc": large, "log_loss": large},
+            ),
+            Baseline(
+                name="untouched boosting",
+                metrics={"roc_auc": 0.93 - value, "log_loss": 0.28},
+                improvements={"roc_auc": gain, "log_loss": large},
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("interval", "passed", "sentence"),
+    [
+        (
+            (0.0005, 0.002, 0.0035),
+            True,
+            "roc_auc is 0.9300, and 0.9280 for untouched boosting; the improvement is "
+            "0.0020 (0.0005 to 0.0035), and its interval should be above 0",
+        ),
+        (
+            (-0.001, 0.002, 0.005),
+            False,
+            "roc_auc is 0.9300, and 0.9280 for untouched boosting; the improvement is "
+            "0.0020 (-0.0010 to 0.0050), and its interval should be above 0: the model is not "
+            "better by more than chance",
+        ),
+        (
+            (-0.003, -0.002, -0.001),
+            False,
+            "roc_auc is 0.9300, and 0.9320 for untouched boosting; the improvement is "
+            "-0.0020 (-0.0030 to -0.0010), and its interval should be above 0: the model is not "
+            "better by more than chance",
+        ),
+    ],
+)
+def test_a_model_that_is_not_surely_better_than_untouched_boosting_warns(
+    interval: tuple[float, float, float], passed: bool, sentence: str
+) -> None:
+    low, value, _ = interval
+    assert check_baselines(compared(*interval)) == GateResult(
+        kind="baseline",
+        name="untouched boosting",
+        severity="warn",
+        passed=passed,
+        sentence=sentence,
+        bounds=(BoundResult(key="minimum", bound=0, value=value, end=low),),
+    )
+
+
+def test_untouched_boosting_itself_is_not_judged() -> None:
+    baselines = compared(0, 0, 0)
+    *others, untouched = baselines.baselines
+    nothing = dict.fromkeys(METRICS, Interval(value=0, low=0, high=0))
+    same = untouched.model_copy(update={"improvements": nothing})
+    assert check_baselines(baselines.model_copy(update={"baselines": (*others, same)})) == GateResult(
+        kind="baseline",
+        name="untouched boosting",
+        severity="warn",
+        passed=True,
+        judged=False,
+        sentence="the model predicts as untouched boosting does, so there was nothing to judge",
+    )
+
+
+def test_other_probabilities_of_the_same_ranking_are_judged() -> None:
+    assert not check_baselines(compared(0, 0, 0)).passed
