@@ -136,22 +136,23 @@ class RowValidator:
                 return self._limit(rows)
         return self._limit((yield from self._parse_one_by_one(body, position, rows)))
 
-    def check_in_chunks(
-        self, rows: Iterable[Mapping[str, Any]], lines: Sequence[int] | None = None
-    ) -> Work[list[Row]]:
-        """Return rows that are Python values already; raise Problem as `parse` does.
-
-        `lines` holds the line of each row in its file; then errors name the line, not the row.
-        """
+    def check_in_chunks(self, rows: Iterable[Mapping[str, Any]]) -> Work[list[Row]]:
+        """Return rows that are Python values already; raise Problem as `parse` does."""
         valid: list[Row] = []
         rest = iter(rows)
-        size = self._rows_per_chunk // 2 or 1  # the rows may be read while they are iterated
-        while chunk := list(islice(rest, size)):
+        while chunk := list(islice(rest, self._rows_per_chunk)):
             accepted = self._validate(self._exact_chunk.validate_python, chunk)
             if accepted is None:
-                return (yield from self._read_one_by_one(chain(chunk, rest), valid, (), lines))
+                return (yield from self._read_one_by_one(chain(chunk, rest), valid, ()))
             valid += accepted
             yield
+        if not valid:
+            raise self._invalid_rows([((), "too_short")])
+        return valid
+
+    def check_one_by_one(self, rows: Iterable[Mapping[str, Any]], lines: Sequence[int]) -> Work[list[Row]]:
+        """Do as `check_in_chunks` does for rows of a file: errors name the line of a row, not its number."""
+        valid = yield from self._read_one_by_one(rows, [], (), lines)
         if not valid:
             raise self._invalid_rows([((), "too_short")], lines=lines)
         return valid

@@ -7,23 +7,24 @@ for company: a batch is what is there when the loop comes round.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import NamedTuple
 
-from app.core.features import Row
+from app.core.features import Matrix, Row
 from app.monitoring.metrics import Metrics
 from app.prediction.prediction import Prediction
 
 VALUES_PER_BATCH = 1_000
 """Enough to share the fixed costs; more would only let the first of the requests wait for the last."""
 
-Predict = Callable[[Sequence[Row]], Prediction]
+Rows = Sequence[Row] | Matrix
+"""Valid rows, or those of CSV, which are encoded already."""
+Predict = Callable[[Sequence[Rows]], Prediction]
 
 
 class Member(NamedTuple):
     """A request of a batch."""
 
-    rows: Sequence[Row]
+    rows: Rows
     prediction: "asyncio.Future[Prediction]"
 
 
@@ -40,7 +41,7 @@ class Batch:
         self._members: list[Member] = []
         self._row_count = 0
 
-    def add(self, rows: Sequence[Row]) -> "asyncio.Future[Prediction]":
+    def add(self, rows: Rows) -> "asyncio.Future[Prediction]":
         """Return what will hold the prediction for the rows, when the loop has come round."""
         if self._row_count + len(rows) > self.most_rows:
             self._run()
@@ -61,7 +62,7 @@ class Batch:
             return
         self._metrics.count_batch(len(members))
         try:
-            together = self._predict([*chain.from_iterable([rows for rows, _ in members])])
+            together = self._predict([rows for rows, _ in members])
         except Exception:
             for member in members:
                 self._run_alone(member)
@@ -74,6 +75,6 @@ class Batch:
 
     def _run_alone(self, member: Member) -> None:
         try:
-            member.prediction.set_result(self._predict(member.rows))
+            member.prediction.set_result(self._predict([member.rows]))
         except Exception as error:
             member.prediction.set_exception(error)

@@ -1,157 +1,124 @@
-"""CSV with a header line → rows of Python values, as JSON would have them."""
+"""CSV with a header line → the matrix that the model reads, and the true labels."""
 
-import csv
-import io
-from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import NoReturn
 
-from app.core.contract import Contract
-from app.core.errors import Problem
-from app.core.features import Value
+import numpy as np
 
-LONGEST_LINE = 256 * 1024  # bytes
-MOST_LINES = 10_000  # of one row, whose cells may hold line ends, with the blank lines before it
+from app.core.chunks import Work, rows_per_chunk
+from app.core.columns import ColumnEncoder
+from app.core.contract import Contract, Positions
+from app.core.errors import LISTED_ERRORS, Problem
+from app.core.features import Matrix, Value
+from app.core.validation import RowValidator
+from app.prediction.csv_header import CsvHeader, HeaderReader
+from app.prediction.csv_table import CsvRows, CsvTable, invalid_rows
 
 
 @dataclass(frozen=True)
-class CsvRows:
-    """Rows that are not validated yet, in the order of the file.
+class CsvData:
+    """What a file holds, in the order of its rows."""
 
-    They are read while they are iterated, so that a file costs no more than its rows up to the last error.
-    `lines` and `truth` have entries for the rows that were read.
-    """
-
-    rows: Iterator[dict[str, Value]]
-    lines: list[int]
-    """The line on which each row ends; the header is line 1."""
-    truth: list[int] | None
+    matrix: Matrix
+    """float32 [N, features]; N is at least 1."""
+    truth: Positions | None
     """The position of each row's true label; None without the target's column, or without `with_truth`."""
 
 
 class CsvReader:
-    """Reads CSV whose columns are in any order, under a feature's name or an alias."""
+    """Checks and encodes rows by column.
 
-    def __init__(self, contract: Contract, max_rows: int) -> None:
-        self._parsers = {name: feature.from_text for feature in contract.features for name in feature.names}
+    Only those that are refused go to the validator, which describes what is wrong.
+    """
+
+    def __init__(self, contract: Contract, validator: RowValidator, max_rows: int) -> None:
         self._features = contract.features
         self._target = contract.target
+        self._labels = {label: position for position, label in enumerate(contract.target.labels)}
+        self._read_header = HeaderReader(contract).read
+        self._encode = ColumnEncoder(contract.features)
+        self._validator = validator
         self._max_rows = max_rows
+        self._rows_per_chunk = rows_per_chunk(len(contract.features)) // 2 or 1
 
-    def read(self, body: bytes, *, with_truth: bool) -> CsvRows:
+    def read_in_chunks(self, body: bytes, *, with_truth: bool) -> Work[CsvData]:
         """Return the rows, and the labels if `with_truth`; otherwise the target's column is ignored.
 
         Raises:
-            Problem: here or while rows are iterated. 400 for a body that is not CSV in UTF-8, 422 for wrong
-                columns, cells or labels, and for too many rows.
+            Problem: 400 for a body that is not CSV in UTF-8; 422 for wrong columns, cells or labels, for no
+                rows and for too many.
         """
-        _refuse_long_line(body)
-        table = _Table(body)
-        cells = table.header()
-        if len(cells) > 2 * len(self._features) + 2:
-            raise self._unknown_columns("Too many columns")
-        header = [name.strip() for name in cells]
-        self._check_header(header)
-        has_truth = with_truth and self._target.name in header
-        lines: list[int] = []
-        truth: list[int] | None = [] if has_truth else None
-        return CsvRows(self._read_rows(table, header, lines, truth), lines, truth)
+        table = CsvTable(body, self._max_rows)
+        header = self._read_header(table.header)
+        truth: list[int] | None = [] if with_truth and header.target is not None else None
+        chunks = self._read_chunks(table, header, truth)
+        matrices: list[Matrix] = []
+        for rows in chunks:
+            if rows.problem:
+                raise rows.problem
+            matrix, refused = self._encode_rows(rows, header)
+            if refused:
+                yield from self._refuse(chain([rows], chunks), header)
+            matrices.append(matrix)
+            yield
+        if not matrices:
+            yield from self._refuse((), header)
+        return CsvData(np.concatenate(matrices), None if truth is None else np.array(truth))
 
-    def _check_header(self, header: Sequence[str]) -> None:
-        """Every feature needs one column, the target may have one, and there may be no other."""
-        if not {*self._parsers, self._target.name}.issuperset(header):
-            raise self._unknown_columns("Unknown column")
-        for name, *aliases in [*(feature.names for feature in self._features), (self._target.name,)]:
-            columns = sum(map(header.count, [name, *aliases]))
-            if columns > 1:
-                raise _invalid("extra_forbidden", ["line", 1, name], f"The column {name} stands twice.")
-            if not columns and name != self._target.name:
-                raise _invalid("missing", ["line", 1, name], f"The column {name} is missing.")
+    def _read_chunks(self, table: CsvTable, header: CsvHeader, truth: list[int] | None) -> Iterator[CsvRows]:
+        """Yield the rows up to the first problem; extend `truth`, or ignore the labels if it is None."""
+        while (rows := table.read(self._rows_per_chunk)).cells or rows.problem:
+            if truth is not None and header.target is not None:
+                truth += self._read_labels(rows, header.target)
+            yield rows
+            if rows.problem:
+                return
 
-    def _unknown_columns(self, fault: str) -> Problem:
-        known = ", ".join([feature.name for feature in self._features])
-        return _invalid("extra_forbidden", ["line", 1], f"{fault}. The features are: {known}.")
-
-    def _read_rows(
-        self, table: "_Table", header: Sequence[str], lines: list[int], truth: list[int] | None
-    ) -> Iterator[dict[str, Value]]:
-        columns = [(name, self._parsers[name]) for name in header if name != self._target.name]
-        target = header.index(self._target.name) if self._target.name in header else None
-        while cells := table.next_row():
-            line = table.line
-            if len(lines) == self._max_rows:
-                raise _invalid("too_long", [], f"At most {self._max_rows} rows are allowed in one request.")
-            if len(cells) != len(header):
-                message = f"Has {len(cells)} cells where the header has {len(header)}."
-                raise _invalid("cells", ["line", line], message)
-            label = cells.pop(target) if target is not None else ""
-            if truth is not None:
-                truth.append(self._label_position(label.strip(), line))
-            lines.append(line)
-            yield {name: parse(cell) for (name, parse), cell in zip(columns, cells, strict=True)}
-
-    def _label_position(self, label: str, line: int) -> int:
-        if label not in self._target.labels:
+    def _read_labels(self, rows: CsvRows, target: int) -> list[int]:
+        positions = [self._labels.get(cells[target].strip(), -1) for cells in rows.cells]
+        if -1 in positions:
+            unknown = positions.index(-1)
             message = f"Must be one of {', '.join(self._target.labels)}."
-            raise _invalid("literal_error", ["line", line, self._target.name], message)
-        return self._target.labels.index(label)
+            loc: list[str | int] = ["line", rows.lines[unknown], self._target.name]
+            rows.cut(unknown, invalid_rows("literal_error", loc, message))
+        return positions
 
+    def _encode_rows(self, rows: CsvRows, header: CsvHeader) -> tuple[Matrix, list[int]]:
+        columns = [*zip(*rows.cells, strict=True)]
+        return self._encode([columns[column] for column in header.features])
 
-class _Table:
-    """The rows of cells in a CSV file."""
+    def _refuse(self, chunks: Iterable[CsvRows], header: CsvHeader) -> Work[NoReturn]:
+        """Raise the Problem that lists the errors of the first refused rows, or says that there are no rows.
 
-    def __init__(self, body: bytes) -> None:
-        text = io.TextIOWrapper(io.BytesIO(body.removeprefix(BOM_UTF8)), "utf-8", newline="")
-        self._reader = csv.reader(self._limit(text), skipinitialspace=True, strict=True)
-        self._rows = filter(None, self._reader)
-        self._rest = LONGEST_LINE
-
-    @property
-    def line(self) -> int:
-        """The number of the line that was read last."""
-        return self._reader.line_num
-
-    def header(self) -> list[str]:
-        """Return the cells of the first line."""
-        return self._next(self._reader)
-
-    def next_row(self) -> list[str]:
-        """Return the cells of the next line that is not blank; none at the end.
-
-        Raises:
-            Problem: 400 for what is not CSV in UTF-8.
+        The validator reads the last row of each chunk too: from a row after the last error that it lists, it
+        knows that later rows were not checked.
         """
-        return self._next(self._rows)
+        suspects: list[dict[str, Value]] = []
+        lines: list[int] = []
+        problem = None
+        count = 0
+        for rows in chunks:
+            refused = self._encode_rows(rows, header)[1] if rows.cells else []
+            last = len(rows.cells) - 1
+            for position in sorted({*refused, last}) if rows.cells else ():
+                suspects.append(self._parse(rows.cells[position], header))
+                lines.append(rows.lines[position])
+            problem = rows.problem
+            if count >= LISTED_ERRORS:  # in as many rows, so no error of these is listed
+                break
+            count += len(refused)
+            yield
+        yield from self._validator.check_one_by_one(_then_raise(suspects, problem), lines)
+        raise AssertionError("the validator accepts all rows that were refused by column")
 
-    def _next(self, rows: Iterator[list[str]]) -> list[str]:
-        self._rest = LONGEST_LINE
-        try:
-            return next(rows, [])
-        except UnicodeDecodeError as error:
-            raise Problem(400, "invalid-csv", "The body is not text in UTF-8.") from error
-        except csv.Error as error:
-            raise Problem(400, "invalid-csv", f"Line {self.line} is not CSV: {error}.") from error
-
-    def _limit(self, lines: io.TextIOWrapper) -> Iterator[str]:
-        """Yield lines; raise csv.Error when a row has too many of them, or too much text in them."""
-        for line in lines:
-            self._rest -= len(line) + LONGEST_LINE // MOST_LINES
-            if self._rest < 0:
-                raise csv.Error("too many blank lines, or a row over too many lines")
-            yield line
-
-
-def _refuse_long_line(body: bytes) -> None:
-    start = 0
-    while len(body) - start > LONGEST_LINE:
-        end = max(body.rfind(sign, start, start + LONGEST_LINE) for sign in (b"\n", b"\r"))
-        if end < 0:
-            line = body.count(b"\n", 0, start) + 1
-            raise Problem(400, "invalid-csv", f"Line {line} is longer than {LONGEST_LINE} bytes.")
-        start = end + 1
+    def _parse(self, cells: Sequence[str], header: CsvHeader) -> dict[str, Value]:
+        columns = zip(header.features, self._features, strict=True)
+        return {header.names[column]: feature.from_text(cells[column]) for column, feature in columns}
 
 
-def _invalid(kind: str, loc: list[str | int], message: str) -> Problem:
-    where = " ".join(map(str, loc)) or "body"
-    errors = [{"loc": loc, "msg": message, "type": kind}]
-    return Problem(422, "invalid-rows", f"At {where}: {message}", errors=errors)
+def _then_raise(rows: Iterable[dict[str, Value]], problem: Problem | None) -> Iterator[dict[str, Value]]:
+    yield from rows
+    if problem:
+        raise problem

@@ -1,16 +1,17 @@
 """Request body → validated rows → matrix → probabilities → response body, without HTTP."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
 from app.core.chunks import Work, rows_per_chunk, run_at_once, run_in_turns
-from app.core.features import Matrix, Row
+from app.core.features import Matrix
 from app.core.model import Model
 from app.core.validation import RowValidator
 from app.monitoring.metrics import Metrics
-from app.prediction.batch import Batch
+from app.prediction.batch import Batch, Rows
 from app.prediction.csv_reader import CsvReader
 from app.prediction.prediction import Prediction
 from app.prediction.responses import CsvWriter, JsonWriter, Writer
@@ -32,13 +33,16 @@ class Predictor:
         self._target = contract.target
         self._metrics = metrics
         self._validator = RowValidator(contract.features, max_rows)
-        self._csv = CsvReader(contract, max_rows)
+        self._csv = CsvReader(contract, self._validator, max_rows)
         self._json_writer = JsonWriter(contract)
         self._rows_per_chunk = rows_per_chunk(width)
-        self._read = {JSON: self._validator.parse, CSV: self._read_csv}
-        self._read_in_chunks = {JSON: self._validator.parse_in_chunks, CSV: self._read_csv_in_chunks}
+        self._read: dict[bytes, Callable[[bytes], Rows]] = {JSON: self._validator.parse, CSV: self._read_csv}
+        self._read_in_chunks: dict[bytes, Callable[[bytes], Work[Rows]]] = {
+            JSON: self._validator.parse_in_chunks,
+            CSV: self._read_csv_in_chunks,
+        }
         self._writers: dict[bytes, Writer] = {JSON: self._json_writer, CSV: CsvWriter(contract)}
-        self._batch = Batch(self._predict_rows, metrics, width)
+        self._batch = Batch(self._predict_together, metrics, width)
         self._large_body = asyncio.Lock()  # held by the large body that is being answered
 
     async def answer(
@@ -53,7 +57,7 @@ class Predictor:
         rows = self._read[request_type](body)
         if is_alone or len(rows) >= self._batch.most_rows:
             self._metrics.count_batch(1)
-            prediction = self._predict_rows(rows)
+            prediction = self._predict_together([rows])
         else:
             prediction = await self._batch.add(rows)
         writer = self._writers[response_type]
@@ -73,16 +77,15 @@ class Predictor:
 
     def answer_file(self, body: bytes) -> Work[bytes]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
-        csv = self._csv.read(body, with_truth=True)
-        rows = yield from self._validator.check_in_chunks(csv.rows, csv.lines)
+        csv = yield from self._csv.read_in_chunks(body, with_truth=True)
         texts, matrices = [], []
-        for probabilities in self._probabilities_in_chunks(rows):
+        for probabilities in self._probabilities_in_chunks(csv.matrix):
             texts.append(self._json_writer.write_chunk(self._predict(probabilities)))
             matrices.append(probabilities)
             yield
-        if not csv.truth:
+        if csv.truth is None:
             return self._json_writer.write_body(texts)
-        metrics = compute_metrics(self._target, np.array(csv.truth), np.concatenate(matrices))
+        metrics = compute_metrics(self._target, csv.truth, np.concatenate(matrices))
         return self._json_writer.write_body(texts, metrics)
 
     async def run_in_turn(self, work: Work[bytes]) -> bytes:
@@ -90,8 +93,15 @@ class Predictor:
         async with self._large_body:
             return await run_in_turns(work)
 
-    def _predict_rows(self, rows: Sequence[Row]) -> Prediction:
-        return self._predict(self._model.probabilities(self._model.encode(rows)))
+    def _predict_together(self, groups: Sequence[Rows]) -> Prediction:
+        return self._predict(self._model.probabilities(self._encode(groups)))
+
+    def _encode(self, groups: Sequence[Rows]) -> Matrix:
+        """Return the rows of all groups in one matrix."""
+        encode = self._model.encode
+        if any(isinstance(rows, np.ndarray) for rows in groups):
+            return np.concatenate([rows if isinstance(rows, np.ndarray) else encode(rows) for rows in groups])
+        return encode([*chain.from_iterable(groups)])
 
     def _predict(self, probabilities: Matrix) -> Prediction:
         """Return the prediction for probabilities [N, labels], and count its rows."""
@@ -99,16 +109,16 @@ class Predictor:
         self._metrics.count_predictions(prediction.positions)
         return prediction
 
-    def _probabilities_in_chunks(self, rows: Sequence[Row]) -> Iterator[Matrix]:
+    def _probabilities_in_chunks(self, rows: Rows) -> Iterator[Matrix]:
         for start in range(0, len(rows), self._rows_per_chunk):
-            yield self._model.probabilities(self._model.encode(rows[start : start + self._rows_per_chunk]))
+            yield self._model.probabilities(self._encode([rows[start : start + self._rows_per_chunk]]))
 
-    def _read_csv(self, body: bytes) -> list[Row]:
+    def _read_csv(self, body: bytes) -> Matrix:
         return run_at_once(self._read_csv_in_chunks(body))
 
-    def _read_csv_in_chunks(self, body: bytes) -> Work[list[Row]]:
-        csv = self._csv.read(body, with_truth=False)
-        return (yield from self._validator.check_in_chunks(csv.rows, csv.lines))
+    def _read_csv_in_chunks(self, body: bytes) -> Work[Matrix]:
+        csv = yield from self._csv.read_in_chunks(body, with_truth=False)
+        return csv.matrix
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:

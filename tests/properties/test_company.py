@@ -1,5 +1,7 @@
 """Answers do not depend on the requests that are answered in the same batch."""
 
+import csv
+import io
 import json
 import re
 
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from tests.properties.census import Answer, Census, often, rows
+from tests.properties.census import Answer, Census, Row, often, rows
 
 TIMESTAMP = re.compile(rb'"timestamp":"[^"]*"')
 FORMATS = ("application/json", "text/csv", "text/plain")
@@ -18,6 +20,18 @@ MOST_RUNS = 3
 """A batch of census rows is full with 71, and left unfilled by less than MOST_ROWS."""
 
 
+def as_json(rows: list[Row]) -> tuple[bytes, str]:
+    return json.dumps({"inputs": rows}).encode(), "application/json"
+
+
+def as_csv(rows: list[Row]) -> tuple[bytes, str]:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode(), "text/csv"
+
+
 def without_time(answer: Answer) -> Answer:
     return answer._replace(body=TIMESTAMP.sub(b"", answer.body))
 
@@ -25,9 +39,8 @@ def without_time(answer: Answer) -> Answer:
 @settings(often, max_examples=60)
 @given(draw=st.data())
 def test_bytes_of_an_answer_are_the_same_alone_and_in_any_company(census: Census, draw: DataObject) -> None:
-    valid = st.lists(rows(census.features), min_size=1, max_size=MOST_ROWS).map(
-        lambda drawn: (json.dumps({"inputs": drawn}).encode(), "application/json")
-    )
+    some_rows = st.lists(rows(census.features), min_size=1, max_size=MOST_ROWS)
+    valid = st.builds(lambda drawn, write: write(drawn), some_rows, st.sampled_from([as_json, as_csv]))
     refused = st.tuples(st.sampled_from(REFUSED), st.sampled_from(FORMATS))
     bodies = draw.draw(st.lists(valid | valid | valid | refused, min_size=2, max_size=MOST_BODIES))
     alone = [without_time(census.post(*body)) for body in bodies]

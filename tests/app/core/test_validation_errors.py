@@ -251,8 +251,10 @@ def test_body_that_is_not_json_is_400_and_says_where(body: bytes | str, reason: 
 def test_error_in_python_values_names_the_row_or_its_line(
     changes: dict[str, Any], lines: list[int] | None, loc: list[str | int], kind: str
 ) -> None:
+    rows = [ROW, ROW | changes]
+    work = validator.check_one_by_one(rows, lines) if lines else validator.check_in_chunks(rows)
     with pytest.raises(Problem) as refused:
-        run_at_once(validator.check_in_chunks([ROW, ROW | changes], lines))
+        run_at_once(work)
     assert refused.value.document() == invalid_rows(loc, MUST_BE[str(loc[-1])], kind)
 
 

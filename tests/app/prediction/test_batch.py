@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 
 from app.core.contract import Contract
 from app.core.features import Row
 from app.monitoring.metrics import Metrics
-from app.prediction.batch import VALUES_PER_BATCH, Batch
+from app.prediction.batch import VALUES_PER_BATCH, Batch, Rows
 from app.prediction.prediction import Prediction
 from tests.support.prometheus import series
 
@@ -25,8 +26,9 @@ class Stub:
     def __init__(self) -> None:
         self.runs: list[list[Row]] = []
 
-    def predict(self, rows: Sequence[Row]) -> Prediction:
-        self.runs.append(list(rows))
+    def predict(self, groups: Sequence[Rows]) -> Prediction:
+        rows: list[Row] = [*chain.from_iterable(groups)]
+        self.runs.append(rows)
         if any(row["x"] == "unfit" for row in rows):
             raise UnfitError(len(rows))
         positions = [int(str(row["x"])) for row in rows]

@@ -1,0 +1,71 @@
+"""Cells are accepted by column as they are row by row, and become the same codes, whatever they hold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.chunks import run_at_once
+from app.core.columns import ColumnEncoder
+from app.core.errors import Problem
+from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, Encoder, Feature, Missing, Row
+from app.core.validation import RowValidator
+from tests.properties.census import often
+from tests.support.features import grade, rate, secured, years
+
+MARKERS = ("?", "n/a", "-1", "39", "nan", " x", "größe", "TRUE", "no", "1e400")
+MISSING = Missing(markers=MARKERS)
+FEATURES: dict[str, Feature] = {
+    "integer": years(minimum=0, maximum=120),
+    "integer, any": years(minimum=-LARGEST_INTEGER, maximum=LARGEST_INTEGER, missing=Missing()),
+    "integer or missing": years(minimum=-10, maximum=99, missing=MISSING),
+    "number": rate(minimum=-1.5, maximum=50.5),
+    "number, any": rate(minimum=-LARGEST_NUMBER, maximum=LARGEST_NUMBER),
+    "number or missing": rate(minimum=-LARGEST_NUMBER, maximum=LARGEST_NUMBER, missing=MISSING),
+    "category": grade(categories=("A", " A", "A,B", "", "größe", "1"), example="A"),
+    "category or missing": grade(categories=("B", "A", "A\nB", "", "true"), example="A", missing=MISSING),
+    "boolean": secured(),
+    "boolean or missing": secured(missing=MISSING),
+}
+NUMBERS = ["39", "39.0", "4e1", "-0", "-0.0", "+5", "007", ".5", "5.", "1_0", "\N{FULLWIDTH DIGIT ONE}", "٣"]
+NUMBERS += ["1e400", "0x1", "1e", "--1", "12,5", "nan", "-nan", "inf", "Infinity", "9" * 20, "9" * 400]
+NUMBERS += ["9" * 5000, "16777217", "3.5e38", "4.9999999999"]
+LEVELS = ["A", "B", "a", "true", "FALSE", "Yes", "tRuE", "0", "1", "\N{KELVIN SIGN}", "A,B", "A\nB", 'A "B"']
+OTHERS = ["", "null", "None", "—", "[1", "2]", "{}", '"5"', "\0", "😀", *MARKERS]
+
+spaces = st.sampled_from(["", "", "", " ", "\t", "\xa0", "\u2009", "\x1c"])
+texts = st.sampled_from([*NUMBERS, *LEVELS, *OTHERS]) | st.text(max_size=3)
+texts |= st.integers(-10, 130).map(str) | st.floats().map(repr) | st.decimals(-200, 200, places=3).map(str)
+cells = st.builds("{}{}{}".format, spaces, texts, spaces)
+plain_cells = st.integers(2, 40).map(str) | st.sampled_from(["A", "true"])
+
+
+def read_rows(feature: Feature, validator: RowValidator, column: Sequence[str]) -> list[Row | None]:
+    """Return each cell as a row that is accepted, or None if it is refused."""
+    rows: list[Row | None] = []
+    for cell in column:
+        try:
+            rows += run_at_once(validator.check_in_chunks([{feature.name: feature.from_text(cell)}]))
+        except Problem:
+            rows.append(None)
+    return rows
+
+
+@pytest.mark.parametrize("kind", FEATURES)
+def test_any_cells_are_accepted_by_column_as_row_by_row(kind: str) -> None:
+    feature = FEATURES[kind]
+    validator, encode, encode_columns = RowValidator([feature]), Encoder([feature]), ColumnEncoder([feature])
+
+    @settings(often, max_examples=150)
+    @given(plain=st.lists(plain_cells, max_size=2), others=st.lists(cells, min_size=1, max_size=5))
+    def check(plain: list[str], others: list[str]) -> None:
+        column = plain + others
+        rows = read_rows(feature, validator, column)
+        matrix, refused = encode_columns([column])
+        assert refused == [position for position, row in enumerate(rows) if row is None]
+        accepted = [row for row in rows if row is not None]
+        np.testing.assert_array_equal(np.delete(matrix, refused, axis=0), encode(accepted))
+
+    check()
