@@ -28,6 +28,7 @@ HELP = {
     "evaluate": "measure the model on the test rows: overall, by slice and by protected group",
     "baselines": "compare the model with cheap ones: majority, logistic regression, untouched boosting",
     "check-model": "check the gates of the spec, with the code that serves the model",
+    "refit": "fit the model again on all rows, if the spec says so, and check it again",
     "card": "write the model card (card.html and card.md)",
     "bake": "run all of these, and write the directory that the service reads",
 }

@@ -168,6 +168,8 @@ class TrainingReport(Artifact):
 
     training_checksum: Sha256
     """Of the sections of the spec that decide the training."""
+    code_sha256: Sha256
+    """Of the code that trained it."""
     rows: int
     estimator: str
     parameters: dict[str, Any]
@@ -324,70 +326,6 @@ class Baselines(Artifact):
     metrics: dict[str, float]
     """Of the model itself."""
     baselines: tuple[Baseline, ...]
-
-
-# ---- check-model
-
-
-class BoundResult(Artifact):
-    """A bound of a gate, and what was compared with it."""
-
-    key: Literal["minimum", "maximum", "tolerance", "minimum_probability", "maximum_bytes"]
-    """Its name in the spec."""
-    bound: float
-    value: float
-    """Of many slices or groups, of the one that is closest to the bound."""
-    end: float
-    """The end of the interval that the bound looks at; the value, if that has no interval."""
-
-
-class GateResult(Artifact):
-    """Whether a gate passed."""
-
-    kind: Literal[
-        "metric", "slice", "fairness", "size", "latency", "deployed", "baseline", "parity", "behaviour"
-    ]
-    name: str
-    severity: Severity = "fail"
-    """`fail` stops the bake if the gate fails; `warn` only says so."""
-    passed: bool
-    judged: bool = True
-    """False if there was nothing to judge; the gate then passes, but says nothing about the model."""
-    sentence: str
-    """What was measured, what is allowed, and the difference if the gate fails."""
-    bounds: tuple[BoundResult, ...] = ()
-    """Empty if the gate has no bound in the spec, or had nothing to judge."""
-
-
-class ModelReport(Artifact):
-    """model-checks.json: the results of all gates."""
-
-    results: tuple[GateResult, ...]
-    bytes: int
-    microseconds: float
-    checked: dict[str, Sha256]
-    """Checksums of the files that were checked."""
-    gates_checksum: Sha256
-    """Of the sections of the spec that define the gates."""
-
-    @property
-    def failed(self) -> tuple[GateResult, ...]:
-        return self._not_passed("fail")
-
-    @property
-    def warnings(self) -> tuple[GateResult, ...]:
-        return self._not_passed("warn")
-
-    def _not_passed(self, severity: Severity) -> tuple[GateResult, ...]:
-        return tuple(result for result in self.results if not result.passed and result.severity == severity)
-
-    @property
-    def passed(self) -> tuple[GateResult, ...]:
-        return tuple(result for result in self.results if result.passed and result.judged)
-
-    @property
-    def not_judged(self) -> tuple[GateResult, ...]:
-        return tuple(result for result in self.results if not result.judged)
 
 
 def require(path: Path, command: str) -> Path:

@@ -17,7 +17,6 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Fairness,
-    ModelReport,
     Origin,
     Slices,
     TrainingReport,
@@ -27,7 +26,7 @@ from model_build.artifacts import (
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.split import split_rows
-from model_build.errors import BuildError, DataError, GateError, SourceError
+from model_build.errors import BuildError, DataError, SourceError
 from model_build.evaluation.curves import compute_curves
 from model_build.evaluation.evaluate import evaluate_model
 from model_build.evaluation.fairness import compute_fairness
@@ -37,8 +36,16 @@ from model_build.evaluation.slices import compute_slices
 from model_build.export import package
 from model_build.export.drift_baseline import compute_drift_baseline
 from model_build.export.onnx import convert
+from model_build.export.served_model import serve_evaluated_model, write_refitted_model
+from model_build.gate_report import ModelReport, RefitReport
 from model_build.gates.bounds import describe_interval
-from model_build.gates.check_model import champion_location, check_evaluated_model
+from model_build.gates.check_model import (
+    champion_location,
+    check_evaluated_model,
+    check_refitted_model,
+    describe_results,
+    stop_at_failed_gates,
+)
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
 from model_build.stage import Job, Stage, run_stage
@@ -197,29 +204,37 @@ def check_model(job: Job, notes: list[str]) -> None:
     """Write the results of all gates, measured through the code that serves, and stop if a gate fails."""
     report = check_evaluated_model(job, _rows(job, "test.csv"))
     report.write(job.path("model-checks.json"))
-    _stop_at_failed_gates(job, report)
-    parity = next(result for result in report.results if result.kind == "parity")
-    notes += [f"warning: {result.sentence}" for result in report.warnings]
-    notes += [parity.sentence, *(result.sentence for result in report.not_judged)]
-    notes.append(f"{pluralize(len(report.passed), 'gate')} passed")
+    stop_at_failed_gates(job, report, "model-checks.json")
+    notes += describe_results(report)
 
 
-def _stop_at_failed_gates(job: Job, report: ModelReport) -> None:
-    if not report.failed:
-        return
-    job.progress.show_metrics(Evaluation.read(job.path("metrics.json")), Slices.read(job.path("slices.json")))
-    sentences = "\n".join(f"  {result.sentence}" for result in report.failed)
-    raise GateError(
-        f"No model was baked: {len(report.failed)} of {pluralize(len(report.results), 'gate')} failed "
-        f"({job.path('model-checks.json')} has all results):\n{sentences}"
-    )
+def refit(job: Job, notes: list[str]) -> None:
+    """Write the model to serve: the evaluated one, or that one fitted again on all rows and checked again."""
+    evaluated = package.read_model_report(job)
+    if not job.spec.training.refit or evaluated.failed:
+        report = serve_evaluated_model(job, evaluated)
+        reason = "some gates failed" if evaluated.failed else "the spec asks for none"
+        notes.append(f"no refit, because {reason}: the model stays as it was evaluated")
+    else:
+        train, test = _rows(job, "train.csv"), _rows(job, "test.csv")
+        write_refitted_model(job, train + test)
+        report = check_refitted_model(job, test, train + test)
+        notes += [
+            f"fitted again on all {report.rows:,} rows; the metrics are of the model before, which saw only "
+            f"the {len(train.rows):,} training rows",
+            *describe_results(report),
+        ]
+    report.write(job.path("refit.json"))
+    remedy = "\nThe model before the refit passed; `training.refit: false` bakes that one."
+    stop_at_failed_gates(job, report, "refit.json", " after the refit", remedy)
 
 
 def make_card(job: Job, notes: list[str]) -> None:
     """Write the model card, as a page and as Markdown."""
+    served = RefitReport.read(job.path("refit.json"))
     documents = model_card.CardDocuments(
         spec=job.spec,
-        contract=package.build_contract(job),
+        contract=package.build_contract(job, served.fitted_on),
         cleaning=Cleaning.read(job.path("cleaning.json")),
         data=DataReport.read(job.path("data-checks.json")),
         training=TrainingReport.read(job.path("training.json")),
@@ -230,6 +245,7 @@ def make_card(job: Job, notes: list[str]) -> None:
         explanation=Explanation.read(job.path("importance.json")),
         baselines=Baselines.read(job.path("baselines.json")),
         model=ModelReport.read(job.path("model-checks.json")),
+        served=served,
     )
     job.path("card.html").write_text(model_card.render_html(documents))
     job.path("card.md").write_text(model_card.render_markdown(documents))
@@ -325,6 +341,13 @@ STAGES = (
         reads_outside=lambda job: champion_location(job) is not None,
     ),
     Stage(
+        "refit",
+        refit,
+        sections=(*CONTRACT_SECTIONS, "estimator", "training", "gates", "model_checks"),
+        inputs=("train.csv", "test.csv", *package.CHECKED, "model-checks.json"),
+        outputs=("served.joblib", "served.onnx", "refit.json"),
+    ),
+    Stage(
         "card",
         make_card,
         sections=(*CONTRACT_SECTIONS, "card"),
@@ -336,6 +359,7 @@ STAGES = (
             "training.json",
             "baselines.json",
             "model-checks.json",
+            "refit.json",
             *EVALUATION_FILES,
         ),
         outputs=("card.html", "card.md"),

@@ -171,6 +171,11 @@ def code_checksum() -> str:
     return sha256(json.dumps(contents, sort_keys=True).encode())
 
 
+def baked_libraries() -> dict[str, str]:
+    """Return the versions of the libraries that a baked model names."""
+    return {name: library_versions()[name] for name in LIBRARIES}
+
+
 @cache
 def library_versions() -> dict[str, str]:
     return {name: version(name) for name in TOOLS}

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,11 @@ class Dataset:
     rows: Sequence[Row]
     labels: Positions
     """The position of each row's label in the target's labels."""
+
+    def __add__(self, other: Self) -> Self:
+        return replace(
+            self, rows=[*self.rows, *other.rows], labels=np.concatenate([self.labels, other.labels])
+        )
 
 
 def fetch_rows(

@@ -1,6 +1,7 @@
 """Whether a model is better than scikit-learn's untouched boosting; a model that is not warns."""
 
-from model_build.artifacts import Baselines, BoundResult, GateResult, Interval
+from model_build.artifacts import Baselines, Interval
+from model_build.gate_report import BoundResult, GateResult
 from model_build.gates.bounds import describe_interval
 from model_build.training.baselines import UNTOUCHED
 

@@ -9,7 +9,7 @@ import numpy as np
 from app.core.contract import Positions
 from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
 from app.core.model import Model
-from model_build.artifacts import BoundResult, GateResult
+from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from model_build.text import format_value
 

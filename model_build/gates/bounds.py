@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from math import inf
 
 from app.core.contract import DataSource
-from model_build.artifacts import BoundResult, Evaluation, Fairness, GateResult, Interval, Slice, Slices
+from model_build.artifacts import Evaluation, Fairness, Interval, Slice, Slices
+from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 from model_build.text import format_interval, pluralize
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,17 +10,19 @@ import httpx
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from app.core.baked_model import read_file
 from app.core.chunks import run_at_once
-from app.core.contract import CONTRACT_FILE, Positions, Probabilities, Provenance, Target
+from app.core.contract import CONTRACT_FILE, Contract, Positions, Probabilities, Provenance, Target
 from app.core.errors import Problem, StartupError
 from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
-from model_build.artifacts import GateResult
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.evaluation.comparison import compute_improvements
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
+from model_build.export.package import EVALUATED_FILE
+from model_build.gate_report import GateResult
 from model_build.gates.bounds import describe_interval
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Share
@@ -41,6 +43,8 @@ class Predictions:
     predicted: Sequence[str]
     provenance: Provenance | None = None
     """None for a service, which does not publish it."""
+    is_refitted: bool = False
+    """Whether the model has learnt from the rows that tested it."""
 
     def scored(self, metric: str, target: Target, truth: Positions) -> ScoredRows:
         """Return the probabilities in the order of the target's labels.
@@ -53,11 +57,18 @@ class Predictions:
         return ScoredRows(target, truth, probabilities.astype(float))
 
 
+class HealthModel(BaseModel):
+    """What GET /health says of the model; services of earlier versions had no refit."""
+
+    fitted_on: str = "training rows"
+
+
 class HealthAnswer(BaseModel):
-    """The part of GET /health that names the model."""
+    """The part of GET /health that describes the model."""
 
     name: str
     model_lib_version: str
+    model: HealthModel = HealthModel()
 
 
 class ProblemAnswer(BaseModel):
@@ -99,11 +110,7 @@ def compare_with_champion(
         f"the improvement is {describe_interval(improvement)}, and its interval must be at least {minimum:g}"
     )
     sentence += f" but is {shortfall:.3g} too low" if shortfall > 0 else ""
-    if _may_know_the_test_rows(model.contract.provenance, old.provenance):
-        sentence += (
-            "; the deployed model was trained on the same data with another spec, so it may have trained on "
-            "some of the test rows and look better than it is"
-        )
+    sentence += _describe_advantage(model.contract.provenance, old)
     return GateResult(kind="deployed", name="deployed", passed=shortfall <= 0, sentence=sentence)
 
 
@@ -117,6 +124,7 @@ def predict(model: Model, rows: Sequence[Row]) -> Predictions:
         probabilities=probabilities,
         predicted=[labels[position] for position in contract.target.decide(probabilities)],
         provenance=contract.provenance,
+        is_refitted=contract.provenance.is_refitted,
     )
 
 
@@ -140,11 +148,23 @@ def predict_at(location: str, rows: Sequence[Row]) -> Predictions:
             return _predict_from_directory(location, Path(location), rows)
 
 
-def _may_know_the_test_rows(new: Provenance, old: Provenance | None) -> bool:
-    """Return whether the old model was trained on the same data with another spec, so maybe another split."""
-    if old is None or new.data_sha256 is None:
-        return False
-    return old.data_sha256 == new.data_sha256 and old.spec_sha256 != new.spec_sha256
+def _describe_advantage(new: Provenance, old: Predictions) -> str:
+    """Say whether the old model may have learnt from test rows: in a refit, or in another split."""
+    if old.is_refitted:
+        return (
+            "; the deployed model was refitted on its test rows too, so it may have learnt from these test "
+            "rows and look better than it is: for a fair comparison, name its baked model in place of the "
+            f"service, because it has the model before the refit too ({EVALUATED_FILE})"
+        )
+    if old.provenance is None or new.data_sha256 is None:
+        return ""
+    is_same_data = old.provenance.data_sha256 == new.data_sha256
+    if not is_same_data or old.provenance.spec_sha256 == new.spec_sha256:
+        return ""
+    return (
+        "; the deployed model was trained on the same data with another spec, so it may have trained on "
+        "some of the test rows and look better than it is"
+    )
 
 
 def _predict_from_directory(location: str, directory: Path, rows: Sequence[Row]) -> Predictions:
@@ -152,12 +172,25 @@ def _predict_from_directory(location: str, directory: Path, rows: Sequence[Row])
         raise _no_model(location, f"it has no {CONTRACT_FILE}")
     try:
         model = Model.load(directory)
+        evaluated = _load_evaluated(directory, model.contract)
         valid_rows = run_at_once(RowValidator(model.contract.features).check_in_chunks(rows))
     except StartupError as error:
         raise BuildError(f"The model at {location} can't be loaded: {error}") from error
     except Problem as problem:
         raise _refused(location, problem.detail) from problem
-    return predict(model, valid_rows)
+    if evaluated is None:
+        return predict(model, valid_rows)
+    predictions = predict(evaluated, valid_rows)
+    return replace(predictions, title=f"{predictions.title} before its refit")
+
+
+def _load_evaluated(directory: Path, contract: Contract) -> Model | None:
+    """Return the model before the refit, which had not seen its test rows; None without a refit."""
+    if EVALUATED_FILE not in contract.files:
+        return None
+    provenance = contract.provenance.model_copy(update={"fitted_on": "training rows"})
+    evaluated = contract.model_copy(update={"provenance": provenance})
+    return Model(evaluated, read_file(directory, contract, EVALUATED_FILE))
 
 
 def _download(location: str, directory: Path) -> None:
@@ -201,6 +234,7 @@ def _predict_by_service(url: str, rows: Sequence[Row]) -> Predictions:
         labels=labels,
         probabilities=np.array([[row[label] for label in labels] for row in probabilities], np.float32),
         predicted=predicted,
+        is_refitted=health.model.fitted_on == "training and test rows",
     )
 
 

@@ -19,11 +19,11 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Fairness,
-    ModelReport,
     Slice,
     Slices,
     TrainingReport,
 )
+from model_build.gate_report import ModelReport, RefitReport
 from model_build.git import DIRTY
 from model_build.reports.html import TEMPLATES, render
 from model_build.reports.markdown import code_span, escape_text, render_sections
@@ -67,6 +67,7 @@ class CardDocuments:
     explanation: Explanation
     baselines: Baselines
     model: ModelReport
+    served: RefitReport
 
 
 def render_markdown(documents: CardDocuments) -> str:

@@ -90,3 +90,8 @@ class Training(Frozen):
     threshold: Literal["fixed", "accuracy", "balanced_accuracy", "f1"] = "fixed"
     """fixed: the target's threshold. Otherwise the threshold that is best for this metric on the folds."""
     search: Search | None = None
+    refit: bool = False
+    """Whether the model, once it has passed its test, is fitted again on the training and the test rows.
+
+    By default it is not: then the metrics are those of the very model that is served.
+    """

@@ -163,6 +163,7 @@ def _version_tags(contract: Contract, baked: Path) -> dict[str, str]:
         data_source=origin.data_source,
         data_sha256=origin.data_sha256,
         git_commit=origin.git_commit,
+        fitted_on=origin.fitted_on,
     ) | {CONTRACT_TAG: sha256((baked / CONTRACT_FILE).read_bytes())}
 
 

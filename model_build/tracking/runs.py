@@ -18,11 +18,11 @@ from model_build.artifacts import (
     Explanation,
     Fairness,
     Interval,
-    ModelReport,
     Origin,
     Slices,
     TrainingReport,
 )
+from model_build.gate_report import ModelReport, RefitReport
 from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
 from model_build.reports.svg import to_file
 from model_build.spec.model_spec import ModelSpec
@@ -153,6 +153,19 @@ def _log_gates(path: Path, _: ModelSpec) -> None:
     )
 
 
+def _log_refit(path: Path, _: ModelSpec) -> None:
+    report = RefitReport.read(path)
+    mlflow.set_tag("fitted_on", report.fitted_on)
+    mlflow.log_metrics(
+        {
+            "served_bytes": report.bytes,
+            "served_microseconds": report.microseconds,
+            "served_gates_passed": len(report.passed),
+            "served_gates_failed": len(report.failed),
+        }
+    )
+
+
 LOGGED: Mapping[str, Callable[[Path, ModelSpec], None]] = {
     "source.json": _log_origin,
     "training.json": _log_training,
@@ -160,6 +173,7 @@ LOGGED: Mapping[str, Callable[[Path, ModelSpec], None]] = {
     "slices.json": _log_worst_slice,
     "importance.json": _log_plots,
     "model-checks.json": _log_gates,
+    "refit.json": _log_refit,
 }
 
 

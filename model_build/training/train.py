@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
@@ -12,7 +11,7 @@ from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.sections import METRICS
 from model_build.spec.training import CATEGORY_ORDER
-from model_build.stage import LIBRARIES, TRAINING_CODE, Job
+from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.training.calibration import Calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
@@ -53,6 +52,7 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     classifier = fit(spec, parameters, matrix, labels)
     report = TrainingReport(
         training_checksum=spec.training_checksum,
+        code_sha256=code_checksum(),
         rows=len(matrix),
         estimator=spec.estimator.name,
         parameters=parameters,
@@ -62,7 +62,7 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
         search=search,
         calibration=calibration.report,
         threshold=threshold,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries=baked_libraries(),
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=model_size(classifier.pipeline_[-1]),

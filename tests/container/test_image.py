@@ -201,7 +201,7 @@ def test_srv_holds_the_service_and_its_model_only(files: set[str]) -> None:
     in_srv = [PurePosixPath(name).relative_to("srv") for name in files if name.startswith("srv/")]
     assert {path.parts[0] for path in in_srv} == {"app", "model", "run.sh"}
     assert {path.name for path in in_srv if path.parts[0] == "model"} == {
-        *("contract.json", "model.onnx", "reference.json"),
+        *("contract.json", "model.onnx", "evaluated.onnx", "reference.json"),
         *("metrics.json", "slices.json", "card.html", "card.md"),
     }
     source = {path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*") if path.is_file()}

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE
 from model_build.__main__ import HELP, parser
-from model_build.export.package import BAKED
+from model_build.export.package import BAKED, EVALUATED_FILE
 from model_build.pipeline import STAGES
 from tests.docs.markdown import read, spans, table
 
@@ -38,4 +38,4 @@ def test_every_option_is_documented_with_its_commands(
 
 def test_every_file_of_the_baked_model_is_documented() -> None:
     documented = [name for cell, _ in table(PAGE, "file of `model/`") for name in spans(cell)]
-    assert sorted(documented) == sorted([CONTRACT_FILE, MODEL_FILE, *BAKED])
+    assert sorted(documented) == sorted([CONTRACT_FILE, MODEL_FILE, EVALUATED_FILE, *BAKED])

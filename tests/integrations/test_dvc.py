@@ -32,6 +32,7 @@ STAGES = [
     "evaluate",
     "baselines",
     "check-model",
+    "refit",
     "card",
     "bake",
 ]

@@ -12,6 +12,7 @@ from app.core.contract import sha256
 from app.core.model import Model
 from model_build import pipeline
 from model_build.errors import BuildError, GateError
+from model_build.gate_report import RefitReport
 from model_build.tracking import registry
 from tests.integrations.conftest import Bakery, aliases, contents, runs
 from tests.support.tiny import TINY
@@ -58,6 +59,7 @@ def test_a_version_has_its_provenance_as_tags(tiny: Path) -> None:
         "data_source": "real",
         "data_sha256": origin.data_sha256,
         "git_commit": "c0ffee",
+        "fitted_on": "training rows",
     }
 
 
@@ -88,6 +90,28 @@ def test_a_restored_model_replaces_another_model_and_its_fitted_pipeline(bakery:
     registry.restore_model(bakery.job("tiny"), "models:/tiny/1", out)
     assert contents(out) == contents(tiny)
     assert not (bakery.directory / "replaced.joblib").exists()
+
+
+def test_the_registry_keeps_the_refitted_model_with_the_one_before(bakery: Bakery) -> None:
+    job = bakery.job("refitted", f"{TINY}training: {{refit: true}}\n")
+    baked = bakery.bake(job)
+    version = mlflow.MlflowClient().get_model_version("refitted", "1")
+    assert version.tags["fitted_on"] == "training and test rows"
+    model = Model.load(baked)
+    matrix = model.encode([model.contract.example])
+    loaded = mlflow.pyfunc.load_model("models:/refitted/1")
+    np.testing.assert_array_equal(loaded.predict(matrix)["probabilities"], model.probabilities(matrix))
+    restored = bakery.restore(job, "models:/refitted/1")
+    assert contents(restored) == contents(baked)
+    assert (restored / "evaluated.onnx").exists()
+    (run,) = runs("refitted")
+    report = RefitReport.read(job.path("refit.json"))
+    assert run.data.tags["fitted_on"] == "training and test rows"
+    assert {name: run.data.metrics[f"served_{name}"] for name in ("bytes", "microseconds")} == {
+        "bytes": report.bytes,
+        "microseconds": report.microseconds,
+    }
+    assert [run.data.metrics[f"served_gates_{result}"] for result in ("passed", "failed")] == [5, 0]
 
 
 @pytest.mark.usefixtures("tiny")

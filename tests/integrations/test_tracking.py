@@ -12,16 +12,9 @@ from mlflow.exceptions import MlflowException
 
 from app.core.baked_model import load_contract
 from model_build import pipeline
-from model_build.artifacts import (
-    Candidate,
-    Interval,
-    ModelReport,
-    SearchReport,
-    Slice,
-    Slices,
-    TrainingReport,
-)
+from model_build.artifacts import Candidate, Interval, SearchReport, Slice, Slices, TrainingReport
 from model_build.errors import BuildError, DataError, GateError
+from model_build.gate_report import ModelReport
 from model_build.stage import Job, run_stage
 from model_build.tracking import registry
 from tests.integrations.conftest import Bakery, artifacts, runs

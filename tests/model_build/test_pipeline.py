@@ -4,20 +4,29 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pytest
 
 from app.core.baked_model import load_contract
+from app.core.contract import Positions
+from app.core.features import Encoder, Matrix
 from app.core.model import Model
 from model_build import pipeline
-from model_build.artifacts import DataReport, ModelReport
+from model_build.artifacts import DataReport
 from model_build.console import Progress
+from model_build.data.dataset import Dataset
+from model_build.data.split import split_rows
 from model_build.errors import BuildError, DataError, GateError
+from model_build.export import package
+from model_build.gate_report import ModelReport, RefitReport
 from model_build.gates import check_model
 from model_build.reports.model_card import to_sentence
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
+from model_build.training.classifier import fit
 from tests.model_build.conftest import BAKED_FILES, directory_contents, load_spec, names_in
-from tests.support.bakes import bake
+from tests.support.bakes import bake, rows_of
 from tests.support.tiny import TINY, loans
 
 
@@ -202,7 +211,7 @@ def test_a_gate_with_nothing_to_judge_is_noted_and_not_counted_as_passed(
         tmp_path, TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, minimum_rows: 1000}]}\n"
     )
     bake(spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
-    *_, unjudged, passed = capsys.readouterr().out.partition("✓ card")[0].splitlines()
+    *_, unjudged, passed = capsys.readouterr().out.partition("✓ refit")[0].splitlines()
     assert unjudged.strip() == (
         "accuracy of slices: no slice has at least 1,000 rows for accuracy, so there was nothing to judge"
     )
@@ -244,6 +253,110 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
     ):
         bake(tiny_spec, "real", tmp_path / "model", tiny_data, quiet)
     assert names_in(tmp_path) == []
+
+
+# The refit
+
+
+def test_refitted_model_has_learnt_from_all_rows_and_has_the_metrics_of_the_one_before(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, out = load_spec(tmp_path, f"{TINY}training: {{refit: true}}\n"), tmp_path / "model"
+    contract = bake(spec, "real", out, tiny_data, Progress(), tmp_path / "build")
+    before = load_contract(tiny_model)
+    assert contract.provenance.fitted_on == "training and test rows"
+    assert (contract.metrics, contract.target) == (before.metrics, before.target)
+    for name in ("metrics.json", "slices.json", "reference.json"):
+        assert (out / name).read_bytes() == (tiny_model / name).read_bytes()
+    assert (out / "evaluated.onnx").read_bytes() == (tiny_model / "model.onnx").read_bytes()
+
+    data = rows_of(spec, "real", tiny_data)
+    model, fitted = Model.load(out), joblib.load(tmp_path / "model.joblib")
+    matrix = model.encode(data.rows)
+    expected = fit(spec, spec.estimator.parameters, *in_the_order_of_the_split(spec, data))
+    np.testing.assert_array_equal(fitted.classifier.predict_proba(matrix), expected.predict_proba(matrix))
+    np.testing.assert_allclose(model.probabilities(matrix), fitted.predict_proba(matrix), atol=1e-6)
+
+    notes = capsys.readouterr().out.partition("✓ refit")[2].partition("✓ card")[0].splitlines()
+    assert [note.split(" s  ")[-1].strip() for note in notes[:1] + notes[-1:]] == [
+        "fitted again on all 398 rows; the metrics are of the model before, which saw only the 298 training "
+        "rows",
+        "5 gates passed",
+    ]
+    assert notes[1].strip().startswith("398 rows: 0 labels differ from scikit-learn's, ")
+
+
+def in_the_order_of_the_split(spec: ModelSpec, data: Dataset) -> tuple[Matrix, Positions]:
+    split = split_rows(data.labels, spec.target, spec.split)
+    order = np.concatenate([split.train, split.test])
+    return Encoder(spec.features)([data.rows[position] for position in order]), data.labels[order]
+
+
+def test_without_a_refit_the_evaluated_model_is_served(
+    tiny_spec: ModelSpec, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = Job(tiny_spec, tmp_path / "build", tiny_data, Progress(), "real")
+    pipeline.bake(job, tmp_path / "model")
+    evaluated = ModelReport.read(job.path("model-checks.json"))
+    report = RefitReport.read(job.path("refit.json"))
+    assert report.model_dump(exclude={"checked"}) == {
+        "results": (),
+        "bytes": evaluated.bytes,
+        "microseconds": evaluated.microseconds,
+        "gates_checksum": evaluated.gates_checksum,
+        "fitted_on": "training rows",
+        "rows": 298,
+    }
+    for suffix in ("onnx", "joblib"):
+        served, model = (job.path(f"{name}.{suffix}").read_bytes() for name in ("served", "model"))
+        assert served == model
+    note = "no refit, because the spec asks for none: the model stays as it was evaluated"
+    assert note in capsys.readouterr().out
+
+
+def test_refitted_model_that_fails_a_gate_leaves_the_model_before(
+    tiny_data: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{TINY}training: {{refit: true}}\ngates: {{maximum_microseconds: 50}}\n"
+    spec, out = load_spec(tmp_path, text), tmp_path / "model"
+    monkeypatch.setattr(check_model, "measure_latency", lambda _: 40.0)
+    bake(spec, "real", out, tiny_data, quiet, tmp_path / "build-before")
+    before = directory_contents(out)
+    times = iter([40.0, 60.0])
+    monkeypatch.setattr(check_model, "measure_latency", lambda _: next(times))
+    job = Job(spec, tmp_path / "build", tiny_data, quiet, "real")
+    with pytest.raises(GateError) as caught:
+        pipeline.bake(job, out)
+    assert directory_contents(out) == before
+    assert str(caught.value) == (
+        f"No model was baked: 1 of 6 gates failed after the refit ({job.path('refit.json')} has all "
+        "results):\n  one row takes 60 µs; the limit is 50 µs, exceeded by 10 µs\n"
+        "The model before the refit passed; `training.refit: false` bakes that one."
+    )
+    pipeline.run("card", job)
+    assert "> **Do not use this model.** It fails 1 of 13 [gates]" in job.path("card.md").read_text()
+    with pytest.raises(GateError) as caught:
+        package.package_model(job, out)
+    assert str(caught.value) == "No model was baked: 1 of 6 gates failed after the refit (microseconds)."
+
+
+def test_model_that_fails_a_gate_is_not_refitted_and_its_card_says_so(
+    tiny_data: Path, tmp_path: Path, quiet: Progress
+) -> None:
+    spec = load_spec(
+        tmp_path, f"{TINY}training: {{refit: true}}\ngates: {{metrics: [{{metric: f1, minimum: 0.99}}]}}\n"
+    )
+    job = Job(spec, tmp_path / "build", tiny_data, quiet, "real")
+    with pytest.raises(GateError):
+        pipeline.bake(job, tmp_path / "model")
+    notes: list[str] = []
+    pipeline.refit(job, notes)
+    assert notes == ["no refit, because some gates failed: the model stays as it was evaluated"]
+    pipeline.run("card", job)
+    assert "> **Do not use this model.** It fails 1 of 7 [gates]" in job.path("card.md").read_text()
+
+
+# Rows that can not train
 
 
 @pytest.mark.parametrize(

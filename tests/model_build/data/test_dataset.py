@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model_build.artifacts import Origin, file_sha256
 from model_build.data import dataset, sources
+from model_build.data.dataset import Dataset
 from model_build.errors import DataError, SourceError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -38,6 +40,13 @@ def test_first_of_duplicates_is_kept_in_the_order_of_the_file(load: Load) -> Non
     assert [row["years"] for row in loaded.rows] == [3, 1, 2, 3]
     assert loaded.labels == [0, 0, 1, 1]
     assert loaded.cleaning == cleaning(6, 3, 6)
+
+
+def test_sum_of_two_sets_of_rows_has_the_rows_of_both_in_their_order(load: Load) -> None:
+    first, second = load(HEADER + "1,1,A,true,no\n"), load(HEADER + "2,,B,false,yes\n3,1,A,true,no\n")
+    total = Dataset(first.rows, np.array([0])) + Dataset(second.rows, np.array([1, 0]))
+    assert [row["years"] for row in total.rows] == [1, 2, 3]
+    assert total.labels.tolist() == [0, 1, 0]
 
 
 def test_equal_values_are_duplicates_whatever_their_spelling(load: Load) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from app.core.model import Model
 from model_build import pipeline
+from model_build.artifacts import Evaluation, file_sha256
 from model_build.console import Progress
 from model_build.errors import BuildError, GateError
 from model_build.export import package
@@ -73,6 +74,10 @@ def test_retrained_model_must_pass_each_later_stage_again(job: Job, tmp_path: Pa
     pipeline.run("baselines", other)
     pipeline.run("check-model", other)
     assert refusal(other, tmp_path) == (
+        f"{job.path('refit.json')} belongs to another model; run `python -m model_build refit` first."
+    )
+    pipeline.run("refit", other)
+    assert refusal(other, tmp_path) == (
         f"{job.path('card.md')} belongs to another model; run `python -m model_build card` first."
     )
     pipeline.run("card", other)
@@ -87,6 +92,30 @@ def test_card_of_another_spec_is_not_baked(job: Job, tmp_path: Path) -> None:
     pipeline.run("card", other)
     assert package.package_model(other, tmp_path / "model").model_version == "2.0.0"
     assert "2.0.0" in (tmp_path / "model" / "card.md").read_text()
+
+
+def test_evaluated_model_is_baked_beside_its_refit(job: Job, tmp_path: Path) -> None:
+    assert not (tmp_path / "model" / "evaluated.onnx").exists()
+    other = with_changed_spec(job, tmp_path, "estimator:", "training: {refit: true}\nestimator:")
+    contract = pipeline.bake(other, tmp_path / "model")
+    names = {"model.onnx": "served.onnx", "evaluated.onnx": "model.onnx"}
+    for baked, built in names.items():
+        assert (tmp_path / "model" / baked).read_bytes() == other.path(built).read_bytes()
+        assert contract.files[baked] == file_sha256(other.path(built))
+    assert (contract.metrics, contract.provenance.metrics_of) == (
+        Evaluation.read(other.path("metrics.json")).metrics,
+        "the model before the refit, which saw only the training rows",
+    )
+
+
+@pytest.mark.parametrize("name", ["served.onnx", "served.joblib"])
+def test_another_model_is_not_baked_in_place_of_the_one_that_passed(
+    job: Job, tmp_path: Path, name: str
+) -> None:
+    job.path(name).write_bytes(b"other")
+    assert refusal(job, tmp_path) == (
+        f"{job.path('refit.json')} belongs to another model; run `python -m model_build refit` first."
+    )
 
 
 def test_checks_with_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:

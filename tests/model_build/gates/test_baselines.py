@@ -1,6 +1,7 @@
 import pytest
 
-from model_build.artifacts import Baseline, Baselines, BoundResult, GateResult, Interval
+from model_build.artifacts import Baseline, Baselines, Interval
+from model_build.gate_report import BoundResult, GateResult
 from model_build.gates.baselines import check_baselines
 
 METRICS = {"roc_auc": 0.93, "log_loss": 0.27}

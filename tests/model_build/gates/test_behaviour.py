@@ -14,7 +14,7 @@ from app.core.features import (
     Row,
 )
 from app.core.model import Model
-from model_build.artifacts import GateResult
+from model_build.gate_report import GateResult
 from model_build.gates.behaviour import NOISE, check_behaviour
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from tests.support.features import grade, rate, secured, years

@@ -78,6 +78,7 @@ def contract(**changes: Any) -> Contract:
         "data_uri": "sums.csv",
         "data_sha256": None,
         "rows": 1,
+        "fitted_on": "training rows",
         "licence": "none",
         "spec_sha256": "0" * 64,
         "git_commit": None,
@@ -228,6 +229,36 @@ def test_sentence_notes_that_the_deployed_model_may_have_trained_on_test_rows(
     assert noted == {("a", "1"): False, ("a", "2"): True, ("b", "2"): False}
 
 
+def save_refitted(directory: Path, evaluated: tuple[float, ...]) -> Path:
+    """Write a baked model whose refit ranks every row wrong."""
+    directory.mkdir()
+    documents = {"evaluated.onnx": onnx(evaluated)}
+    refitted = contract(fitted_on="training and test rows")
+    for name, content in seal(refitted, onnx((-1.0, -1.0)), documents)[1].items():
+        (directory / name).write_bytes(content)
+    return directory
+
+
+def test_deployed_model_that_was_refitted_is_compared_as_it_was_before(
+    tmp_path: Path, sums: Sums, good: Model
+) -> None:
+    location = save_refitted(tmp_path / "model", BOTH)
+    result = compare_with_champion(sums(tolerance=0), str(location), good, ROWS, TRUTH)
+    value = result.sentence.split()[2].rstrip(",")
+    assert result.passed
+    assert result.sentence == (
+        f"roc_auc is {value}, and {value} for the deployed sums 1.0.0 before its refit; "
+        "the improvement is 0.0000 (0.0000 to 0.0000), and its interval must be at least 0"
+    )
+
+
+def test_changed_model_before_the_refit_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
+    location = save_refitted(tmp_path / "model", (1.0,))
+    assert refusal(sums, str(location), good).startswith(
+        f"The model at {location} can't be loaded: model.onnx has the inputs "
+    )
+
+
 def test_directory_without_a_model_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:
     assert refusal(sums, str(tmp_path / "no"), good) == (
         f"There is no model to compare with at {tmp_path / 'no'}: it has no contract.json. {NONE}"
@@ -364,6 +395,24 @@ def test_service_gives_the_same_result_as_its_model(
     expected = compare_with_champion(gate, str(location), good, ROWS, TRUTH)
     with served(location) as url:
         assert compare_with_champion(gate, url, good, ROWS, TRUTH) == expected
+
+
+def test_sentence_notes_that_the_service_of_a_refitted_model_knows_its_test_rows(
+    tmp_path: Path, sums: Sums, good: Model
+) -> None:
+    note = (
+        "; the deployed model was refitted on its test rows too, so it may have learnt from these test "
+        "rows and look better than it is: for a fair comparison, name its baked model in place of the "
+        "service, because it has the model before the refit too (evaluated.onnx)"
+    )
+    for location, is_noted in (
+        (save(tmp_path / "refitted", BOTH, fitted_on="training and test rows"), True),
+        (save(tmp_path / "evaluated", BOTH), False),
+    ):
+        with served(location) as url:
+            sentence = compare_with_champion(sums(), url, good, ROWS, TRUTH).sentence
+        assert sentence.endswith(note) == is_noted
+        assert "for the deployed sums 1.0.0; " in sentence
 
 
 def test_service_that_refuses_the_rows_is_an_error(tmp_path: Path, sums: Sums, good: Model) -> None:

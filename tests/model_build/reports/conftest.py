@@ -23,11 +23,9 @@ from model_build.artifacts import (
     Explanation,
     Fairness,
     FoldScores,
-    GateResult,
     Group,
     Importance,
     Interval,
-    ModelReport,
     Protected,
     SearchReport,
     Slice,
@@ -36,12 +34,13 @@ from model_build.artifacts import (
     TrainingReport,
     Violation,
 )
+from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Card
 
 HALF = Interval(value=0.5, low=0.4, high=0.6)
-CHECKSUMS: dict[str, Any] = {"checked": {"model.onnx": "0e" * 32}, "gates_checksum": "5e" * 32}
+CHECKSUMS: dict[str, Any] = {"checked": {"served.onnx": "0e" * 32}, "gates_checksum": "5e" * 32}
 THREE_LABELS = Target(name="grade", labels=("a", "b", "c"))
 
 
@@ -162,6 +161,7 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
         ),
         training=TrainingReport(
             training_checksum="0" * 64,
+            code_sha256="0" * 64,
             rows=300,
             estimator="hist_gradient_boosting",
             parameters={"max_iter": 5},
@@ -218,8 +218,12 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
         model=ModelReport(
             results=(GateResult(kind="metric", name="roc_auc", passed=True, sentence="It is 0.5."),),
             bytes=1234,
-            microseconds=20.5,
-            **CHECKSUMS,
+            microseconds=20.6,
+            checked={"model.onnx": "0e" * 32},
+            gates_checksum="5e" * 32,
+        ),
+        served=RefitReport(
+            results=(), bytes=1234, microseconds=20.5, fitted_on="training rows", rows=300, **CHECKSUMS
         ),
     )
 

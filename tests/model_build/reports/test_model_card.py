@@ -17,14 +17,13 @@ from model_build.artifacts import (
     Dependence,
     Explanation,
     Fairness,
-    GateResult,
     Importance,
-    ModelReport,
     Protected,
     Slices,
     Threshold,
     Violation,
 )
+from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments, render_html, render_markdown
 from model_build.spec import model_spec
 from model_build.spec.sections import Card
@@ -99,7 +98,8 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "Target: paid, with the labels no, yes; yes is positive, and is predicted from a probability of 0.6 ",
         "Parameters: max_iter=5",
         "Features read: 2 of 4: years, rate",
-        "Size: 1,234 bytes as ONNX Latency: 20.5 µs for one row, on the machine that baked it",
+        "Size: 1,234 bytes as ONNX Latency: 20.5 µs for one row, on the machine that baked it "
+        f"Model, sha256: {'0e' * 32} Trained: 2030-01-02 03:04:05 UTC, on 300 rows: the training rows",
         "Rows: 410 read; 10 exact duplicates dropped; 0 left out by the data checks",
         "Split: 300 rows train and 100 test (25%), with the same label shares, seed 1",
         "2 checks ran: types, duplicates. 1 violation.",
@@ -186,6 +186,54 @@ def test_a_gate_that_had_nothing_to_judge_did_not_pass(documents: CardDocuments)
     assert "slice f1 of slices – not judged None is large." in text  # noqa: RUF001 - a dash
     row = "| slice | f1 of slices | – not judged | None is large. |\n"  # noqa: RUF001 - a dash
     assert row in render_markdown(changed)
+
+
+def test_card_of_a_refitted_model_says_that_the_metrics_are_of_the_model_before(
+    documents: CardDocuments, html: str, markdown: str
+) -> None:
+    parity = GateResult(kind="parity", name="parity", passed=True, sentence="400 rows: 0 labels differ.")
+    served = RefitReport(
+        results=(parity,),
+        bytes=1300,
+        microseconds=21.5,
+        checked={"served.onnx": "5e" * 32},
+        gates_checksum="5e" * 32,
+        fitted_on="training and test rows",
+        rows=400,
+    )
+    refitted = replace(with_provenance(documents, fitted_on="training and test rows"), served=served)
+    page = Page(render_html(refitted)).text
+    card = render_markdown(refitted)
+    for words in (
+        "The metrics on this card are of the model before the refit",
+        ", which saw only the training rows. Once it had passed all gates, it was fitted again on all "
+        "400 rows, with the same parameters, features, calibration and threshold. The refitted model is the "
+        "one that is served. It has also learnt from the test rows, so they can’t measure it.",  # noqa: RUF001
+        "The served model had to pass these gates again: none of 1 failed. Parity with scikit-learn was "
+        "checked on all 400 rows, and the rest on the test rows.",
+    ):
+        assert words in page
+        assert words in card
+        assert words not in Page(html).text
+        assert words not in markdown
+    for words in (
+        "On 100 test rows that did not train the evaluated model, with 95% intervals. In the refit, the "
+        "served model has learnt from them too.",
+        "Size: 1,300 bytes as ONNX Latency: 21.5 µs for one row, on the machine that baked it "
+        f"Model, sha256: {'5e' * 32} Trained: 2030-01-02 03:04:05 UTC, on 400 rows: the training and test "
+        f"rows Model before the refit, sha256: {'0e' * 32}",
+        "None of 1 gate failed.",
+        "After the refit",
+        "parity parity ✓ passed 400 rows: 0 labels differ.",
+    ):
+        assert words in page
+
+
+def test_gate_that_failed_after_the_refit_is_announced(documents: CardDocuments) -> None:
+    failed = GateResult(kind="size", name="bytes", passed=False, sentence="Too large.")
+    changed = replace(documents, served=documents.served.model_copy(update={"results": (failed,)}))
+    assert "Do not use this model. It fails 1 of 2 gates." in Page(render_html(changed)).text
+    assert "these gates again: 1 of 1 failed." in render_markdown(changed)
 
 
 def test_empty_documents_are_described_as_empty(empty_documents: CardDocuments) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_build.spec import model_spec
-from model_build.spec.training import Clip, Range
+from model_build.spec.training import Clip, Range, Training
 from tests.model_build.spec.conftest import SpecErrorOf
 from tests.support.tiny import TINY
 
@@ -42,6 +42,7 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
             "{search: {space: {category_order: {low: 1, high: 2}}}}",
             "training.search: category_order needs a list of values.",
         ),
+        ("{refit: all rows}", "training.refit: must be true or false."),
         ("{search: {space: {}}}", "training.search.space: needs at least 1 item."),
         (
             "{search: {space: {depth: [1, 2]}}}",
@@ -98,6 +99,10 @@ def test_order_of_categories_is_a_hyperparameter_beside_those_of_the_estimator(t
     assert model_spec.load(str(path)).hyperparameters == {"max_iter": 5, "category_order": "target_rate"}
     path.write_text(TINY)
     assert model_spec.load(str(path)).hyperparameters == {"max_iter": 5}
+
+
+def test_model_is_not_refitted_unless_the_spec_asks_for_it() -> None:
+    assert not Training().refit
 
 
 def test_range_of_whole_numbers_stays_whole(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS
 from model_build.spec.training import Search, Training
-from model_build.stage import LIBRARIES, TRAINING_CODE, Job
+from model_build.stage import LIBRARIES, TRAINING_CODE, Job, code_checksum
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.cross_validation import make_folds
@@ -56,6 +56,7 @@ def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> 
     assert report.model_dump(
         exclude={"training_checksum", "trained_at", "cross_validation", "calibration"}
     ) == {
+        "code_sha256": code_checksum(),
         "rows": 300,
         "estimator": "logistic_regression",
         "parameters": {},
