@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from threading import Event, Thread
 
-from app.core.features import Feature
 from benchmarks.errors import BenchmarkError
 from benchmarks.server_process import HOST
-from benchmarks.workloads import Rows, as_inputs
+from benchmarks.workloads import Rows, as_csv, as_inputs
 
 SECONDS_BETWEEN = 0.05
 TIMEOUT_SECONDS = 60
@@ -34,11 +33,9 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def mix(rows: Rows, features: Sequence[Feature]) -> list[Request]:
+def mix(rows: Rows) -> list[Request]:
     """Return batches of all sizes, CSV, uploads, pages and errors."""
-    names = [feature.name for feature in features]
-    lines = [",".join("" if row[name] is None else str(row[name]) for name in names) for row in rows[:500]]
-    csv = "\n".join([",".join(names), *lines, ""]).encode()
+    csv = as_csv(rows[:500])
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n'.encode()
     )

@@ -51,7 +51,17 @@ def conditions(results: Results) -> str:
         f"Model {model['name']} {model['version']}, trained on {model['data_source']} data. "
         f"Rounds: {schedule['rounds']}; seconds per run: {schedule['seconds']}. Load average before: "
         f"{machine['load_before']}; above {LOAD_OF_A_QUIET_MACHINE}, other work disturbed the runs."
+        f"{bare_floor(results)}"
     )
+
+
+def bare_floor(results: Results) -> str:
+    """Say how fast the machine is: what the server does that computes nothing."""
+    floor = results.metrics(FLOOR_A, ONE_ROW)
+    if floor is None:
+        return ""
+    rate, cost = f"{floor.requests_per_second:,.0f} requests/s", f"{floor.cpu_us:.1f} µs of CPU each"
+    return f" Bare floor (floor A, {ONE_ROW.title}): {rate} at {cost}."
 
 
 def section(title: str, content: str) -> str:
@@ -65,7 +75,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def speed(results: Results, workload: Workload) -> str:
-    header = ["server", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "CPU × floor A"]
+    header = ["server", "requests/s", "rows/s", "p50 ms", "p99 ms", "CPU µs/request", "CPU × floor A"]
     header += ["CPU × floor B", "requests/s × baseline"]
     rows = []
     for name, title in results.titles.items():
@@ -76,8 +86,9 @@ def speed(results: Results, workload: Workload) -> str:
                 results.ratio(workload, "cpu_us", name, FLOOR_B),
                 results.ratio(workload, "requests_per_second", name, BASELINE),
             ]
+            rates = [metrics.requests_per_second, metrics.requests_per_second * workload.rows]
             latencies = [f"{metrics.p50_ms:,.2f}", f"{metrics.p99_ms:,.2f}"]
-            cells = [title, f"{metrics.requests_per_second:,.0f}", *latencies, f"{metrics.cpu_us:,.1f}"]
+            cells = [title, *(f"{rate:,.0f}" for rate in rates), *latencies, f"{metrics.cpu_us:,.1f}"]
             rows.append([*cells, *("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios)])
     return table(header, rows)
 

@@ -13,10 +13,22 @@ from benchmarks.errors import BenchmarkError, NoAnswerError
 from benchmarks.metrics import Footprint, Metrics, Results
 from benchmarks.server_process import ServerProcess, running
 from benchmarks.servers import LIMIT, LIMIT_TITLE, SERVICE, Server
-from benchmarks.workloads import BODY_SIZES, HUNDRED_ROWS, ONE_CLIENT, WORKLOADS, Workload, as_inputs
+from benchmarks.workloads import (
+    BODY_SIZES,
+    HUNDRED_ROWS,
+    ONE_ROW,
+    THOUSAND_ROWS,
+    WORKLOADS,
+    BodyWriter,
+    Workload,
+    as_csv,
+    as_inputs,
+)
 from benchmarks.workspace import ROOT, Workspace
 
 LEAST_MIXED_SECONDS = 3  # in less time, a slow server answers only the large body
+IN_PROCESS = (ONE_ROW, HUNDRED_ROWS, THOUSAND_ROWS)
+"""The workloads of which the in-process limit is measured; without HTTP, it has no connections."""
 MICROSECONDS = 1e6
 
 
@@ -35,6 +47,10 @@ QUICK = Schedule(rounds=1, seconds=1, warm_up_seconds=0)
 def may_skip(server: Server, error: BenchmarkError) -> bool:
     """Say whether the benchmark goes on: a slow machine must not stop it, a failure of the service must."""
     return server.is_optional or isinstance(error, NoAnswerError)
+
+
+def body_writer(server: Server, workload: Workload) -> BodyWriter:
+    return as_csv if workload.is_csv else server.write_body
 
 
 class Runner:
@@ -67,7 +83,7 @@ class Runner:
         Raises:
             BenchmarkError: a server that is not optional failed, or gives other labels than the service.
         """
-        self._workspace.write_bodies(server.write_body for server in servers)
+        self._workspace.write_bodies([as_csv, *(server.write_body for server in servers)])
         with ExitStack() as stack:
             processes = [process for server in servers if (process := self._start(stack, server))]
             self._results.titles[LIMIT] = LIMIT_TITLE
@@ -121,8 +137,9 @@ class Runner:
         for workload in WORKLOADS:
             self._log(f"round {number + 1} of {self._schedule.rounds}: {workload.title}")
             for process in [*processes[first:], *processes[:first]]:
-                self._run(process, workload)
-            if workload.background is None and workload is not ONE_CLIENT:
+                if process.server.reads_csv or not workload.is_csv:
+                    self._run(process, workload)
+            if workload in IN_PROCESS:
                 self._results.add(LIMIT, workload, self._measure_limit(workload))
 
     def _run(self, process: ServerProcess, workload: Workload) -> None:
@@ -130,7 +147,8 @@ class Runner:
         if name in self._results.skipped:
             return
         try:
-            self._ask(process, workload.rows)
+            body = self._workspace.first_body(body_writer(process.server, workload), workload.rows)
+            process.ask(workload.rows, body, workload.content_type)
             if self._schedule.warm_up_seconds and workload.background is None:
                 wrk.finish(self._load(process, workload, self._schedule.warm_up_seconds))
             process.settle()
@@ -159,9 +177,9 @@ class Runner:
         )
 
     def _load(self, process: ServerProcess, workload: Workload, seconds: int) -> "subprocess.Popen[str]":
-        bodies = self._workspace.bodies(process.server.write_body, workload.rows)
-        url = process.url(workload.rows)
-        return wrk.start(url, workload.connections, bodies, seconds, self._cores.load)
+        bodies = self._workspace.bodies(body_writer(process.server, workload), workload.rows)
+        url, content_type = process.url(workload.rows), workload.content_type
+        return wrk.start(url, workload.connections, bodies, content_type, seconds, self._cores.load)
 
     def _measure_limit(self, workload: Workload) -> Metrics:
         """Measure the work of the service without HTTP, on the core of the servers."""

@@ -18,6 +18,7 @@ from benchmarks.servers import Server
 from benchmarks.workspace import ROOT
 
 HOST = "127.0.0.1"
+JSON = "application/json"
 TIMEOUT_SECONDS = 120  # of a start, and of one answer
 STOP_SECONDS = 15
 POLL_SECONDS = 0.005
@@ -37,10 +38,10 @@ class ServerProcess:
     def url(self, rows: int) -> str:
         return f"http://{HOST}:{self.port}{self.server.path.format(rows=rows)}"
 
-    def ask(self, rows: int, body: bytes) -> bytes:
+    def ask(self, rows: int, body: bytes, content_type: str = JSON) -> bytes:
         """Send one request and return the answer; raise BenchmarkError unless its status is 200."""
         path = self.server.path.format(rows=rows)
-        status, answer = _request(self.port, "POST", path, body)
+        status, answer = _request(self.port, "POST", path, body, content_type)
         if status != HTTPStatus.OK:
             raise BenchmarkError(f"the status of an answer is {status}: {answer[:200]!r}")
         return answer
@@ -102,10 +103,12 @@ def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]", port: 
     raise BenchmarkError(f"the server was not ready after {TIMEOUT_SECONDS} s: {last_line(log)}")
 
 
-def _request(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+def _request(
+    port: int, method: str, path: str, body: bytes | None = None, content_type: str = JSON
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, path, body, {"Content-Type": content_type})
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -27,6 +27,7 @@ class Server:
     write_body: BodyWriter = as_inputs
     read_predictions: Callable[[Any], Sequence[str | int]] | None = lambda answer: answer["predictions"]
     """Returns the labels of a JSON answer, or their positions; a floor has none."""
+    reads_csv: bool = False
     is_optional: bool = False
     """Whether the benchmark goes on without this server when it fails."""
 
@@ -41,7 +42,7 @@ def own_servers(workspace: Workspace) -> list[Server]:
     }
     variables = workspace.environment
     return [
-        Server(SERVICE, "this service", ("./run.sh",), settings, ready_path="/ready"),
+        Server(SERVICE, "this service", ("./run.sh",), settings, ready_path="/ready", reads_csv=True),
         _floor(FLOOR_A, "floor A", _uvicorn("floor_a"), variables),
         _floor(FLOOR_B, "floor B", _uvicorn("floor_b"), variables),
         Server(BASELINE, "baseline", _uvicorn("baseline"), variables),

@@ -95,7 +95,7 @@ def measure(workspace: Workspace, seconds: float) -> Soak:
     with running(server, cores.server, workspace.log("service")) as process, ThreadPoolExecutor(1) as pool:
         offer = (program, cores.load, process.port, CONNECTIONS, bodies)
         peak = max(phase.goodput for phase in open_loop.run(*offer, LADDER).phases)
-        requests = mixed_clients.mix(rows, workspace.contract.features)
+        requests = mixed_clients.mix(rows)
         with mixed_clients.beside(process.port, requests) as clients:
             load = pool.submit(open_loop.run, *offer, [(peak * SHARE, WARM_UP_SECONDS + seconds)])
             time.sleep(WARM_UP_SECONDS)

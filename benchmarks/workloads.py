@@ -1,6 +1,7 @@
 """What the servers are asked: rows per request, connections, and the bodies themselves."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,16 +29,24 @@ class Workload:
     connections: int
     background: Optional["Workload"] = None
     """A second load at the same time; its requests do not enter the metrics."""
+    is_csv: bool = False
+    """Whether the rows are sent as CSV and not as JSON; only the service reads it."""
+
+    @property
+    def content_type(self) -> str:
+        return "text/csv" if self.is_csv else "application/json"
 
 
 ONE_CLIENT = Workload("1x1", "1 row, 1 connection", 1, 1)
 ONE_ROW = Workload("1x16", "1 row, 16 connections", 1, 16)
+MANY_CLIENTS = Workload("1x64", "1 row, 64 connections", 1, 64)
 HUNDRED_ROWS = Workload("100x4", "100 rows, 4 connections", 100, 4)
 THOUSAND_ROWS = Workload("1000x2", "1,000 rows, 2 connections", 1_000, 2)
 LARGE = Workload("10000x1", "10,000 rows, 1 connection", 10_000, 1)
+CSV_ROWS = Workload("csv-10000x1", "CSV of 10,000 rows, 1 connection", 10_000, 1, is_csv=True)
 MIXED = Workload("mixed", "1 row, 16 connections, beside 10,000 rows on one more", 1, 16, background=LARGE)
 
-WORKLOADS = (ONE_CLIENT, ONE_ROW, HUNDRED_ROWS, THOUSAND_ROWS, MIXED)
+WORKLOADS = (ONE_CLIENT, ONE_ROW, MANY_CLIENTS, HUNDRED_ROWS, THOUSAND_ROWS, CSV_ROWS, MIXED)
 BODY_SIZES = (1, 100, 1_000, 10_000)
 
 
@@ -62,6 +71,15 @@ def _value(feature: Feature, cell: str) -> Value:
 def as_inputs(rows: Rows) -> bytes:
     """Write the body that the service, the floors and the baseline read."""
     return json.dumps({"inputs": list(rows)}).encode()
+
+
+def as_csv(rows: Rows) -> bytes:
+    """Write the rows as CSV; a missing value is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def make_bodies(rows: Rows, size: int, write: BodyWriter) -> list[bytes]:

@@ -53,12 +53,15 @@ class Workspace:
         return self.directory / f"{name}.log"
 
     def bodies(self, write: BodyWriter, size: int) -> Path:
-        """The file with the bodies of `size` rows in one format, one body per line."""
+        """The file with the bodies of `size` rows in one format.
+
+        It has one body per line, so a carriage return stands for a line end within a body.
+        """
         return self.directory / f"{write.__qualname__}-{size}"
 
     def first_body(self, write: BodyWriter, size: int) -> bytes:
         with self.bodies(write, size).open("rb") as file:
-            return file.readline().rstrip(b"\n")
+            return file.readline().rstrip(b"\n").replace(b"\r", b"\n")
 
     def write_bodies(self, formats: Iterable[BodyWriter]) -> None:
         """Write the bodies in these formats, from rows of the test split.
@@ -71,7 +74,8 @@ class Workspace:
         rows = read_rows(self.rows, self.contract.features)
         for write in set(formats):
             for size in BODY_SIZES:
-                self.bodies(write, size).write_bytes(b"\n".join(make_bodies(rows, size, write)))
+                bodies = [body.replace(b"\n", b"\r") for body in make_bodies(rows, size, write)]
+                self.bodies(write, size).write_bytes(b"\n".join(bodies))
 
     def save_answer(self, size: int, answer: bytes) -> None:
         self.answers.mkdir(exist_ok=True)

@@ -1,14 +1,14 @@
 -- Sends the bodies of a file in turn, and prints the metrics of the run as one line of JSON.
--- Argument: the file, which has one JSON body per line.
+-- Arguments: the file, which has one body per line, with \r for a line end within it; the Content-Type.
 
 local requests = {}
 local position = 0
 
 function init(args)
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
+  wrk.headers["Content-Type"] = args[2]
   for body in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format(nil, nil, nil, body)
+    requests[#requests + 1] = wrk.format(nil, nil, nil, (body:gsub("\r", "\n")))
   end
 end
 

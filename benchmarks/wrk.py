@@ -29,10 +29,12 @@ def check_installed() -> None:
             raise BenchmarkError(f"{tool} is not installed. On Debian: apt-get install wrk util-linux.")
 
 
-def start(url: str, connections: int, bodies: Path, seconds: int, core: int) -> "subprocess.Popen[str]":
+def start(
+    url: str, connections: int, bodies: Path, content_type: str, seconds: int, core: int
+) -> "subprocess.Popen[str]":
     """Start to send the bodies of the file in turn; `finish` returns the metrics."""
     options = [f"-c{connections}", f"-d{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(SCRIPT)]
-    command = ["taskset", "-c", str(core), "wrk", "-t1", *options, url, "--", str(bodies)]
+    command = ["taskset", "-c", str(core), "wrk", "-t1", *options, url, "--", str(bodies), content_type]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from app.core.baked_model import load_contract
 from benchmarks import mixed_clients
 from benchmarks.errors import BenchmarkError
 from benchmarks.mixed_clients import Request
@@ -19,8 +18,8 @@ def service(start: Start, tiny_model: Path) -> ServiceProcess:
     return service
 
 
-def test_mix_is_answered_as_it_says(service: ServiceProcess, tiny_model: Path) -> None:
-    mix = mixed_clients.mix([ROW] * 10, load_contract(tiny_model).features)
+def test_mix_is_answered_as_it_says(service: ServiceProcess) -> None:
+    mix = mixed_clients.mix([ROW] * 10)
     mix = [request for request in mix if request.path != "/card"]  # the tiny model has none
     with mixed_clients.beside(service.port, mix) as clients:
         wait_for(lambda: clients.answers.total() > len(mix), "a whole round")

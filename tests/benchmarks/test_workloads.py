@@ -1,8 +1,8 @@
 import json
 from pathlib import Path
 
-from app.core.features import CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature
-from benchmarks.workloads import BODY_SIZES, WORKLOADS, as_inputs, make_bodies, read_rows
+from app.core.features import CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature, Row
+from benchmarks.workloads import BODY_SIZES, WORKLOADS, as_csv, as_inputs, make_bodies, read_rows
 
 FEATURES: tuple[Feature, ...] = (
     IntegerFeature(type="integer", name="age", title="Age", minimum=0, maximum=120, example=1),
@@ -48,6 +48,11 @@ def test_a_body_continues_where_the_last_one_ended() -> None:
 def test_a_body_may_have_more_rows_than_there_are() -> None:
     bodies = make_bodies(ROWS, 10_000, as_inputs)
     assert [len(inputs(body)) for body in bodies] == [10_000, 10_000]
+
+
+def test_csv_has_a_header_and_empty_cells_for_missing_values() -> None:
+    rows: list[Row] = [{"age": 39, "rate": 0.5, "work": "office"}, {"age": 40, "rate": None, "work": "?"}]
+    assert as_csv(rows) == b"age,rate,work\n39,0.5,office\n40,,?\n"
 
 
 def test_there_are_bodies_for_every_workload_and_its_background() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.workloads import as_inputs
+from benchmarks.workloads import LEAST_BODIES, as_csv, as_inputs
 from benchmarks.workspace import Workspace
 
 
@@ -12,3 +12,17 @@ def test_a_model_that_was_not_baked_here_is_an_error_that_says_what_to_run(
 ) -> None:
     with pytest.raises(BenchmarkError, match=r"/build/tiny/test\.csv is missing: .* Run `make bake`\.$"):
         Workspace(tiny_model, tmp_path).write_bodies([as_inputs])
+
+
+def test_file_of_bodies_has_one_per_line_though_csv_has_lines(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tiny_model, tmp_path)
+    rows = tmp_path / "test.csv"
+    rows.write_text("years,rate,grade,secured\n5,2.5,B,true\n7,,?,false\n")
+    monkeypatch.setattr(Workspace, "rows", rows)
+    workspace.write_bodies([as_csv])
+    assert len(workspace.bodies(as_csv, 10_000).read_bytes().split(b"\n")) == LEAST_BODIES
+    body = workspace.first_body(as_csv, 10_000)
+    assert body.startswith(b"years,rate,grade,secured\n5,2.5,B,True\n7,n/a,?,False\n")
+    assert body.count(b"\n") == 10_001
