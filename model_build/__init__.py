@@ -21,6 +21,7 @@ Each room imports only rooms above it.
     reports     the model card and the EDA report
     tracking    MLflow: runs and the registry of models
     pipeline    the stages in their order
+    cross_validate  the model beside untouched boosting, fold by fold
     dvc_yaml    the same stages as DVC runs them
     __main__    the command line
 """

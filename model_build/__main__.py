@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import get_args
 
 from app.core.errors import StartupError
-from model_build import pipeline, stage
+from model_build import cross_validate, pipeline, stage
 from model_build.console import Progress
 from model_build.errors import BuildError
 from model_build.export import package
 from model_build.spec import model_spec
+from model_build.spec.sections import LARGEST_SEED
 from model_build.spec.source import SourceMode
 from model_build.stage import Job
 
@@ -30,7 +31,8 @@ HELP = {
     "check-model": "check the gates of the spec, with the code that serves the model",
     "refit": "fit the model again on all rows, if the spec says so, and check it again",
     "card": "write the model card (card.html and card.md)",
-    "bake": "run all of these, and write the directory that the service reads",
+    "cross-validate": "compare the model with untouched boosting, fold by fold, on all rows",
+    "bake": "run all stages, and write the directory that the service reads",
 }
 
 
@@ -60,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
     """Add the options of one stage; a bake has those of all stages."""
-    if name in {"fetch", "bake"}:
+    if name in {"fetch", "cross-validate", "bake"}:
         command.add_argument(
             "--source",
             choices=get_args(SourceMode),
@@ -73,12 +75,27 @@ def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
             action="store_true",
             help="search for better parameters, as training.search of the spec says",
         )
+    if name == "cross-validate":
+        command.add_argument(
+            "--seeds",
+            type=_seed,
+            nargs="+",
+            default=[1, 2, 3],
+            help="seeds of the folds; the folds of each are others (default: 1 2 3)",
+        )
     if name in {"check-model", "bake"}:
         command.add_argument(
             "--deployed",
             metavar="MODEL",
             help="fail if worse than this model: a directory, s3://bucket/prefix or a service's URL",
         )
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"a seed must be from 0 to {LARGEST_SEED}")
+    return seed
 
 
 def _add_bake_options(bake: argparse.ArgumentParser) -> None:
@@ -112,6 +129,8 @@ def main() -> None:
         with stage.lock_build(job):
             if arguments.command == "bake":
                 _bake(job, arguments)
+            elif arguments.command == "cross-validate":
+                cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
             else:
                 pipeline.run(arguments.command, job)
     except (BuildError, StartupError, OSError) as error:

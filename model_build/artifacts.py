@@ -115,6 +115,14 @@ class Comparison(Artifact):
     """chosen - default, paired by fold; corrected for training rows that folds share (Nadeau and Bengio)."""
 
 
+class CrossValidation(Artifact):
+    """cross-validation.json: the model beside untouched boosting, on the folds of all rows for each seed."""
+
+    rows: int
+    seeds: tuple[int, ...]
+    comparisons: tuple[Comparison, ...]
+
+
 class Candidate(Artifact):
     """One set of parameters of the search, with its score on the folds."""
 

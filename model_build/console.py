@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from model_build.artifacts import Evaluation, Interval, Slice, Slices
+from model_build.artifacts import Comparison, CrossValidation, Evaluation, Interval, Slice, Slices
 
 STEP = "[green]✓[/] {name:<11}[dim]{seconds:6.2f} s[/]  {notes}"
 WEAKEST_BY = ("accuracy", "roc_auc")
@@ -73,6 +73,32 @@ class Progress:
         self._console.print(_confusion_table(evaluation.labels, evaluation.confusion_matrix))
         if slices is not None and slices.slices:
             self._console.print(_weakest_table(slices.slices, evaluation.confidence))
+
+    def show_folds(self, report: CrossValidation) -> None:
+        """Print both models' metrics on every fold of every seed, and the intervals of the differences."""
+        for comparison in report.comparisons:
+            self._console.print()
+            self._console.print(_folds_table(comparison, report.seeds))
+            gain = comparison.difference
+            interval = f"95 % interval {gain.low:+.5f} to {gain.high:+.5f}"
+            self.say(f"{comparison.metric} against the untouched boosting: {gain.value:+.5f}, {interval}")
+
+
+def _folds_table(comparison: Comparison, seeds: Sequence[int]) -> Table:
+    table = Table("seed", "fold")
+    for name in (comparison.metric.replace("_", " "), "untouched", "difference"):
+        table.add_column(name, justify="right")
+    per_seed = len(comparison.chosen.folds) // len(seeds)
+    for number, values in enumerate(zip(comparison.chosen.folds, comparison.default.folds, strict=True)):
+        seed, fold = divmod(number, per_seed)
+        table.add_row(str(seeds[seed]), str(fold + 1), *_format_difference(*values))
+    table.add_section()
+    table.add_row("mean", "", *_format_difference(comparison.chosen.mean, comparison.default.mean))
+    return table
+
+
+def _format_difference(chosen: float, default: float) -> tuple[str, str, str]:
+    return f"{chosen:.5f}", f"{default:.5f}", f"{chosen - default:+.5f}"
 
 
 def _metrics_table(evaluation: Evaluation) -> Table:

@@ -117,6 +117,12 @@ def _reference(job: Job) -> pd.DataFrame | Violation | None:
         return Violation(check="reference", severity=reference.severity, column=None, sentence=sentence)
 
 
+def valid_rows(job: Job) -> pd.DataFrame:
+    """Return the clean rows without those that violate a check which only warns."""
+    report = DataReport.read(job.path("data-checks.json"))
+    return dataset.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
+
+
 def _stop_at_violations(job: Job, report: DataReport) -> None:
     if report.fatal_violations:
         sentences = "\n".join(f"  {violation.sentence}" for violation in report.fatal_violations)
@@ -132,7 +138,7 @@ def segregate(job: Job, notes: list[str]) -> None:
     if report.clean_sha256 != file_sha256(clean):
         raise BuildError(f"{checked} is about other rows; run `{job.command('check-data')}` first.")
     _stop_at_violations(job, report)
-    frame = dataset.read_clean(clean, job.spec).drop(index=list(report.left_out))
+    frame = valid_rows(job)
     split = split_rows(dataset.build_dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     dataset.write(frame.iloc[split.train], job.path("train.csv"))
     dataset.write(frame.iloc[split.test], job.path("test.csv"))

@@ -24,6 +24,12 @@ LIKELIEST = 0.5
 """The threshold with which the likelier of two labels is predicted."""
 
 
+def untouched_boosting(spec: ModelSpec) -> Classifier:
+    """Return scikit-learn's boosting, unfitted, with its own parameters and the features of the model."""
+    plain = Training(drop=spec.training.drop)
+    return Classifier("hist_gradient_boosting", {}, spec.features, plain, spec.split.seed)
+
+
 def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping[str, ClassifierMixin]:
     """Fit the baselines to the encoded rows [N, features] and their label positions [N].
 
@@ -32,7 +38,7 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
     """
     plain, seed = Training(drop=spec.training.drop), spec.split.seed
     baselines = {
-        UNTOUCHED: Classifier("hist_gradient_boosting", {}, spec.features, plain, seed),
+        UNTOUCHED: untouched_boosting(spec),
         "logistic regression": Classifier(
             "logistic_regression", {"max_iter": ITERATIONS}, spec.features, plain, seed
         ),

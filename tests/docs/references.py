@@ -10,6 +10,7 @@ from pathlib import Path
 from app.core.contract import CONTRACT_FILE, MODEL_FILE
 from app.settings import Settings
 from model_build.__main__ import parser
+from model_build.cross_validate import RESULTS
 from model_build.export.package import BAKED, EVALUATED_FILE
 from model_build.pipeline import STAGES
 from tests.docs.markdown import ASSIGNMENT, ROOT, anchors, commands, read, shell_lines, spans
@@ -17,6 +18,7 @@ from tests.docs.markdown import ASSIGNMENT, ROOT, anchors, commands, read, shell
 CODE = (".ci", ".github", "app", "benchmarks", "data", "docs", "examples", "infra", "model_build", "tests")
 MADE = {
     *(name for stage in STAGES for name in stage.outputs),
+    RESULTS,
     *(f"model/{name}" for name in (CONTRACT_FILE, MODEL_FILE, EVALUATED_FILE, *BAKED)),
     CONTRACT_FILE,
     MODEL_FILE,

@@ -3,7 +3,7 @@ import re
 import pytest
 from rich.console import Console
 
-from model_build.artifacts import Evaluation, Interval, Slice, Slices
+from model_build.artifacts import Comparison, CrossValidation, Evaluation, FoldScores, Interval, Slice, Slices
 from model_build.console import Progress
 
 INTERVALS = {
@@ -47,6 +47,19 @@ Weakest slices
 │ accuracy │ sex [b]F, age 15 │   102 │ 0.6000 │ 0.5000 to 0.7000 │
 │ roc auc  │ age above 48     │ 2,341 │ 0.9000 │ 0.8000 to 1.0000 │
 └──────────┴──────────────────┴───────┴────────┴──────────────────┘
+"""
+FOLDS = """
+┏━━━━━━┳━━━━━━┳━━━━━━━━━┳━━━━━━━━━━━┳━━━━━━━━━━━━┓
+┃ seed ┃ fold ┃ roc auc ┃ untouched ┃ difference ┃
+┡━━━━━━╇━━━━━━╇━━━━━━━━━╇━━━━━━━━━━━╇━━━━━━━━━━━━┩
+│ 7    │ 1    │ 0.92000 │   0.91000 │   +0.01000 │
+│ 7    │ 2    │ 0.90000 │   0.91000 │   -0.01000 │
+│ 12   │ 1    │ 0.93000 │   0.91000 │   +0.02000 │
+│ 12   │ 2    │ 0.93000 │   0.91000 │   +0.02000 │
+├──────┼──────┼─────────┼───────────┼────────────┤
+│ mean │      │ 0.92000 │   0.91000 │   +0.01000 │
+└──────┴──────┴─────────┴───────────┴────────────┘
+roc_auc against the untouched boosting: +0.01000, 95 % interval -0.00500 to +0.02500
 """
 
 
@@ -101,6 +114,18 @@ def test_long_labels_are_not_truncated(capsys: Capture) -> None:
     confusion = capsys.readouterr().out.partition("Confusion matrix")[2]
     assert "…" not in confusion
     assert confusion.count("_6") == 2
+
+
+def test_two_models_are_shown_on_every_fold_of_every_seed(capsys: Capture) -> None:
+    comparison = Comparison(
+        metric="roc_auc",
+        chosen=FoldScores(mean=0.92, deviation=0.01, folds=(0.92, 0.90, 0.93, 0.93)),
+        default=FoldScores(mean=0.91, deviation=0, folds=(0.91, 0.91, 0.91, 0.91)),
+        difference=Interval(value=0.01, low=-0.005, high=0.025),
+    )
+    report = CrossValidation(rows=100, seeds=(7, 12), comparisons=(comparison,))
+    Progress().show_folds(report)
+    assert capsys.readouterr().out == FOLDS
 
 
 def test_without_slices_there_is_no_table_of_them(capsys: Capture) -> None:
