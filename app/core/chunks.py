@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from itertools import islice
 from typing import TypeVar
 
-VALUES_PER_CHUNK = 8_000  # about a millisecond of validation, and another of inference
+VALUES_PER_CHUNK = 8_000  # about a millisecond of validation
 
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]  # every yield ends a chunk

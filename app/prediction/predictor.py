@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from app.core.chunks import Work, rows_per_chunk, run_at_once, run_in_turns
+from app.core.chunks import Work, run_at_once, run_in_turns
 from app.core.features import Matrix
 from app.core.model import Model
 from app.core.validation import RowValidator
@@ -21,6 +21,8 @@ JSON = b"application/json"
 CSV = b"text/csv"
 LARGE_BODY = 128 * 1024  # bytes
 MANY_ROWS = 500
+VALUES_PER_RUN = 2_000
+"""Of a large body in one run of the model: about a millisecond, with some hundred trees."""
 
 
 class Predictor:
@@ -35,7 +37,7 @@ class Predictor:
         self._validator = RowValidator(contract.features, max_rows)
         self._csv = CsvReader(contract, self._validator, max_rows)
         self._json_writer = JsonWriter(contract)
-        self._rows_per_chunk = rows_per_chunk(width)
+        self._rows_per_run = max(1, VALUES_PER_RUN // width)
         self._read: dict[bytes, Callable[[bytes], Rows]] = {JSON: self._validator.parse, CSV: self._read_csv}
         self._read_in_chunks: dict[bytes, Callable[[bytes], Work[Rows]]] = {
             JSON: self._validator.parse_in_chunks,
@@ -110,8 +112,8 @@ class Predictor:
         return prediction
 
     def _probabilities_in_chunks(self, rows: Rows) -> Iterator[Matrix]:
-        for start in range(0, len(rows), self._rows_per_chunk):
-            yield self._model.probabilities(self._encode([rows[start : start + self._rows_per_chunk]]))
+        for start in range(0, len(rows), self._rows_per_run):
+            yield self._model.probabilities(self._encode([rows[start : start + self._rows_per_run]]))
 
     def _read_csv(self, body: bytes) -> Matrix:
         return run_at_once(self._read_csv_in_chunks(body))

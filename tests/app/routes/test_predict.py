@@ -7,11 +7,11 @@ from unittest.mock import ANY
 import httpx
 import pytest
 
-from app.core.chunks import rows_per_chunk
 from app.core.features import Matrix
 from app.core.model import Model
 from app.main import create_app
 from app.prediction.batch import Batch
+from app.prediction.predictor import VALUES_PER_RUN
 from app.settings import Settings
 from tests.support.bodies import split
 from tests.support.clients import client_of
@@ -103,8 +103,8 @@ async def test_small_request_is_answered_between_the_chunks_of_a_large_one(
         return probabilities(self, matrix)
 
     monkeypatch.setattr(Model, "probabilities", record_size)
-    chunk = rows_per_chunk(len(ROW))
-    rows = [POOR] * (2 * chunk + 1)
+    run = VALUES_PER_RUN // len(ROW)
+    rows = [POOR] * (2 * run + 1)
     async with client_of(create_app(Settings(model_dir=tiny_model))) as client:
         sizes.clear()  # of the example row, with which the service checks the model
         large = asyncio.create_task(client.post("/predict", content=batch(*rows), headers=JSON))
@@ -113,7 +113,7 @@ async def test_small_request_is_answered_between_the_chunks_of_a_large_one(
         small = await client.post("/predict", json=ROW)
         assert not large.done()
         large_response = await large
-    assert sorted(sizes) == [1, 1, chunk, chunk]
+    assert sorted(sizes) == [1, 1, run, run]
     assert small.json() == response_to(model, [ROW])
     assert large_response.json() == response_to(model, rows)
 
