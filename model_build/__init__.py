@@ -18,6 +18,7 @@ Each room imports only rooms above it.
     training    from rows to a fitted scikit-learn model
     export      from a fitted model to the baked model that the service reads
     gates       what a model must pass before it is baked
+    stability   the same model on other splits: spreads, and the bounds that follow
     reports     the model card and the EDA report
     tracking    MLflow: runs and the registry of models
     pipeline    the stages in their order

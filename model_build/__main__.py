@@ -14,6 +14,7 @@ from model_build.export import package
 from model_build.spec import model_spec
 from model_build.spec.sections import LARGEST_SEED
 from model_build.spec.source import SourceMode
+from model_build.stability.measure import FEWEST, measure_stability
 from model_build.stage import Job
 
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ HELP = {
     "card": "write the model card (card.html and card.md)",
     "cross-validate": "compare the model with untouched boosting, fold by fold, on all rows",
     "bake": "run all stages, and write the directory that the service reads",
+    "stability": "measure the model on other splits, and suggest bounds for its gates",
 }
 
 
@@ -57,12 +59,21 @@ def parser() -> argparse.ArgumentParser:
         )
         _add_stage_options(command, name)
     _add_bake_options(commands.choices["bake"])
+    commands.choices["stability"].add_argument(
+        "--seeds", type=_count_of_seeds, default=10, metavar="N", help="number of splits (default: 10)"
+    )
     return arguments
+
+
+def _count_of_seeds(text: str) -> int:
+    if not text.isdecimal() or int(text) < FEWEST:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {FEWEST} on")
+    return int(text)
 
 
 def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
     """Add the options of one stage; a bake has those of all stages."""
-    if name in {"fetch", "cross-validate", "bake"}:
+    if name in {"fetch", "cross-validate", "bake", "stability"}:
         command.add_argument(
             "--source",
             choices=get_args(SourceMode),
@@ -131,6 +142,10 @@ def main() -> None:
                 _bake(job, arguments)
             elif arguments.command == "cross-validate":
                 cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
+            elif arguments.command == "stability":
+                path = model_spec.stability_path(arguments.spec)
+                pipeline.run_before("segregate", job)
+                measure_stability(job, arguments.seeds, path)
             else:
                 pipeline.run(arguments.command, job)
     except (BuildError, StartupError, OSError) as error:

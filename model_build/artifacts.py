@@ -1,13 +1,14 @@
 """The JSON documents that the stages write for each other under build/NAME/."""
 
 import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, ValidationError
 
-from app.core.contract import DataSource, Sha256, Target
+from app.core.contract import DataSource, Sha256, Target, sha256
 from app.core.features import Frozen
 from model_build.errors import BuildError
 from model_build.spec.sections import Severity
@@ -82,6 +83,11 @@ class DataReport(Artifact):
     """Row numbers in the file of the rows that do not train, because they violate a check that only warns."""
     clean_sha256: Sha256 | None = None
     """Checksum of the clean.csv that was checked."""
+
+    @property
+    def rows_checksum(self) -> Sha256:
+        """Checksum of the rows that may train and test."""
+        return sha256(json.dumps([self.clean_sha256, self.left_out]).encode())
 
     @property
     def fatal_violations(self) -> tuple[Violation, ...]:

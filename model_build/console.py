@@ -63,6 +63,10 @@ class Progress:
             task = bar.add_task(name, total=total, completed=done, words="")
             yield lambda words: bar.update(task, advance=1, words=words)
 
+    def show_table(self, table: Table) -> None:
+        self._console.print()
+        self._console.print(table)
+
     def fail(self, text: str) -> None:
         self._console.print(f"[bold red]✗[/] {escape(text)}")
 

@@ -12,6 +12,7 @@ from model_build.stage import Job
 from model_build.text import pluralize
 from model_build.training.cross_validation import make_folds
 from model_build.training.fold_comparison import compare_with_untouched
+from model_build.validation.checked_rows import read_checked_rows
 
 RESULTS = "cross-validation.json"
 
@@ -22,9 +23,8 @@ def compare_models(job: Job, seeds: Sequence[int]) -> None:
     Raises:
         BuildError: the rows can't be read or violate the spec, or scikit-learn refuses a parameter.
     """
-    for name in ("fetch", "preprocess", "check-data"):
-        pipeline.run(name, job)
-    rows = dataset.build_dataset(pipeline.valid_rows(job), job.spec)
+    pipeline.run_before("segregate", job)
+    rows = dataset.build_dataset(read_checked_rows(job), job.spec)
     matrix = Encoder(job.spec.features)(rows.rows)
     folds = len(make_folds(job.spec.target, rows.labels, job.spec.training.folds, seeds[0]))
     job.progress.say(f"{pluralize(folds, 'fold')} × {pluralize(len(seeds), 'seed')} of {len(matrix):,} rows")

@@ -17,6 +17,7 @@ from model_build.stage import Stage
 
 HEADER = "# `make dvc-yaml` writes this file from the stages of model_build/pipeline.py; do not edit it.\n"
 SPEC = "model_build/specs/census.yaml"
+STABILITY = "model_build/specs/census.stability.json"
 BUILD = "build/census-income"
 CODE = ("model_build", "app/core")
 """Training code; .dvcignore excludes the files in it that do not change a model."""
@@ -39,7 +40,7 @@ def _stages() -> dict[str, Any]:
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
-    whole_spec = [SPEC] if stage.name == "card" else []  # the card has the checksum of the spec
+    whole_spec = [SPEC, STABILITY] if stage.name == "card" else []  # the card has the spec's checksum
     metrics = [name for name in stage.outputs if name == pipeline.METRIC_VALUES]
     outputs = [name for name in stage.outputs if name not in metrics]
     return {

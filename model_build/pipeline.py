@@ -26,18 +26,18 @@ from model_build.artifacts import (
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.split import split_rows
-from model_build.errors import BuildError, DataError, SourceError
+from model_build.errors import DataError, SourceError
 from model_build.evaluation.curves import compute_curves
 from model_build.evaluation.evaluate import evaluate_model
 from model_build.evaluation.fairness import compute_fairness
 from model_build.evaluation.importance import explain_model
-from model_build.evaluation.metrics import ScoredRows
 from model_build.evaluation.slices import compute_slices
 from model_build.export import package
 from model_build.export.drift_baseline import compute_drift_baseline
 from model_build.export.onnx import convert
 from model_build.export.served_model import serve_evaluated_model, write_refitted_model
 from model_build.gate_report import ModelReport, RefitReport
+from model_build.gates import baselines
 from model_build.gates.bounds import describe_interval
 from model_build.gates.check_model import (
     champion_location,
@@ -48,11 +48,12 @@ from model_build.gates.check_model import (
 )
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
+from model_build.stability.document import find_report, stability_checksum
 from model_build.stage import Job, Stage, run_stage
 from model_build.text import pluralize
-from model_build.training import baselines
 from model_build.training import train as training
 from model_build.validation import checks
+from model_build.validation.checked_rows import read_checked_rows, stop_at_violations
 
 CONTRACT_SECTIONS = (
     *("name", "title", "version", "description"),
@@ -100,7 +101,7 @@ def check_data(job: Job, notes: list[str]) -> None:
         update={"clean_sha256": file_sha256(clean)}
     )
     report.write(job.path("data-checks.json"))
-    _stop_at_violations(job, report)
+    stop_at_violations(job, report)
     notes += [f"warning: {violation.sentence}" for violation in report.violations]
     notes.append(f"{pluralize(len(report.checks), 'check')}, {pluralize(len(report.violations), 'warning')}")
 
@@ -117,28 +118,9 @@ def _reference(job: Job) -> pd.DataFrame | Violation | None:
         return Violation(check="reference", severity=reference.severity, column=None, sentence=sentence)
 
 
-def valid_rows(job: Job) -> pd.DataFrame:
-    """Return the clean rows without those that violate a check which only warns."""
-    report = DataReport.read(job.path("data-checks.json"))
-    return dataset.read_clean(job.path("clean.csv"), job.spec).drop(index=list(report.left_out))
-
-
-def _stop_at_violations(job: Job, report: DataReport) -> None:
-    if report.fatal_violations:
-        sentences = "\n".join(f"  {violation.sentence}" for violation in report.fatal_violations)
-        raise DataError(
-            f"The data violate the spec ({job.path('data-checks.json')} has every violation):\n{sentences}"
-        )
-
-
 def segregate(job: Job, notes: list[str]) -> None:
     """Write the training rows and the test rows; rows with a warning are in neither."""
-    clean, checked = job.path("clean.csv"), job.path("data-checks.json")
-    report = DataReport.read(checked)
-    if report.clean_sha256 != file_sha256(clean):
-        raise BuildError(f"{checked} is about other rows; run `{job.command('check-data')}` first.")
-    _stop_at_violations(job, report)
-    frame = valid_rows(job)
+    frame = read_checked_rows(job)
     split = split_rows(dataset.build_dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
     dataset.write(frame.iloc[split.train], job.path("train.csv"))
     dataset.write(frame.iloc[split.test], job.path("test.csv"))
@@ -185,19 +167,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
 
 def compare_with_baselines(job: Job, notes: list[str]) -> None:
     """Write by how much the model is better than cheap models of the same rows."""
-    spec, encode = job.spec, Encoder(job.spec.features)
-    training_rows, test_rows = _rows(job, "train.csv"), _rows(job, "test.csv")
-    target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
-    matrix = encode(test_rows.rows)
-    probabilities = joblib.load(job.path("model.joblib")).predict_proba(matrix)
-    compared = baselines.compare_with_baselines(
-        spec,
-        ScoredRows(target, test_rows.labels, probabilities),
-        matrix,
-        encode(training_rows.rows),
-        training_rows.labels,
-    )
-    compared = compared.model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
+    compared = baselines.measure_baselines(job, _rows(job, "train.csv"), _rows(job, "test.csv"))
     compared.write(job.path("baselines.json"))
     improvements = (
         f"{baseline.improvements['roc_auc'].value:+.4f} over {baseline.name}"
@@ -238,11 +208,13 @@ def refit(job: Job, notes: list[str]) -> None:
 def make_card(job: Job, notes: list[str]) -> None:
     """Write the model card, as a page and as Markdown."""
     served = RefitReport.read(job.path("refit.json"))
+    contract = package.build_contract(job, served.fitted_on)
+    data = DataReport.read(job.path("data-checks.json"))
     documents = model_card.CardDocuments(
         spec=job.spec,
-        contract=package.build_contract(job, served.fitted_on),
+        contract=contract,
         cleaning=Cleaning.read(job.path("cleaning.json")),
-        data=DataReport.read(job.path("data-checks.json")),
+        data=data,
         training=TrainingReport.read(job.path("training.json")),
         evaluation=Evaluation.read(job.path("metrics.json")),
         curves=Curves.read(job.path("curves.json")),
@@ -252,6 +224,9 @@ def make_card(job: Job, notes: list[str]) -> None:
         baselines=Baselines.read(job.path("baselines.json")),
         model=ModelReport.read(job.path("model-checks.json")),
         served=served,
+        stability=find_report(
+            job.stability_path, job.spec, contract.provenance.data_source, data.rows_checksum
+        ),
     )
     job.path("card.html").write_text(model_card.render_html(documents))
     job.path("card.md").write_text(model_card.render_markdown(documents))
@@ -369,7 +344,7 @@ STAGES = (
             *EVALUATION_FILES,
         ),
         outputs=("card.html", "card.md"),
-        options=lambda job: job.spec.sha256,
+        options=lambda job: [job.spec.sha256, stability_checksum(job.stability_path)],
     ),
 )
 
@@ -377,6 +352,14 @@ STAGES = (
 def run(name: str, job: Job) -> None:
     """Run one stage; its inputs must exist."""
     run_stage(next(stage for stage in STAGES if stage.name == name), job, STAGES)
+
+
+def run_before(name: str, job: Job) -> None:
+    """Run all stages before one that a bake needs, so without the report on the data."""
+    earlier = STAGES[: [stage.name for stage in STAGES].index(name)]
+    for stage in earlier:
+        if stage.name != "eda":
+            run_stage(stage, job, STAGES)
 
 
 def bake(job: Job, out: Path, tracking: AbstractContextManager[None] | None = None) -> Contract:

@@ -16,7 +16,7 @@ from app.core.contract import sha256
 from model_build.artifacts import file_sha256, require
 from model_build.console import Progress
 from model_build.errors import BuildError
-from model_build.spec.model_spec import ModelSpec
+from model_build.spec.model_spec import ModelSpec, stability_path
 from model_build.spec.source import SourceMode
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
@@ -24,8 +24,8 @@ LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas
 TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "markdown-it-py", "matplotlib", "optuna", "scipy")
 """All libraries that the outputs of the stages depend on."""
 CODE = Path(__file__).parent
-NOT_CODE = frozenset({".pyc", ".txt", ".yaml"})
-"""Suffixes of caches, requirements and specs beside the code; a stage declares the sections that it reads."""
+NOT_CODE = frozenset({".json", ".pyc", ".txt", ".yaml"})
+"""Suffixes of caches, requirements, specs and their stability; a stage declares what it reads of a spec."""
 TRAINING_CODE = (CODE, CODE.parent / "app" / "core")
 """The code that may change a model: the training script, and the room that it shares with the service."""
 
@@ -49,6 +49,11 @@ class Job:
 
     def path(self, name: str) -> Path:
         return self.directory / name
+
+    @property
+    def stability_path(self) -> Path | None:
+        """The file of the spec's stability, which need not exist; None if the spec has no file."""
+        return stability_path(self.spec_argument) if self.spec_argument else None
 
     def command(self, name: str) -> str:
         """Return the command line of another command on the same spec."""

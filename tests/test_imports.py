@@ -40,6 +40,7 @@ MODEL_BUILD_TIERS = (
     ("model_build.training",),
     ("model_build.export",),
     ("model_build.gates",),
+    ("model_build.stability",),
     ("model_build.reports",),
     ("model_build.pipeline", "model_build.tracking"),
     ("model_build.cross_validate",),

@@ -1,12 +1,28 @@
 """Whether a model is better than scikit-learn's untouched boosting; a model that is not warns."""
 
-from model_build.artifacts import Baselines, Interval
+import joblib
+
+from app.core.features import Encoder
+from model_build.artifacts import Baselines, Interval, TrainingReport, file_sha256
+from model_build.data.dataset import Dataset
+from model_build.evaluation.metrics import ScoredRows
 from model_build.gate_report import BoundResult, GateResult
 from model_build.gates.bounds import describe_interval
-from model_build.training.baselines import UNTOUCHED
+from model_build.stage import Job
+from model_build.training.baselines import UNTOUCHED, compare_with_baselines
 
 METRIC = "roc_auc"
 NOTHING = Interval(value=0, low=0, high=0)
+
+
+def measure_baselines(job: Job, train: Dataset, test: Dataset) -> Baselines:
+    """Fit the baselines to the training rows, and compare the evaluated model with them on the test rows."""
+    spec, encode = job.spec, Encoder(job.spec.features)
+    target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
+    matrix = encode(test.rows)
+    scored = ScoredRows(target, test.labels, joblib.load(job.path("model.joblib")).predict_proba(matrix))
+    baselines = compare_with_baselines(spec, scored, matrix, encode(train.rows), train.labels)
+    return baselines.model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
 
 
 def check_baselines(baselines: Baselines) -> GateResult:

@@ -30,7 +30,9 @@ from model_build.reports.markdown import code_span, escape_text, render_sections
 from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
 from model_build.spec.model_spec import SPECS, ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
-from model_build.text import format_number
+from model_build.stability.document import KnownStability, StabilityReport, bounds_of, number_gates
+from model_build.stability.spreads import Spread, describe_gate, spread
+from model_build.text import NOTHING, format_number
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -68,6 +70,14 @@ class CardDocuments:
     baselines: Baselines
     model: ModelReport
     served: RefitReport
+    stability: KnownStability
+
+    @property
+    def spec_name(self) -> str:
+        """The name of a spec of the repository, as commands know it; that of another spec is left open."""
+        digest = self.spec.sha256
+        specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == digest)
+        return next((path.stem for path in specs), "SPEC.yaml")
 
 
 def render_markdown(documents: CardDocuments) -> str:
@@ -106,6 +116,9 @@ def _render_source(documents: CardDocuments, listed_slices: Sequence[Slice], *, 
         has_plots=has_plots,
         rates=RATES,
         commands=_commands(documents),
+        stability_command=f"python -m model_build stability {documents.spec_name} --source "
+        + documents.contract.provenance.data_source,
+        over_seeds=_over_seeds(documents),
         is_dirty=(documents.contract.provenance.git_commit or "").endswith(DIRTY),
         text=escape_text,
         code=code_span,
@@ -122,9 +135,24 @@ def _values(documents: CardDocuments) -> dict[str, Any]:
         "titles": TITLES,
         "headline": [name for name in HEADLINE if name in evaluation.intervals],
         "lower_is_better": LOWER_IS_BETTER,
+        "spreads": _spreads(documents.stability.report),
         "confidence": f"{format_number(100 * evaluation.confidence)}%",
         "fixed": fixed,
     }
+
+
+def _spreads(report: StabilityReport | None) -> dict[str, Spread]:
+    return {name: spread(values) for name, values in report.metrics.items()} if report else {}
+
+
+def _over_seeds(documents: CardDocuments) -> list[str]:
+    """Return, for the result of each gate, how the gate fares with other seeds."""
+    report, results = documents.stability.report, number_gates(documents.model.results)
+    if report is None:
+        return []
+    bounds = bounds_of(documents.model.results)
+    spreads = [(report.gates_by_key.get(key), bounds[key]) for key in results]
+    return [describe_gate(gate, of_gate) if gate else NOTHING for gate, of_gate in spreads]
 
 
 def _by_accuracy(slices: Iterable[Slice]) -> list[Slice]:
@@ -138,18 +166,15 @@ def _by_accuracy(slices: Iterable[Slice]) -> list[Slice]:
 
 
 def _commands(documents: CardDocuments) -> list[str]:
-    """Return the commands that train the same model; a spec of the repository goes by its name."""
+    """Return the commands that train the same model."""
     provenance = documents.contract.provenance
-    digest = documents.spec.sha256
-    specs = (path for path in sorted(SPECS.glob("*.yaml")) if sha256(path.read_bytes()) == digest)
-    name = next((path.stem for path in specs), "SPEC.yaml")
     search = " --search" if documents.training.search else ""
     commit = (provenance.git_commit or "").removesuffix(DIRTY)
     checkout = [f"git checkout {commit}"] if commit else []
     return [
         *checkout,
         "python -m pip install --require-hashes -r model_build/requirements.txt",
-        f"python -m model_build bake {name} --source {provenance.data_source}{search}",
+        f"python -m model_build bake {documents.spec_name} --source {provenance.data_source}{search}",
     ]
 
 

@@ -237,6 +237,11 @@ def find(name_or_path: str) -> Path:
     return path
 
 
+def stability_path(name_or_path: str) -> Path:
+    """Return the file with what `stability` measured, beside that of the spec."""
+    return find(name_or_path).with_suffix(".stability.json")
+
+
 def normalize_column_name(name: str) -> str:
     """Return the one spelling of a column: `Marital-Status` and `marital status` become `marital_status`."""
     return "_".join(re.findall(r"[^-_.\s]+", name.lower()))

@@ -37,7 +37,7 @@ MADE = {
 """Files and directories that the commands on the pages make."""
 BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "pip.conf"}
 """Files that the reader brings."""
-PLACEHOLDER = re.compile(r"(?:.*/)?NAME\.yaml")
+PLACEHOLDER = re.compile(r"(?:.*/)?NAME\.(?:stability\.json|yaml)")
 LEFT_OUT = {"__pycache__", ".venvs", "docs"}
 SUFFIXES = "cfg|conf|csv|data|db|html|ipynb|joblib|js|json|lock|lua|md|onnx|pem|py|sh|svg|toml|txt|yaml|yml"
 PATH = re.compile(rf"(?:\./)?(?:[\w.-]+/)*(?:[\w.-]+\.(?:{SUFFIXES})|[\w.-]+/)")

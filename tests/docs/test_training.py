@@ -12,6 +12,8 @@ from model_build.pipeline import STAGES
 from tests.docs.markdown import read, spans, table
 
 PAGE = read("docs/training.md")
+OF_COMMANDS = {"cross-validate": {RESULTS}, "bake": {"model/"}, "stability": {"NAME.stability.json"}}
+"""The results of commands that are no stages."""
 
 
 def test_every_command_is_documented_in_its_order() -> None:
@@ -19,8 +21,7 @@ def test_every_command_is_documented_in_its_order() -> None:
 
 
 def test_the_results_of_a_command_are_those_of_its_stage() -> None:
-    outputs = {stage.name: set(stage.outputs) for stage in STAGES}
-    outputs |= {"cross-validate": {RESULTS}, "bake": {"model/"}}
+    outputs = {stage.name: set(stage.outputs) for stage in STAGES} | OF_COMMANDS
     documented = {command.strip("`"): set(spans(results)) for command, _, results in table(PAGE, "command")}
     for command, results in documented.items():
         assert results, command

@@ -11,8 +11,13 @@ import pytest
 from app.core.baked_model import load_contract
 from model_build.__main__ import main
 from model_build.artifacts import Evaluation, TrainingReport
+from model_build.console import Progress
 from model_build.pipeline import STAGES as PIPELINE
+from model_build.spec import model_spec
 from model_build.spec.model_spec import SPECS
+from model_build.stability.document import Stability, summarize
+from model_build.stability.splits import CheckedRows, measure_split
+from model_build.stage import Job
 from tests.support.tiny import TINY, loans
 
 Bake = Callable[..., tuple[object, str, str]]
@@ -260,6 +265,30 @@ def test_an_interrupted_command_says_that_it_can_continue(
     assert bake("train", "tiny.yaml", "--search") == (130, sentence, "")
 
 
+def test_stability_measures_in_parallel_what_one_process_would_and_the_card_shows_it(
+    tiny: Path, tmp_path: Path, tiny_data: Path, quiet: Progress
+) -> None:
+    assert run(tmp_path, tiny_data, "bake", tiny, "--source", "real").returncode == 0
+    assert "no other split of real rows was measured" in (tmp_path / "model/card.md").read_text()
+    done = run(tmp_path, tiny_data, "stability", tiny, "--source", "real", "--seeds", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == (
+        f"{tmp_path}/tiny.stability.json has the result; commit it with the spec, and the card shows it."
+    )
+
+    job = Job(model_spec.load(str(tiny)), tmp_path / "build/tiny", tiny_data, quiet)
+    rows = CheckedRows.read(job)
+    splits = [measure_split(job.spec, rows, seed, "f1" * 32) for seed in (1, 2)]
+    Stability(real=summarize(job.spec, rows, splits)).write(tmp_path / "expected.json")
+    assert (tmp_path / "tiny.stability.json").read_text() == (tmp_path / "expected.json").read_text()
+
+    assert "unchanged" not in run(tmp_path, tiny_data, "card", tiny).stdout
+    assert (
+        "| Metric | Test | Cross-validated | 2 splits | From … to |"
+        in (tmp_path / "build/tiny/card.md").read_text()
+    )
+
+
 def test_a_bake_with_the_option_searches(tmp_path: Path, tiny_data: Path) -> None:
     space = "training: {threshold: accuracy, search: {method: grid, space: {max_leaf_nodes: [2]}}}\n"
     (tmp_path / "tiny.yaml").write_text(TINY + space)
@@ -291,6 +320,13 @@ def test_an_unwritable_output_is_one_sentence_and_exits_with_1(
     [
         (["bake", "census", "adult"], "model_build: error: unrecognized arguments: adult"),
         (["bake", "--seed=3"], "model_build: error: unrecognized arguments: --seed=3"),
+        *(
+            (
+                ["stability", f"--seeds={count}"],
+                f"model_build stability: error: argument --seeds: '{count}' must be a whole number from 2 on",
+            )
+            for count in ("0", "1", "-3", "2.5", "ten")
+        ),
         ([], "model_build: error: the following arguments are required: COMMAND"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from app.core.contract import sha256
 from model_build import atomic, pipeline
 from model_build.console import Progress
 from model_build.errors import BuildError, DataError
@@ -310,8 +311,15 @@ def stage_called(name: str) -> Stage:
     return next(stage for stage in pipeline.STAGES if stage.name == name)
 
 
-def test_any_change_of_the_spec_runs_the_card_because_it_names_the_checksum(job: Job) -> None:
-    assert stage_called("card").options(job) == job.spec.sha256
+def test_a_change_of_the_spec_or_of_its_stability_runs_the_card(job: Job, tmp_path: Path) -> None:
+    options = stage_called("card").options
+    assert options(job) == [job.spec.sha256, None]
+    path = tmp_path / "tiny.yaml"
+    path.write_text("")
+    of_file = replace(job, spec_argument=str(path))
+    assert options(of_file) == [job.spec.sha256, None]
+    (tmp_path / "tiny.stability.json").write_text("{}")
+    assert options(of_file) == [job.spec.sha256, sha256(b"{}")]
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,11 @@ from model_build.artifacts import (
     TrainingReport,
     Violation,
 )
-from model_build.gate_report import GateResult, ModelReport, RefitReport
+from model_build.gate_report import BoundResult, GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Card
+from model_build.stability.document import BoundSpread, GateSpread, KnownStability, StabilityReport
 
 HALF = Interval(value=0.5, low=0.4, high=0.6)
 CHECKSUMS: dict[str, Any] = {"checked": {"served.onnx": "0e" * 32}, "gates_checksum": "5e" * 32}
@@ -110,6 +111,23 @@ CURVES = Curves(
 )
 
 
+STABILITY = StabilityReport(
+    spec_checksum="5e" * 32,
+    rows_checksum="0e" * 32,
+    data_uri="loans.csv",
+    rows=400,
+    seeds=(1, 2, 3),
+    unmeasured=(),
+    metrics=dict.fromkeys(METRICS, (0.45, 0.5, 0.46)),
+    gates=(
+        GateSpread(
+            kind="metric",
+            name="roc_auc",
+            bounds=(BoundSpread(key="minimum", values=(0.45, 0.5, 0.46), ends=(0.39, 0.44, 0.4)),),
+            unbounded=(),
+        ),
+    ),
+)
 UNTOUCHED = Baseline(
     name="untouched boosting",
     metrics={"roc_auc": 0.51, "log_loss": 0.62},
@@ -117,6 +135,15 @@ UNTOUCHED = Baseline(
         "roc_auc": Interval(value=-0.01, low=-0.02, high=0.005),
         "log_loss": Interval(value=0.12, low=0.1, high=0.14),
     },
+)
+
+
+ROC_AUC_GATE = GateResult(
+    kind="metric",
+    name="roc_auc",
+    passed=True,
+    sentence="It is 0.5.",
+    bounds=(BoundResult(key="minimum", bound=0.4, value=0.5, end=0.4),),
 )
 
 
@@ -216,7 +243,7 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
         ),
         baselines=Baselines(metrics={"roc_auc": 0.5, "log_loss": 0.5}, baselines=(UNTOUCHED,)),
         model=ModelReport(
-            results=(GateResult(kind="metric", name="roc_auc", passed=True, sentence="It is 0.5."),),
+            results=(ROC_AUC_GATE,),
             bytes=1234,
             microseconds=20.6,
             checked={"model.onnx": "0e" * 32},
@@ -225,6 +252,7 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
         served=RefitReport(
             results=(), bytes=1234, microseconds=20.5, fitted_on="training rows", rows=300, **CHECKSUMS
         ),
+        stability=KnownStability(STABILITY, None),
     )
 
 
@@ -253,4 +281,5 @@ def empty_documents(documents: CardDocuments) -> CardDocuments:
         fairness=Fairness(protected=()),
         explanation=Explanation(importance=(), dependence=()),
         model=ModelReport(results=(), bytes=1, microseconds=1.5, **CHECKSUMS),
+        stability=KnownStability(None, "no other split of real rows was measured"),
     )

@@ -27,12 +27,14 @@ from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments, render_html, render_markdown
 from model_build.spec import model_spec
 from model_build.spec.sections import Card
+from model_build.stability.document import KnownStability, Unmeasured
 from tests.model_build.reports.conftest import (
     CHECKSUMS,
     CURVE,
     CURVES,
     HALF,
     SEARCH,
+    STABILITY,
     make_group,
     make_slice,
 )
@@ -107,7 +109,9 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "rate Rate, percent number 0 to 20 7 yes",
         "secured Secured boolean true or false 0 no",
         "On 100 test rows, with 95% intervals from 100 bootstrap resamples.",
-        "ROC AUC 0.5000 0.4000 to 0.6000 0.9000 ± 0.0100",
+        "ROC AUC 0.5000 0.4000 to 0.6000 0.9000 ± 0.0100 0.4700 ± 0.0265 0.4500 to 0.5000",
+        "The last two columns are of 3 other models, which were trained and measured in the same way",
+        "0.5000 0.4000 to 0.6000 0.4700 ± 0.0265 on 3 splits",
         "this model 0.5000 0.5000",
         "untouched boosting 0.5100 −0.0100 −0.0200 to +0.0050 0.6200 +0.1200 +0.1000 to +0.1400",  # noqa: RUF001
         "Optuna tried 12 sets of parameters on the folds, by ROC AUC, in 4.5 seconds. "
@@ -118,7 +122,7 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "Threshold: 0.6 Best. Accuracy on the folds: 0.8000 at 0.6.",
         "2 slices with fewer than 50 rows are left out.",
         "None of 1 gate failed.",
-        "metric roc_auc ✓ passed It is 0.5.",
+        "metric roc_auc ✓ passed It is 0.5. worst 0.39, 1 failed",
         "git checkout c0ffee",
         "python -m model_build bake SPEC.yaml --source real --search",
         "The same commit, spec, data and libraries give the same model, bit by bit",
@@ -184,7 +188,7 @@ def test_a_gate_that_had_nothing_to_judge_did_not_pass(documents: CardDocuments)
     text = Page(render_html(changed)).text
     assert "None of 2 gates failed; 1 had nothing to judge." in text
     assert "slice f1 of slices – not judged None is large." in text  # noqa: RUF001 - a dash
-    row = "| slice | f1 of slices | – not judged | None is large. |\n"  # noqa: RUF001 - a dash
+    row = "| slice | f1 of slices | – not judged | None is large. | – |\n"  # noqa: RUF001 - dashes
     assert row in render_markdown(changed)
 
 
@@ -247,6 +251,8 @@ def test_empty_documents_are_described_as_empty(empty_documents: CardDocuments) 
         "No check ran.",
         "The spec sets the parameters; no search ran.",
         "Threshold: none With more than two labels, the model predicts the likeliest.",
+        "How much the metrics depend on the split is unknown, because no other split of real rows was "
+        "measured. python -m model_build stability SPEC.yaml --source real measures it.",
         "No slice has 50 rows or more.",
         "With more than two labels there is no positive one, so groups are not compared.",
         "The importance of the features was not measured.",
@@ -322,6 +328,31 @@ def test_the_command_leaves_the_path_of_a_foreign_spec_open(markdown: str) -> No
     assert "\npython -m model_build bake SPEC.yaml --source real --search\n```" in markdown
 
 
+# Other splits
+
+
+def test_a_gate_that_was_not_measured_on_other_splits_says_nothing_of_them(documents: CardDocuments) -> None:
+    latency = GateResult(kind="latency", name="microseconds", passed=True, sentence="It is fast.")
+    changed = with_results(documents, *documents.model.results, latency)
+    assert "| latency | microseconds | ✓ passed | It is fast. | – |\n" in render_markdown(changed)  # noqa: RUF001
+
+
+def test_splits_that_could_not_be_measured_are_counted(documents: CardDocuments) -> None:
+    report = STABILITY.model_copy(update={"unmeasured": (Unmeasured(seed=4, error="No row."),)})
+    text = render_markdown(replace(documents, stability=KnownStability(report, None)))
+    assert "1 more split could not be measured." in text
+    assert "could not be measured" not in render_markdown(documents)
+
+
+def test_without_other_splits_no_table_has_their_columns(documents: CardDocuments) -> None:
+    changed = replace(
+        documents, stability=KnownStability(None, "the other splits were measured on other rows")
+    )
+    for card in (render_html(changed), render_markdown(changed)):
+        assert "3 splits" not in card
+        assert "because the other splits were measured on other rows." in card
+
+
 # Markup in the data
 
 
@@ -380,7 +411,7 @@ def test_markdown_has_no_markup_of_the_data(documents: CardDocuments) -> None:
     assert "<img" not in outside_code.replace(r"\<", "")
     assert r"\<img src=" in outside_code
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[-3:]} == {5}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[-3:]} == {6}
 
 
 # The page
