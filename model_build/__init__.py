@@ -24,5 +24,6 @@ Each room imports only rooms above it.
     pipeline    the stages in their order
     cross_validate  the model beside untouched boosting, fold by fold
     dvc_yaml    the same stages as DVC runs them
+    commands    what the commands of the command line do
     __main__    the command line
 """

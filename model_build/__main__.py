@@ -1,24 +1,14 @@
 """The command line of the training script."""
 
 import argparse
-import os
+import gc
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
-from app.core.errors import StartupError
-from model_build import cross_validate, pipeline, stage
-from model_build.console import Progress
-from model_build.errors import BuildError
-from model_build.export import package
-from model_build.spec import model_spec
-from model_build.spec.sections import LARGEST_SEED
+from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED
 from model_build.spec.source import SourceMode
-from model_build.stability.measure import FEWEST, measure_stability
-from model_build.stage import Job
-
-INTERRUPTED = 130
-"""The exit code that shells use after Ctrl-C."""
 
 HELP = {
     "fetch": "get the rows from a file, a download or the synthetic generator",
@@ -66,8 +56,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count_of_seeds(text: str) -> int:
-    if not text.isdecimal() or int(text) < FEWEST:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {FEWEST} on")
+    if not text.isdecimal() or int(text) < FEWEST_SPLITS:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {FEWEST_SPLITS} on")
     return int(text)
 
 
@@ -134,59 +124,21 @@ def _add_bake_options(bake: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     arguments = parser().parse_args()
-    progress = Progress()
-    try:
-        job = _job(arguments, progress)
-        with stage.lock_build(job):
-            if arguments.command == "bake":
-                _bake(job, arguments)
-            elif arguments.command == "cross-validate":
-                cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
-            elif arguments.command == "stability":
-                path = model_spec.stability_path(arguments.spec)
-                pipeline.run_before("segregate", job)
-                measure_stability(job, arguments.seeds, path)
-            else:
-                pipeline.run(arguments.command, job)
-    except (BuildError, StartupError, OSError) as error:
-        progress.fail(str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        progress.fail("Stopped. The same command continues from here.")
-        sys.exit(INTERRUPTED)
+    sys.exit(_import_commands().run(arguments))
 
 
-def _bake(job: Job, arguments: argparse.Namespace) -> None:
-    if arguments.from_build:
-        package.package_model(job, arguments.out)
-        return
-    if not (arguments.track or arguments.from_registry):
-        pipeline.bake(job, arguments.out)
-        return
-    # Only these two options need MLflow.
-    from model_build.tracking import environment  # noqa: PLC0415 - see above
+def _import_commands() -> ModuleType:
+    """Import the libraries, which takes seconds, only once the arguments are known to be right.
 
-    environment.prepare_mlflow()
-    from model_build.tracking import registry  # noqa: PLC0415 - see above
+    They make a million objects that all stay. To look for garbage among them, at the import and at every
+    later collection, would take a quarter of the time of the import.
+    """
+    gc.disable()
+    from model_build import commands  # noqa: PLC0415 - see above
 
-    if arguments.from_registry:
-        registry.restore_model(job, arguments.from_registry, arguments.out)
-    else:
-        pipeline.bake(job, arguments.out, registry.track_bake(job, pipeline.STAGES, arguments.out))
-
-
-def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
-    spec = model_spec.load(arguments.spec)
-    return Job(
-        spec=spec,
-        directory=arguments.build / spec.name,
-        data_directory=Path(os.environ.get("DATA_DIR", "data")),
-        progress=progress,
-        source_mode=getattr(arguments, "source", "auto"),
-        search=getattr(arguments, "search", False),
-        deployed=getattr(arguments, "deployed", None),
-        spec_argument=arguments.spec,
-    )
+    gc.freeze()
+    gc.enable()
+    return commands
 
 
 if __name__ == "__main__":

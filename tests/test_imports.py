@@ -44,6 +44,7 @@ MODEL_BUILD_TIERS = (
     ("model_build.reports",),
     ("model_build.pipeline", "model_build.tracking"),
     ("model_build.cross_validate",),
+    ("model_build.commands",),
     ("model_build.__main__", "model_build.dvc_yaml"),
 )
 FOR_TRAINING_ONLY = {
@@ -171,12 +172,25 @@ def test_one_file_of_the_service_knows_onnx_runtime() -> None:
     assert importers == ["app.core.model"]
 
 
-def test_running_service_has_imported_nothing_of_training() -> None:
-    script = (
-        "import app.main, json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
-    )
+def loaded_by(module: str) -> set[str]:
+    """Return the packages that a new process has loaded when it has imported a module."""
+    script = f"import {module}, json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    loaded = set(json.loads(done.stdout))
+    return set(json.loads(done.stdout))
+
+
+def test_running_service_has_imported_nothing_of_training() -> None:
+    loaded = loaded_by("app.main")
     assert loaded & FOR_TRAINING_ONLY == set()
     assert loaded >= {"app", "onnxruntime", "numpy"}
+
+
+def test_arguments_are_read_before_the_libraries_are_imported() -> None:
+    assert loaded_by("model_build.__main__") & FOR_TRAINING_ONLY == {"model_build"}
+
+
+def test_commands_import_no_library_that_only_their_options_need() -> None:
+    loaded = loaded_by("model_build.commands")
+    assert loaded & {"boto3", "mlflow", "optuna", "sqlalchemy"} == set()
+    assert loaded >= {"sklearn", "pandas"}

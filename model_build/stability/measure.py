@@ -9,14 +9,12 @@ from joblib import Parallel, cpu_count, delayed
 from app.core.contract import Sha256, sha256
 from model_build.errors import BuildError, DataError
 from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import FEWEST_SPLITS
 from model_build.stability import tables
 from model_build.stability.document import SECTIONS, Stability, StabilityReport, summarize
 from model_build.stability.splits import CheckedRows, SplitResult, measure_split
 from model_build.stage import Job, code_checksum, library_versions
 from model_build.text import pluralize
-
-FEWEST = 2
-"""One split has no spread."""
 
 
 def measure_stability(job: Job, count: int, path: Path) -> StabilityReport:
@@ -33,7 +31,7 @@ def measure_stability(job: Job, count: int, path: Path) -> StabilityReport:
     )
     splits = _measure_splits(job, rows, range(1, count + 1))
     report = summarize(job.spec, rows, splits)
-    if len(report.seeds) < FEWEST:
+    if len(report.seeds) < FEWEST_SPLITS:
         raise DataError(
             f"Only {len(report.seeds)} of {pluralize(count, 'split')} could be measured. With seed "
             f"{report.unmeasured[0].seed}: {report.unmeasured[0].error}"

@@ -16,7 +16,6 @@ from model_build.training.calibration import Calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
 from model_build.training.estimators import model_size
-from model_build.training.search import format_parameters, run_search
 from model_build.training.threshold import choose_threshold
 
 
@@ -43,7 +42,7 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     spec, training = job.spec, job.spec.training
     check_training_rows(spec, matrix, labels)
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
-    search = run_search(job, rows) if job.search else None
+    search = _search(job, rows) if job.search else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
     raw = out_of_fold(spec, parameters, rows)
     calibration = choose_calibration(training.calibration, spec.target, labels, raw, rows.folds)
@@ -70,6 +69,13 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     calibrator = calibration.calibrator
     model = Calibrated(classifier, calibrator) if calibrator else classifier
     return Trained(model, probabilities, report)
+
+
+def _search(job: Job, rows: TrainingRows) -> SearchReport:
+    # Optuna is slow to import, and most runs do not search.
+    from model_build.training.search import run_search  # noqa: PLC0415
+
+    return run_search(job, rows)
 
 
 def notes(report: TrainingReport) -> Iterator[str]:
@@ -100,6 +106,8 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
         gain = comparison.difference
         interval = f"({gain.low:+.5f} to {gain.high:+.5f})"
         yield f"{comparison.metric} against the defaults: {gain.value:+.5f} {interval}"
+    from model_build.training.search import format_parameters  # noqa: PLC0415 - as in _search
+
     parameters = {CATEGORY_ORDER: "codes", **search.chosen.parameters}
     yield f"to keep the chosen parameters, write into the spec: {format_parameters(parameters)}"
 

@@ -1,0 +1,79 @@
+"""What the commands of the command line do."""
+
+import argparse
+import os
+from pathlib import Path
+
+from app.core.errors import StartupError
+from model_build import cross_validate, pipeline, stage
+from model_build.console import Progress
+from model_build.errors import BuildError
+from model_build.export import package
+from model_build.spec import model_spec
+from model_build.stability.measure import measure_stability
+from model_build.stage import Job
+
+INTERRUPTED = 130
+"""The exit code that shells use after Ctrl-C."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a command with its arguments as `parser` of `model_build.__main__` returns them.
+
+    Returns:
+        The exit code: 0, or 1 after an error in one sentence, or INTERRUPTED.
+    """
+    progress = Progress()
+    try:
+        job = _job(arguments, progress)
+        with stage.lock_build(job):
+            if arguments.command == "bake":
+                _bake(job, arguments)
+            elif arguments.command == "cross-validate":
+                cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
+            elif arguments.command == "stability":
+                path = model_spec.stability_path(arguments.spec)
+                pipeline.run_before("segregate", job)
+                measure_stability(job, arguments.seeds, path)
+            else:
+                pipeline.run(arguments.command, job)
+    except (BuildError, StartupError, OSError) as error:
+        progress.fail(str(error))
+        return 1
+    except KeyboardInterrupt:
+        progress.fail("Stopped. The same command continues from here.")
+        return INTERRUPTED
+    return 0
+
+
+def _bake(job: Job, arguments: argparse.Namespace) -> None:
+    if arguments.from_build:
+        package.package_model(job, arguments.out)
+        return
+    if not (arguments.track or arguments.from_registry):
+        pipeline.bake(job, arguments.out)
+        return
+    # Only these two options need MLflow.
+    from model_build.tracking import environment  # noqa: PLC0415 - see above
+
+    environment.prepare_mlflow()
+    from model_build.tracking import registry  # noqa: PLC0415 - see above
+
+    if arguments.from_registry:
+        registry.restore_model(job, arguments.from_registry, arguments.out)
+    else:
+        pipeline.bake(job, arguments.out, registry.track_bake(job, pipeline.STAGES, arguments.out))
+
+
+def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
+    spec = model_spec.load(arguments.spec)
+    return Job(
+        spec=spec,
+        directory=arguments.build / spec.name,
+        data_directory=Path(os.environ.get("DATA_DIR", "data")),
+        progress=progress,
+        source_mode=getattr(arguments, "source", "auto"),
+        search=getattr(arguments, "search", False),
+        deployed=getattr(arguments, "deployed", None),
+        spec_argument=arguments.spec,
+    )
