@@ -1,6 +1,6 @@
 """Cross-validation: the folds, the predictions on each of them, and statistics over all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from model_build.artifacts import Comparison, FoldScores, Interval
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LARGEST_SEED
+from model_build.threads import map_in_threads
 from model_build.training.classifier import fit
 from model_build.training.estimators import model_size
 
@@ -76,12 +77,21 @@ def repeat_folds(spec: ModelSpec, rows: TrainingRows, repeats: int) -> TrainingR
 
 def predict_folds(
     spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows
-) -> Iterator[FoldPrediction]:
-    """Fit fold after fold and yield each prediction; raise SpecError if scikit-learn refuses a parameter."""
-    for fold in rows.folds:
+) -> Generator[FoldPrediction, None, None]:
+    """Yield the prediction of every fold in their order, fitted on every core.
+
+    Close it to stop early: folds are fitted ahead.
+
+    Raises:
+        SpecError: scikit-learn refuses a parameter.
+    """
+
+    def predict(fold: Fold) -> FoldPrediction:
         model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
         probabilities = model.predict_proba(rows.matrix[fold.validate])
-        yield FoldPrediction(fold.validate, probabilities, model_size(model.pipeline_[-1]))
+        return FoldPrediction(fold.validate, probabilities, model_size(model.pipeline_[-1]))
+
+    return map_in_threads(predict, rows.folds)
 
 
 def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Probabilities:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from time import perf_counter
 from typing import Any
 
@@ -165,16 +166,17 @@ class _TrialRunner:
         metrics = list(dict.fromkeys((self._search.metric, *COMPARED)))
         fold_metrics: dict[str, list[float]] = {metric: [] for metric in metrics}
         sizes: list[int] = []
-        for step, prediction in enumerate(predict_folds(self._spec, parameters, self._rows)):
-            labels = self._rows.labels[prediction.validate]
-            scored = ScoredRows(self._spec.target, labels, prediction.probabilities)
-            values = weighted_metrics(scored, np.ones((len(labels), 1)), metrics)
-            for metric, value in zip(metrics, values[:, 0].tolist(), strict=True):
-                fold_metrics[metric].append(value)
-            sizes.append(prediction.size)
-            trial.report(float(np.mean(fold_metrics[self._search.metric])), step)
-            if may_prune and self._is_hopeless(trial.study, fold_metrics[self._search.metric]):
-                raise optuna.TrialPruned
+        with closing(predict_folds(self._spec, parameters, self._rows)) as predictions:
+            for step, prediction in enumerate(predictions):
+                labels = self._rows.labels[prediction.validate]
+                scored = ScoredRows(self._spec.target, labels, prediction.probabilities)
+                values = weighted_metrics(scored, np.ones((len(labels), 1)), metrics)
+                for metric, value in zip(metrics, values[:, 0].tolist(), strict=True):
+                    fold_metrics[metric].append(value)
+                sizes.append(prediction.size)
+                trial.report(float(np.mean(fold_metrics[self._search.metric])), step)
+                if may_prune and self._is_hopeless(trial.study, fold_metrics[self._search.metric]):
+                    raise optuna.TrialPruned
         return {"fold_metrics": fold_metrics, "size": round(np.mean(sizes))}
 
     def _is_hopeless(self, study: optuna.Study, values: Sequence[float]) -> bool:

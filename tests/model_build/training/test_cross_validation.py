@@ -59,6 +59,19 @@ def test_a_row_is_predicted_by_a_model_that_did_not_train_on_it(tiny_spec: Model
     assert before[folds[1].validate].tolist() != after_flip[folds[1].validate].tolist()
 
 
+def test_predictions_do_not_depend_on_the_number_of_cores(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    matrix, labels = rng.random((600, 4)).astype(np.float32), rng.integers(0, 2, 600)
+    rows = TrainingRows(matrix, labels, make_folds(tiny_spec.target, labels, 5, seed=0))
+    probabilities = []
+    for cores in (1, 4):
+        monkeypatch.setattr("model_build.threads.cpu_count", lambda cores=cores: cores)
+        probabilities.append(out_of_fold(tiny_spec, {"max_iter": 30}, rows))
+    assert np.array_equal(*probabilities)
+
+
 def test_summary_has_the_mean_the_deviation_and_every_fold() -> None:
     assert summarize_folds([1.0, 2.0, 3.0]) == FoldScores(mean=2, deviation=1, folds=(1, 2, 3))
     assert standard_error([1.0, 2.0, 3.0]) == pytest.approx(1 / 3**0.5)
