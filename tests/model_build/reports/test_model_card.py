@@ -111,7 +111,7 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "On 100 test rows, with 95% intervals from 100 bootstrap resamples.",
         "ROC AUC 0.5000 0.4000 to 0.6000 0.9000 ± 0.0100 0.4700 ± 0.0265 0.4500 to 0.5000",
         "The last two columns are of 3 other models, which were trained and measured in the same way",
-        "0.5000 0.4000 to 0.6000 0.4700 ± 0.0265 ROC AUC",
+        "ROC AUC 0.5000 0.4000 to 0.6000 0.4700 ± 0.0265",
         "Below them are the mean ± the standard deviation over 3 other splits.",
         "this model 0.5000 0.5000",
         "untouched boosting 0.5100 −0.0100 −0.0200 to +0.0050 0.6200 +0.1200 +0.1000 to +0.1400",  # noqa: RUF001
