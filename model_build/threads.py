@@ -1,8 +1,10 @@
 """Threads for work that spends its time outside of Python, as NumPy, SciPy and scikit-learn do."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +13,19 @@ from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+_limit: ContextVar[int | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def limit_threads(count: int) -> Iterator[None]:
+    """Use at most `count` threads in the block: the cores have work from other processes."""
+    token = _limit.set(count)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def map_in_threads(
@@ -24,7 +39,7 @@ def map_in_threads(
     Within a thread, OpenMP has no threads of its own: they would change the last bits of sums, and wait for
     each other on cores that are busy.
     """
-    threads = cpu_count()
+    threads = _limit.get() or cpu_count()
     pool = ThreadPoolExecutor(threads, initializer=partial(threadpool_limits, 1, "openmp"))
     pending: deque[Future[Result]] = deque()
     try:

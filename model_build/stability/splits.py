@@ -27,6 +27,7 @@ from model_build.gate_report import GateResult
 from model_build.gates.results import Measurements, check_measurements
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
+from model_build.threads import limit_threads
 from model_build.training.baselines import compare_with_baselines
 from model_build.training.train import train_model
 from model_build.validation.checked_rows import read_checked_rows
@@ -66,7 +67,7 @@ class SplitResult(Artifact):
 def measure_split(spec: ModelSpec, rows: CheckedRows, seed: int, fingerprint: Sha256) -> SplitResult:
     """Train and judge a model with another seed, on the same rows in another order."""
     try:
-        with threadpool_limits(1):  # as in a stage
+        with threadpool_limits(1), limit_threads(1):  # every core has a split
             measured = _measure(_with_seed(spec, seed), rows, seed)
             results = check_measurements(_with_seed(spec, seed), measured)
     except BuildError as error:

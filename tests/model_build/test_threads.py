@@ -7,7 +7,7 @@ import sklearn.ensemble  # noqa: F401 - loads OpenMP
 from threadpoolctl import threadpool_info
 
 from model_build import threads
-from model_build.threads import map_in_threads
+from model_build.threads import limit_threads, map_in_threads
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +65,10 @@ def test_openmp_has_one_thread_in_each_thread() -> None:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
 
     assert list(map_in_threads(openmp_threads, range(3))) == [{1}] * 3
+
+
+def test_limit_holds_in_its_block_only() -> None:
+    with limit_threads(1):
+        assert len(set(map_in_threads(lambda _: current_thread().name, range(30)))) == 1
+    barrier = Barrier(3, timeout=10)
+    assert len(list(map_in_threads(lambda _: barrier.wait(), range(3)))) == 3
