@@ -226,7 +226,7 @@ def test_card_of_a_refitted_model_says_that_the_metrics_are_of_the_model_before(
         "served model has learnt from them too.",
         "Size: 1,300 bytes as ONNX Latency: 21.5 µs for one row, on the machine that baked it "
         f"Model, sha256: {'5e' * 32} Trained: 2030-01-02 03:04:05 UTC, on 400 rows: the training and test "
-        f"rows Model before the refit, sha256: {'0e' * 32}",
+        f"rows Before the refit: sha256 {'0e' * 32}",
         "None of 1 gate failed.",
         "After the refit",
         "parity parity ✓ passed 400 rows: 0 labels differ.",
