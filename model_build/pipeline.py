@@ -1,6 +1,7 @@
 """The stages from a spec to a baked model, in their order: what each one reads, does and writes."""
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -51,6 +52,7 @@ from model_build.reports.eda import report as eda_report
 from model_build.stability.document import find_report, stability_checksum
 from model_build.stage import Job, Stage, run_stage
 from model_build.text import pluralize
+from model_build.threads import in_thread
 from model_build.training import train as training
 from model_build.validation import checks
 from model_build.validation.checked_rows import read_checked_rows, stop_at_violations
@@ -149,18 +151,19 @@ def evaluate(job: Job, notes: list[str]) -> None:
     matrix = Encoder(spec.features)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
-    evaluation = evaluate_model(
-        target, spec.evaluation, rows.labels, probabilities, spec.split.seed
-    ).model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
-    evaluation.write(job.path("metrics.json"))
-    job.path(METRIC_VALUES).write_bytes(package.to_json(evaluation.metrics))
-    curves = compute_curves(target, rows.labels, probabilities, spec.evaluation.confidence)
-    curves.write(job.path("curves.json"))
-    curve_tables.write_curve_tables(curves, job.directory)
-    compute_slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
-    compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
-    explanation = explain_model(spec, fitted, training_report.features, matrix, rows.labels)
-    explanation.write(job.path("importance.json"))
+    explain = partial(explain_model, spec, fitted, training_report.features, matrix, rows.labels)
+    with in_thread(explain) as explanation:
+        evaluation = evaluate_model(
+            target, spec.evaluation, rows.labels, probabilities, spec.split.seed
+        ).model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
+        evaluation.write(job.path("metrics.json"))
+        job.path(METRIC_VALUES).write_bytes(package.to_json(evaluation.metrics))
+        curves = compute_curves(target, rows.labels, probabilities, spec.evaluation.confidence)
+        curves.write(job.path("curves.json"))
+        curve_tables.write_curve_tables(curves, job.directory)
+        compute_slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
+        compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
+    explanation.result().write(job.path("importance.json"))
     roc_auc = evaluation.intervals["roc_auc"]
     notes.append(f"ROC AUC {describe_interval(roc_auc)}")
 

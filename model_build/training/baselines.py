@@ -15,6 +15,7 @@ from model_build.evaluation.evaluate import point_metrics
 from model_build.evaluation.metrics import ScoredRows
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.training import Training
+from model_build.threads import map_in_threads
 from model_build.training.classifier import Classifier
 
 UNTOUCHED = "untouched boosting"
@@ -46,7 +47,8 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is a baseline all the same
-        return {name: baseline.fit(matrix, labels) for name, baseline in baselines.items()}
+        fitted = map_in_threads(lambda baseline: baseline.fit(matrix, labels), baselines.values())
+        return dict(zip(baselines, fitted, strict=True))
 
 
 def compare_with_baselines(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
@@ -12,6 +13,7 @@ from model_build.git import git_commit
 from model_build.spec.sections import METRICS
 from model_build.spec.training import CATEGORY_ORDER
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
+from model_build.threads import in_thread
 from model_build.training.calibration import Calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
@@ -44,11 +46,12 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
     search = _search(job, rows) if job.search else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
-    raw = out_of_fold(spec, parameters, rows)
-    calibration = choose_calibration(training.calibration, spec.target, labels, raw, rows.folds)
-    probabilities = calibration.probabilities
-    threshold = choose_threshold(spec.target, training.threshold, labels, probabilities, rows.folds)
-    classifier = fit(spec, parameters, matrix, labels)
+    with in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
+        raw = out_of_fold(spec, parameters, rows)
+        calibration = choose_calibration(training.calibration, spec.target, labels, raw, rows.folds)
+        probabilities = calibration.probabilities
+        threshold = choose_threshold(spec.target, training.threshold, labels, probabilities, rows.folds)
+    classifier = final.result()
     report = TrainingReport(
         training_checksum=spec.training_checksum,
         code_sha256=code_checksum(),
