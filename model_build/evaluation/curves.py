@@ -2,11 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
+from model_build.evaluation.intervals import wilson_interval
 from model_build.evaluation.metrics import ScoredRows, equal_count_bins
 
 POINTS = 200
@@ -60,12 +60,11 @@ def _calibration(
 
 
 def _bin(is_positive: npt.NDArray[np.bool_], score: Probabilities, confidence: float) -> CalibrationBin:
-    observed = binomtest(int(is_positive.sum()), len(score))
-    bounds = observed.proportion_ci(confidence, method="wilson")
+    low, high = wilson_interval(is_positive.sum(), np.array(len(score)), confidence)
     return CalibrationBin(
         rows=len(score),
         predicted=score.mean(),
-        observed=Interval(value=observed.statistic, low=bounds.low, high=bounds.high),
+        observed=Interval(value=is_positive.mean(), low=low, high=high),
     )
 
 

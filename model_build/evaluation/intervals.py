@@ -10,9 +10,11 @@ Pearson. A metric that is no share, such as a ROC AUC of 1, keeps an interval wi
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 from scipy.stats import binomtest
 
 from model_build.artifacts import Interval
@@ -22,6 +24,9 @@ Weights = npt.NDArray[np.float64]
 """[rows, resamples]"""
 Estimates = npt.NDArray[np.float64]
 """[..., resamples]; NaN where a metric is undefined in a resample."""
+
+Counts = npt.NDArray[np.integer[Any]]
+Bounds = npt.NDArray[np.float64]
 
 BLOCK = 2**20
 """Weights in memory at once; few enough for a processor's cache."""
@@ -62,6 +67,19 @@ def exact_interval(value: float, rows: int, confidence: float) -> Interval:
         return Interval(value=value, low=0, high=1)
     bounds = binomtest(round(value * rows), rows).proportion_ci(confidence, method="exact")
     return Interval(value=value, low=bounds.low, high=bounds.high)
+
+
+def wilson_interval(hits: Counts, rows: Counts, confidence: float) -> tuple[Bounds, Bounds]:
+    """Return the lower and the upper bounds of shares, as SciPy's binomtest does for a single share.
+
+    It would also compute a p-value, which takes a hundred times as long.
+    """
+    z = ndtri(0.5 + 0.5 * confidence)
+    share = hits / rows
+    scale = 2 * (rows + z**2)
+    centre = (2 * rows * share + z**2) / scale
+    half = z / scale * np.sqrt(4 * rows * share * (1 - share) + z**2)
+    return np.where(hits == 0, 0.0, centre - half), np.where(hits == rows, 1.0, centre + half)
 
 
 def interval_of_difference(share: Interval, reference: Interval) -> Interval:

@@ -65,6 +65,7 @@ def _set_style() -> None:
     mpl.rc("axes", axisbelow=True, edgecolor=LINE, facecolor="none", grid=True, labelcolor=MUTED)
     mpl.rc("axes", prop_cycle=cycler(color=[ACCENT, SECOND, THIRD, MUTED]))
     mpl.rc("axes", titlecolor=INK, titlelocation="left", titlesize="medium", titleweight="bold")
+    mpl.rc("axes", titley=1)  # else it measures every tick, to look for one that is in the way
     mpl.rc("axes.spines", right=False, top=False)
     mpl.rc("figure", facecolor="none")
     mpl.rc("font", size=11)

@@ -1,11 +1,11 @@
 """The strength of association between columns; the types of a pair decide on the measure."""
 
+import math
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency, entropy
-from scipy.stats.contingency import crosstab
 from sklearn.metrics import mutual_info_score
 
 from model_build.reports.eda.profile import ColumnProfile
@@ -74,8 +74,14 @@ def correlation_ratio(levels: pd.Series, values: pd.Series) -> float:
 
 def cramers_v(first: pd.Series, second: pd.Series) -> float:
     """Return Cramér's V, corrected for its bias (Bergsma 2013); SciPy has only the uncorrected one."""
-    known = first.notna() & second.notna()
-    counts = crosstab(first[known].cat.codes, second[known].cat.codes).count
+    codes, sizes = (
+        (first.cat.codes, second.cat.codes),
+        (len(first.cat.categories), len(second.cat.categories)),
+    )
+    known = (codes[0] >= 0) & (codes[1] >= 0)
+    cells = np.ravel_multi_index([column[known] for column in codes], sizes)
+    counts = np.bincount(cells, minlength=math.prod(sizes)).reshape(sizes)
+    counts = counts[counts.any(axis=1)][:, counts.any(axis=0)]
     (rows, columns), n = counts.shape, known.sum()
     if min(rows, columns) <= 1:
         return float("nan")

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
-from scipy.stats import binomtest
 
 from app.core.contract import Target
+from model_build.evaluation.intervals import wilson_interval
 from model_build.reports.eda.profile import ColumnProfile
 from model_build.reports.svg import (
     ACCENT,
@@ -35,6 +35,7 @@ from model_build.reports.svg import (
 from model_build.text import format_number
 
 WIDTH, PAGE_WIDTH = 11.0, 14.5  # inches
+CONFIDENCE = 0.95
 BINS = 40
 MOST_LEVELS = 16
 TAIL = 0.001  # of the rows, at either end, that a histogram leaves out
@@ -78,14 +79,9 @@ class RowLabels:
         """Return the share of a label in each group of rows: share, low and high (Wilson, 95 %)."""
         known = self.values.dropna().index.intersection(groups.index)
         counts = (self.values[known] == label).groupby(groups[known], observed=True).agg(["sum", "size"])
-        tests = [binomtest(int(hits), int(rows)) for hits, rows in counts.to_numpy()]
-        intervals = [test.proportion_ci(method="wilson") for test in tests]
-        return pd.DataFrame(
-            [(test.statistic, low, high) for test, (low, high) in zip(tests, intervals, strict=True)],
-            counts.index,
-            ["share", "low", "high"],
-            dtype=float,
-        )
+        hits, rows = counts.to_numpy().T
+        low, high = wilson_interval(hits, rows, CONFIDENCE)
+        return pd.DataFrame({"share": hits / rows, "low": low, "high": high}, counts.index)
 
 
 def draw_distribution(column: ColumnProfile, labels: RowLabels) -> Markup:

@@ -12,6 +12,7 @@ from model_build.evaluation.intervals import (
     exact_interval,
     interval_of_difference,
     interval_of_ratio,
+    wilson_interval,
 )
 
 
@@ -128,6 +129,17 @@ def test_share_of_no_rows_has_the_interval_from_0_to_1() -> None:
 def wilson(count: int, rows: int) -> Interval:
     bounds = scipy.stats.binomtest(count, rows).proportion_ci(0.95, method="wilson")
     return Interval(value=count / rows, low=bounds.low, high=bounds.high)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_wilson_intervals_are_those_of_scipy(confidence: float) -> None:
+    hits, rows = np.array([0, 1, 3, 10, 700]), np.array([7, 3, 10, 10, 2100])
+    expected = [
+        scipy.stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+        for count, total in zip(hits.tolist(), rows.tolist(), strict=True)
+    ]
+    bounds = zip(*wilson_interval(hits, rows, confidence), strict=True)
+    assert list(bounds) == [(interval.low, interval.high) for interval in expected]
 
 
 @pytest.mark.parametrize(
