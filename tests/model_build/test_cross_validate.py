@@ -29,7 +29,9 @@ def test_all_rows_are_cross_validated_once_for_each_seed(
 ) -> None:
     arguments = ["model_build", "cross-validate", "tiny.yaml", "--source", "real", "--seeds", "3", "1", "3"]
     monkeypatch.setattr(sys, "argv", arguments)
-    main()
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
     printed = capsys.readouterr().out
     assert [line.split()[1] for line in printed.splitlines() if line.startswith("✓")] == [
         *("fetch", "preprocess", "check-data")
