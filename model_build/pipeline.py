@@ -237,7 +237,7 @@ def make_card(job: Job, notes: list[str]) -> None:
 
 
 def _rows(job: Job, name: str) -> Dataset:
-    return dataset.build_dataset(dataset.read_clean(job.path(name), job.spec), job.spec)
+    return dataset.read_dataset(job.path(name), job.spec)
 
 
 def _has_reference(job: Job) -> bool:

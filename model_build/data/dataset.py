@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from app.core.chunks import run_at_once
-from app.core.contract import Positions
+from app.core.contract import Positions, Target
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
 from app.core.validation import LATER_ROWS, RowValidator
@@ -162,8 +163,28 @@ def read(path: Path) -> pd.DataFrame:
 
 def read_clean(path: Path, spec: ModelSpec) -> pd.DataFrame:
     """Return clean rows that `write` wrote, with their values."""
-    frame = read(path)
-    for feature in spec.features:
+    return _parse_columns(read(path), spec.features)
+
+
+def read_dataset(path: Path, spec: ModelSpec) -> Dataset:
+    """Return clean rows that `write` wrote, as the service would read them.
+
+    The stages of a bake read the same two files again and again, so the last two are kept. Nobody may change
+    the rows.
+
+    Raises:
+        DataError: as `build_dataset` does.
+    """
+    return _read_dataset(path, file_sha256(path), spec.features, spec.target)
+
+
+@lru_cache(maxsize=2)
+def _read_dataset(path: Path, _sha256: str, features: tuple[Feature, ...], target: Target) -> Dataset:
+    return _build_dataset(_parse_columns(read(path), features), features, target)
+
+
+def _parse_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
+    for feature in features:
         frame[feature.name] = _parse_column(feature, frame[feature.name])
     return frame
 
@@ -188,13 +209,17 @@ def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
     Raises:
         DataError: the service would refuse a value, or a label is unknown.
     """
+    return _build_dataset(frame, spec.features, spec.target)
+
+
+def _build_dataset(frame: pd.DataFrame, features: Sequence[Feature], target: Target) -> Dataset:
     if frame.empty:
         raise DataError("There are no rows.")
     try:
-        rows = run_at_once(RowValidator(spec.features).check_in_chunks(_to_rows(frame, spec.features)))
+        rows = run_at_once(RowValidator(features).check_in_chunks(_to_rows(frame, features)))
     except Problem as problem:
         raise DataError(_describe_first_error(frame, problem)) from problem
-    return Dataset(rows, _label_positions(spec, frame))
+    return Dataset(rows, _label_positions(frame[target.name], target))
 
 
 def _to_rows(frame: pd.DataFrame, features: Sequence[Feature]) -> list[Row]:
@@ -218,11 +243,11 @@ def _format_cell(value: Value) -> str:
     return "missing" if value is None else format_value(value)
 
 
-def _label_positions(spec: ModelSpec, frame: pd.DataFrame) -> Positions:
-    position_of = {label: position for position, label in enumerate(spec.target.labels)}
-    labels = frame[spec.target.name].to_numpy(object).tolist()
-    for row, label in zip(frame.index, labels, strict=True):
+def _label_positions(column: "pd.Series[str]", target: Target) -> Positions:
+    position_of = {label: position for position, label in enumerate(target.labels)}
+    labels = column.to_numpy(object).tolist()
+    for row, label in zip(column.index, labels, strict=True):
         if label not in position_of:
-            allowed = ", ".join(spec.target.labels)
-            raise DataError(f"Row {row:,}: {spec.target.name} is {label!r}; it must be one of {allowed}.")
+            allowed = ", ".join(target.labels)
+            raise DataError(f"Row {row:,}: {target.name} is {label!r}; it must be one of {allowed}.")
     return np.array([position_of[label] for label in labels], dtype=np.intp)

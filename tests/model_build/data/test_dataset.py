@@ -275,6 +275,21 @@ def test_written_rows_are_read_back_with_their_numbers(tiny_spec: ModelSpec, tmp
     assert cleaned.missing == {"years": 0, "rate": 2, "grade": 2, "secured": 1}
 
 
+def test_rows_of_a_file_are_kept_until_the_file_or_the_spec_changes(
+    tiny_spec: ModelSpec, tmp_path: Path
+) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("#," + HEADER + "1,1,2.5,A,true,no\n")
+    first = dataset.read_dataset(path, tiny_spec)
+    assert dataset.read_dataset(path, tiny_spec) is first
+    assert first.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
+    target = tiny_spec.target.model_copy(update={"labels": ("yes", "no")})
+    changed = dataset.read_dataset(path, tiny_spec.model_copy(update={"target": target}))
+    assert (first.labels.tolist(), changed.labels.tolist()) == ([0], [1])
+    path.write_text("#," + HEADER + "1,2,2.5,A,true,no\n")
+    assert [row["years"] for row in dataset.read_dataset(path, tiny_spec).rows] == [2]
+
+
 BEFORE = Reference(source=Source(uri="before.csv"))
 
 
