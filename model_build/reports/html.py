@@ -1,6 +1,5 @@
 """The Jinja templates of the pages, which are self-contained: they send no request."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-@cache
 def _environment() -> Environment:
-    """Return the environment, which keeps the templates that it has compiled."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
