@@ -133,7 +133,8 @@ def train(job: Job, notes: list[str]) -> None:
     """Write the fitted model, the same model as ONNX, and the drift baseline."""
     rows = _rows(job, "train.csv")
     matrix = Encoder(job.spec.features)(rows.rows)
-    trained = training.train_model(job, matrix, rows.labels)
+    search_for = partial(training.search, job) if job.search else None
+    trained = training.train_model(job.spec, matrix, rows.labels, search_for)
     onnx = convert(trained.model, job.spec.name, len(job.spec.features))
     baseline = compute_drift_baseline(job.spec.features, job.spec.target, matrix, trained.probabilities)
     atomic.dump(trained.model, job.path("model.joblib"))

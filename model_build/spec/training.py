@@ -1,7 +1,8 @@
 """The training section of a model spec, with the search for parameters."""
 
+import json
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -95,3 +96,11 @@ class Training(Frozen):
 
     By default it is not: then the metrics are those of the very model that is served.
     """
+
+
+def format_parameters(parameters: Mapping[str, Any]) -> str:
+    """Return what to keep in the spec: the estimator's parameters, and the order of the categories."""
+    settings = {name: value for name, value in parameters.items() if name != CATEGORY_ORDER}
+    line = f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in settings.items())}}}"
+    order = f"; {CATEGORY_ORDER}: {parameters[CATEGORY_ORDER]}" if CATEGORY_ORDER in parameters else ""
+    return line + order

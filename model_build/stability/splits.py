@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
-from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import Positions, Sha256
 from app.core.features import Encoder
 from app.core.model import Model
 from model_build.artifacts import Artifact, DataReport, Origin
-from model_build.console import Progress
 from model_build.data.dataset import Dataset, build_dataset
 from model_build.data.split import split_rows
 from model_build.errors import BuildError
@@ -86,8 +83,7 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
     split = split_rows(data.labels, spec.target, spec.split)
     train, test = _take(data, split.train), _take(data, split.test)
     matrix, test_matrix = (Encoder(spec.features)(part.rows) for part in (train, test))
-    job = Job(spec, Path(), Path(), Progress(Console(quiet=True)))  # without a search, it writes nothing
-    trained = train_model(job, matrix, train.labels)
+    trained = train_model(spec, matrix, train.labels)
     onnx = convert(trained.model, spec.name, len(spec.features))
     target = trained.report.with_threshold(spec.target)
     probabilities = trained.model.predict_proba(test_matrix)

@@ -22,7 +22,7 @@ from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER
-from model_build.spec.training import CATEGORY_ORDER, Choices, Range, Search
+from model_build.spec.training import Choices, Range, Search, format_parameters
 from model_build.stage import Job, code_checksum, library_versions
 from model_build.training.choice import COMPARED, EvaluatedCandidate, choose_candidate, is_behind
 from model_build.training.cross_validation import TrainingRows, predict_folds, repeat_folds, standard_error
@@ -80,14 +80,6 @@ def _report(search: Search, trials: Sequence[FrozenTrial], resumed: int, seconds
         candidates=tuple(candidate.summary for candidate in evaluated),
         against_default=chosen.compare(default),
     )
-
-
-def format_parameters(parameters: Parameters) -> str:
-    """Return what to keep in the spec: the estimator's parameters, and the order of the categories."""
-    settings = {name: value for name, value in parameters.items() if name != CATEGORY_ORDER}
-    line = f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in settings.items())}}}"
-    order = f"; {CATEGORY_ORDER}: {parameters[CATEGORY_ORDER]}" if CATEGORY_ORDER in parameters else ""
-    return line + order
 
 
 class _TrialRunner:

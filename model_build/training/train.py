@@ -1,6 +1,6 @@
 """Training: parameters, cross-validation, calibration, threshold, and the final fit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +10,9 @@ from app.core.features import Matrix
 from model_build.artifacts import FoldScores, SearchReport, Threshold, TrainingReport
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS
-from model_build.spec.training import CATEGORY_ORDER
+from model_build.spec.training import CATEGORY_ORDER, format_parameters
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.threads import in_thread
 from model_build.training.calibration import Calibrated, choose_calibration
@@ -19,6 +20,9 @@ from model_build.training.classifier import Classifier, check_training_rows, fit
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
 from model_build.training.estimators import model_size
 from model_build.training.threshold import choose_threshold
+
+SearchFor = Callable[[TrainingRows], SearchReport]
+"""Finds the parameters on the folds of these rows."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,21 @@ class Trained:
     report: TrainingReport
 
 
-def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
+def train_model(
+    spec: ModelSpec, matrix: Matrix, labels: Positions, search_for: SearchFor | None = None
+) -> Trained:
     """Fit the spec's estimator to the encoded rows [N, features] and their label positions [N].
+
+    Without `search_for`, the parameters are those of the spec.
 
     Raises:
         DataError: a label has no row or only one, or a feature that is not dropped has no value.
         SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
-    spec, training = job.spec, job.spec.training
+    training = spec.training
     check_training_rows(spec, matrix, labels)
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
-    search = _search(job, rows) if job.search else None
+    search = search_for(rows) if search_for else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
     with in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
         raw = out_of_fold(spec, parameters, rows)
@@ -74,9 +82,9 @@ def train_model(job: Job, matrix: Matrix, labels: Positions) -> Trained:
     return Trained(model, probabilities, report)
 
 
-def _search(job: Job, rows: TrainingRows) -> SearchReport:
-    # Optuna is slow to import, and most runs do not search.
-    from model_build.training.search import run_search  # noqa: PLC0415
+def search(job: Job, rows: TrainingRows) -> SearchReport:
+    """Search as `run_search` does, which imports Optuna: that is slow, and most runs do not search."""
+    from model_build.training.search import run_search  # noqa: PLC0415 - see above
 
     return run_search(job, rows)
 
@@ -109,8 +117,6 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
         gain = comparison.difference
         interval = f"({gain.low:+.5f} to {gain.high:+.5f})"
         yield f"{comparison.metric} against the defaults: {gain.value:+.5f} {interval}"
-    from model_build.training.search import format_parameters  # noqa: PLC0415 - as in _search
-
     parameters = {CATEGORY_ORDER: "codes", **search.chosen.parameters}
     yield f"to keep the chosen parameters, write into the spec: {format_parameters(parameters)}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_build.spec import model_spec
-from model_build.spec.training import Clip, Range, Training
+from model_build.spec.training import Clip, Range, Training, format_parameters
 from tests.model_build.spec.conftest import SpecErrorOf
 from tests.support.tiny import TINY
 
@@ -122,3 +122,13 @@ def test_range_of_whole_numbers_stays_whole(tmp_path: Path) -> None:
     whole = training.search.space["max_iter"]
     assert isinstance(whole, Range)
     assert isinstance(whole.low, int)
+
+
+def test_parameters_are_one_line_of_yaml() -> None:
+    line = format_parameters({"max_iter": 5, "early_stopping": False, "max_depth": None, "criterion": "gini"})
+    assert line == 'parameters: {max_iter: 5, early_stopping: false, max_depth: null, criterion: "gini"}'
+
+
+def test_order_of_the_categories_is_a_line_of_its_own() -> None:
+    line = format_parameters({"max_iter": 5, "category_order": "target_rate"})
+    assert line == "parameters: {max_iter: 5}; category_order: target_rate"

@@ -43,7 +43,7 @@ def job(tiny_spec: ModelSpec, tmp_path: Path, quiet: Progress) -> Job:
 
 
 def trained(job: Job) -> Trained:
-    return train_model(job, *FEW)
+    return train_model(job.spec, *FEW)
 
 
 def refitted(job: Job, evaluated: Trained, report: TrainingReport | None = None) -> Classifier | Calibrated:
@@ -79,7 +79,7 @@ def test_refit_of_a_model_without_a_calibrator_has_none(job: Job) -> None:
 def test_refit_reads_the_selected_features_although_others_say_more_on_all_rows(job: Job) -> None:
     selected = trained(job).report.features
     assert selected == ("rate",)
-    assert train_model(job, *ALL).report.features == ("years",)
+    assert train_model(job.spec, *ALL).report.features == ("years",)
     model = refitted(job, trained(job))
     assert isinstance(model, Calibrated)
     assert model.classifier.columns_ == [1]

@@ -23,7 +23,7 @@ from model_build.spec.training import Range, Search, Training, Values
 from model_build.stage import Job
 from model_build.training.classifier import fit
 from model_build.training.cross_validation import TrainingRows, make_folds, predict_folds
-from model_build.training.search import format_parameters, run_search
+from model_build.training.search import run_search
 from tests.support.tiny import TINY
 
 REPOSITORY = Path(__file__).parents[3]
@@ -353,16 +353,6 @@ def test_directory_may_have_any_name(spec: ModelSpec, rows: TrainingRows, tmp_pa
     few = with_search(spec, Search(trials=2, space=SPACE))
     assert [run_search(job(few, directory), rows).resumed for _ in range(2)] == [0, 2]
     assert (directory / "study.db").is_file()
-
-
-def test_parameters_are_one_line_of_yaml() -> None:
-    line = format_parameters({"max_iter": 5, "early_stopping": False, "max_depth": None, "criterion": "gini"})
-    assert line == 'parameters: {max_iter: 5, early_stopping: false, max_depth: null, criterion: "gini"}'
-
-
-def test_order_of_the_categories_is_a_line_of_its_own() -> None:
-    line = format_parameters({"max_iter": 5, "category_order": "target_rate"})
-    assert line == "parameters: {max_iter: 5}; category_order: target_rate"
 
 
 def test_order_of_the_categories_is_searched_and_the_defaults_have_none(

@@ -1,5 +1,6 @@
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.cross_validation import make_folds
 from model_build.training.train import Trained, notes, train_model
+from model_build.training.train import search as run_search
 
 LOGISTIC = Estimator(name="logistic_regression")
 NOTE_OF_DIFFERENCE = r"roc_auc against the defaults: [+-]0\.\d{5} \([+-]0\.\d{5} to [+-]0\.\d{5}\)"
@@ -46,8 +48,9 @@ def trained(
     **changes: object,
 ) -> Trained:
     spec = spec.model_copy(update={"estimator": LOGISTIC} | changes)
-    job = Job(spec, directory, directory, Progress(Console(quiet=True)), search=search)
-    return train_model(job, *(data or rows()))
+    job = Job(spec, directory, directory, Progress(Console(quiet=True)))
+    search_for = partial(run_search, job) if search else None
+    return train_model(spec, *(data or rows()), search_for)
 
 
 def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> None:
