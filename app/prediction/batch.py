@@ -6,6 +6,7 @@ for company: a batch is what is there when the loop comes round.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ VALUES_PER_BATCH = 1_000
 Rows = Sequence[Row] | Matrix
 """Valid rows, or those of CSV, which are encoded already."""
 Predict = Callable[[Sequence[Rows]], Prediction]
+
+log = logging.getLogger(__name__)
 
 
 class Member(NamedTuple):
@@ -64,6 +67,7 @@ class Batch:
         try:
             together = self._predict([rows for rows, _ in members])
         except Exception:
+            log.exception("a batch failed; its %d requests are predicted one by one", len(members))
             for member in members:
                 self._run_alone(member)
             return

@@ -112,12 +112,15 @@ async def test_batch_whose_clients_have_all_left_is_not_predicted(
     assert numbers(metrics)["predict_batch_requests_count"] == 0
 
 
-async def test_error_reaches_only_the_request_whose_rows_caused_it(batch: Batch) -> None:
+async def test_error_reaches_only_the_request_whose_rows_caused_it(
+    batch: Batch, caplog: pytest.LogCaptureFixture
+) -> None:
     waiting = [batch.add(rows(1)), batch.add(rows("unfit", 2)), batch.add(rows(3))]
     first, unfit, last = await asyncio.gather(*waiting, return_exceptions=True)
     assert (first, last) == (answer(1), answer(3))
     assert isinstance(unfit, UnfitError)
     assert unfit.args == (2,)
+    assert caplog.messages == ["a batch failed; its 3 requests are predicted one by one"]
 
 
 @pytest.mark.parametrize(("width", "most"), [(1, VALUES_PER_BATCH), (14, 71), (5_000, 1)])
