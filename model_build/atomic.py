@@ -42,6 +42,14 @@ def replace(directory: Path, contents: Mapping[str, bytes]) -> None:
         _sync(directory.parent)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Give the file `path` this content."""
+    with _workspace(path) as workspace:
+        new = workspace / path.name
+        _write(new, content)
+        new.replace(path)
+
+
 def dump(value: Any, path: Path) -> None:
     """Pickle `value` to `path` with joblib."""
     with _workspace(path) as workspace:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from app.core.contract import DataSource, Sha256, sha256
+from model_build import atomic
 from model_build.artifacts import Artifact, file_sha256
 from model_build.gate_report import GateResult
 from model_build.spec.model_spec import ModelSpec
@@ -107,9 +108,7 @@ class Stability(Artifact):
     def write(self, path: Path) -> None:
         """Write a list of numbers on one line, and replace the file in one step."""
         text = json.dumps(_round(self.model_dump(mode="json")), indent=2)
-        partial = path.with_name(f".{path.name}.part")
-        partial.write_text(LIST_OF_VALUES.sub(lambda match: " ".join(match[0].split()), text) + "\n")
-        partial.replace(path)
+        atomic.write(path, (LIST_OF_VALUES.sub(_on_one_line, text) + "\n").encode())
 
 
 @dataclass(frozen=True)
@@ -228,6 +227,10 @@ def _without_bounds(section: Any) -> Any:
         case list():
             return [_without_bounds(value) for value in section]
     return section
+
+
+def _on_one_line(values: re.Match[str]) -> str:
+    return " ".join(values[0].split())
 
 
 def _round(value: Any) -> Any:

@@ -131,6 +131,12 @@ def test_only_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     assert names_in(tmp_path) == [".model-notes", ".models.baking-x", "model", "model.joblib"]
 
 
+def test_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    for content in (b"old", b"new"):
+        atomic.write(tmp_path / "deep/census.stability.json", content)
+        assert contents(tmp_path / "deep") == {"census.stability.json": content}
+
+
 def test_pickle_is_replaced(tmp_path: Path) -> None:
     for value in ("old", "new"):
         atomic.dump(value, tmp_path / "deep/model.joblib")
