@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 from sklearn.base import ClassifierMixin
 from sklearn.dummy import DummyClassifier
@@ -27,8 +28,7 @@ LIKELIEST = 0.5
 
 def untouched_boosting(spec: ModelSpec) -> Classifier:
     """Return scikit-learn's boosting, unfitted, with its own parameters and the features of the model."""
-    plain = Training(drop=spec.training.drop)
-    return Classifier("hist_gradient_boosting", {}, spec.features, plain, spec.split.seed)
+    return _plain(spec, "hist_gradient_boosting", {})
 
 
 def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping[str, ClassifierMixin]:
@@ -37,18 +37,22 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
     They read what the model may read, and have nothing else of the spec: no parameters, weights, resampling,
     clipping, selection of features or calibration.
     """
-    plain, seed = Training(drop=spec.training.drop), spec.split.seed
     baselines = {
         UNTOUCHED: untouched_boosting(spec),
-        "logistic regression": Classifier(
-            "logistic_regression", {"max_iter": ITERATIONS}, spec.features, plain, seed
-        ),
+        "logistic regression": _plain(spec, "logistic_regression", {"max_iter": ITERATIONS}),
         "majority": DummyClassifier(strategy="prior"),
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is a baseline all the same
         fitted = map_in_threads(lambda baseline: baseline.fit(matrix, labels), baselines.values())
         return dict(zip(baselines, fitted, strict=True))
+
+
+def _plain(spec: ModelSpec, estimator: str, parameters: Mapping[str, Any]) -> Classifier:
+    """Return an unfitted model that has only the features that it may read from the spec."""
+    return Classifier(
+        estimator, parameters, spec.features, Training(drop=spec.training.drop), spec.split.seed
+    )
 
 
 def compare_with_baselines(
