@@ -58,6 +58,7 @@ class Shedder:
         self.small = Queue(SMALL, max_pending)
         self.large = Queue(LARGE, max_pending)
         self.extensions = {WHOLE_ANSWER: {}, WAITING: self.small}
+        """What the worker offers its application; the small queue says whether a request is alone."""
         self.answer = answer_bytes(overloaded())
         self.answer_to_head = self.answer[: self.answer.index(b"\r\n\r\n") + 4]
 

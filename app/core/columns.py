@@ -29,8 +29,7 @@ class ColumnEncoder:
     """Accepts cells as RowValidator accepts their values, and encodes these as Encoder does.
 
     Most cells take one lookup, or are some of many numbers that are parsed at once. Only columns with cells
-    of another kind, such as `+39` or wrong ones, are read cell by cell. So a row costs a tenth of what it
-    costs as a dictionary.
+    of another kind, such as `+39` or wrong ones, are read cell by cell.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
