@@ -66,10 +66,8 @@ class Batch:
         self._metrics.count_batch(len(members))
         try:
             together = self._predict([rows for rows, _ in members])
-        except Exception:
-            log.exception("a batch failed; its %d requests are predicted one by one", len(members))
-            for member in members:
-                self._run_alone(member)
+        except Exception as error:
+            self._run_alone(members, error)
             return
         start = 0
         for rows, prediction in members:
@@ -77,8 +75,14 @@ class Batch:
             prediction.set_result(together.rows(start, end))
             start = end
 
-    def _run_alone(self, member: Member) -> None:
-        try:
-            member.prediction.set_result(self._predict([member.rows]))
-        except Exception as error:
-            member.prediction.set_exception(error)
+    def _run_alone(self, members: list[Member], error: Exception) -> None:
+        """Predict one by one after a batch failed: the error of one request never touches another."""
+        if len(members) == 1:
+            members[0].prediction.set_exception(error)
+            return
+        log.error("a batch failed; its %d requests are predicted one by one", len(members), exc_info=error)
+        for member in members:
+            try:
+                member.prediction.set_result(self._predict([member.rows]))
+            except Exception as own_error:
+                member.prediction.set_exception(own_error)

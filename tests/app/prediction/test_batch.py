@@ -123,6 +123,15 @@ async def test_error_reaches_only_the_request_whose_rows_caused_it(
     assert caplog.messages == ["a batch failed; its 3 requests are predicted one by one"]
 
 
+async def test_request_that_fails_alone_is_not_predicted_again(
+    batch: Batch, stub: Stub, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UnfitError):
+        await batch.add(rows("unfit"))
+    assert len(stub.runs) == 1
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(("width", "most"), [(1, VALUES_PER_BATCH), (14, 71), (5_000, 1)])
 def test_bound_on_rows_depends_on_the_width(stub: Stub, metrics: Metrics, width: int, most: int) -> None:
     assert Batch(stub.predict, metrics, width).most_rows == most
