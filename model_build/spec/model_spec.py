@@ -94,7 +94,7 @@ class ModelSpec(Frozen):
         return self._checksum("evaluation", "gates", "model_checks")
 
     def _checksum(self, *sections: str) -> str:
-        document = self.model_dump(mode="json", include=set(sections))
+        document = self.model_dump(mode="json", include=set(sections), exclude_defaults=True)
         return sha256(json.dumps(document, sort_keys=True).encode())
 
     def _check_columns(self) -> None:

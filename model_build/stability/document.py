@@ -206,12 +206,15 @@ def bounds_of(results: Iterable[GateResult]) -> dict[GateKey, dict[str, float]]:
 
 
 def spec_checksum(spec: ModelSpec) -> Sha256:
-    """Return a checksum of all in the spec that changes what is measured."""
-    sections = spec.model_dump(mode="json", include=SECTIONS)
+    """Return a checksum of all in the spec that changes what is measured.
+
+    A key with its default value counts like one that is absent, so a later version with more keys agrees.
+    """
+    sections = spec.model_dump(mode="json", include=SECTIONS, exclude_defaults=True)
     for name, keys in WITHOUT_EFFECT.items():
         for key in keys:
-            sections[name].pop(key, None)
-    for name in ("gates", "model_checks"):
+            sections.get(name, {}).pop(key, None)
+    for name in {"gates", "model_checks"} & sections.keys():
         sections[name] = _without_bounds(sections[name])
     return sha256(json.dumps(sections, sort_keys=True).encode())
 
