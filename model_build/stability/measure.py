@@ -1,6 +1,7 @@
 """Measures a model with many seeds, in parallel; a run that is stopped continues where it was."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def _fingerprint(spec: ModelSpec, rows: CheckedRows, seed: int) -> Sha256:
 def _describe(result: SplitResult) -> str:
     if result.error:
         return f"seed {result.seed} could not be measured: {result.error}"
-    failed = sum(not gate.passed for gate in result.results)
-    gates = pluralize(len(result.results), "gate")
-    return f"seed {result.seed}: ROC AUC {result.metrics['roc_auc']:.4f}, {failed} of {gates} failed"
+    missed = Counter(gate.severity for gate in result.results if not gate.passed)
+    gates = f"{missed['fail']} of {pluralize(len(result.results), 'gate')} failed"
+    warned = f", {missed['warn']} only warned" if missed["warn"] else ""
+    return f"seed {result.seed}: ROC AUC {result.metrics['roc_auc']:.4f}, {gates}{warned}"

@@ -48,7 +48,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
         results = (
             gate("parity", "parity"),
             gate("metric", "roc_auc", at_least(0.5, 0.9, 0.8 - seed / 100)),
-            gate("baseline", "untouched boosting", at_least(0, 0.1, 0.05)),
+            gate("baseline", "untouched boosting", at_least(0, 0.1, 0.05), severity="warn", passed=seed != 2),
         )
         return split_result(seed, 1 - seed / 10, *results).model_copy(update={"fingerprint": fingerprint})
 
@@ -82,13 +82,14 @@ def test_the_terminal_shows_spreads_gates_and_suggested_bounds(
     for line in (
         "Measuring tiny on 4 splits of 398 rows\n",
         "  split 1/4: seed 1: ROC AUC 0.9000, 0 of 3 gates failed\n",
+        "  split 2/4: seed 2: ROC AUC 0.8000, 0 of 3 gates failed, 1 only warned\n",
         "  split 4/4: seed 4 could not be measured: No training row has paid yes.\n",
         "3 splits of 398 rows, loans.csv",
         "│ roc_auc            │ 0.8000 │    0.1000 │ 0.7000 │  0.9000 │\n",
         "│ untouched boosting │ 0.1000 │    0.0000 │ 0.1000 │  0.1000 │\n",
         "│ parity             │     – │         – │ 0 of 3 │         – │\n",  # noqa: RUF001 - dashes
         "│ roc_auc            │ ≥ 0.5 │    0.7700 │ 0 of 3 │    ≥ 0.76 │\n",
-        "│ untouched boosting │   ≥ 0 │    0.0500 │ 0 of 3 │         – │\n",  # noqa: RUF001 - a dash
+        "│ untouched boosting │   ≥ 0 │    0.0500 │ 1 of 3 │         – │\n",  # noqa: RUF001 - a dash
         "Seed 4 could not be measured: No training row has paid yes.\n",
         "Suggested is the worst end over all seeds with a margin of one standard deviation, rounded outward.",
         f"{tmp_path / PATH} has the result; commit it with the spec, and the card shows it.\n",
