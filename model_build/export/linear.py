@@ -9,8 +9,10 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
 
 from app.core.contract import TWO_LABELS
+from model_build.export.graph import output_only
 
 LINEAR = "LinearClassifier"
+MARGINS = "log_odds"
 
 
 def compute_in_double(model: ModelProto, estimator: LogisticRegression) -> None:
@@ -34,12 +36,20 @@ def compute_in_double(model: ModelProto, estimator: LogisticRegression) -> None:
     )
 
 
+def output_margins(model: ModelProto, count: int) -> str | None:
+    """Let a model that computes in double output its logarithms of shares [N, count]; return their name."""
+    if not any(MARGINS in node.output for node in model.graph.node):
+        return None
+    output_only(model, MARGINS, TensorProto.DOUBLE, count)
+    return MARGINS
+
+
 def _nodes(columns: str, labels: str, probabilities: str) -> list[NodeProto]:
     return [
         helper.make_node("Cast", [columns], ["double_columns"], to=TensorProto.DOUBLE),
         helper.make_node("MatMul", ["double_columns", "coefficients"], ["products"]),
-        helper.make_node("Add", ["products", "intercepts"], ["log_odds"]),
-        helper.make_node("Softmax", ["log_odds"], ["double_shares"], axis=1),
+        helper.make_node("Add", ["products", "intercepts"], [MARGINS]),
+        helper.make_node("Softmax", [MARGINS], ["double_shares"], axis=1),
         helper.make_node("Cast", ["double_shares"], [probabilities], to=TensorProto.FLOAT),
         helper.make_node("ArgMax", ["double_shares"], [labels], axis=1, keepdims=0),
     ]

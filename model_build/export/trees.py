@@ -10,9 +10,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import TWO_LABELS
+from model_build.export.graph import output_only
 
 DOMAIN = "ai.onnx.ml"
 ENSEMBLE = "TreeEnsembleClassifier"
+LOG_ODDS = (b"LOGISTIC", b"SOFTMAX")
+"""Transformations of the sums of trees that sum log-odds."""
 DOUBLES_SINCE = 3  # the first version of DOMAIN whose trees may hold tensors of doubles
 
 
@@ -36,18 +39,18 @@ def read_columns(node: NodeProto, columns: Sequence[int]) -> None:
     node.attribute.append(helper.make_attribute("nodes_featureids", positions))
 
 
-def output_log_odds(model: ModelProto) -> bool:
-    """Make trees that sum log-odds output these, and return whether the model has such trees.
+def output_margins(model: ModelProto, count: int) -> str | None:
+    """Let trees that sum log-odds output only these sums [N, count], and return their name.
 
     In float32, a probability near 0 is computed as 1 minus one near 1, which is too coarse for its log-odds.
     """
     node = next((node for node in model.graph.node if node.op_type == ENSEMBLE), None)
-    if node is None or _attribute(node, "post_transform").s != b"LOGISTIC":
-        return False
-    if min(_attribute(node, "class_weights").floats) >= 0:  # onnxruntime takes these for probabilities
-        return False
+    if node is None or _attribute(node, "post_transform").s not in LOG_ODDS:
+        return None
     _attribute(node, "post_transform").s = b"NONE"
-    return True
+    margins: str = node.output[1]
+    output_only(model, margins, TensorProto.FLOAT, count)
+    return margins
 
 
 def _round_thresholds_down(node: NodeProto, thresholds: Sequence[Any]) -> None:

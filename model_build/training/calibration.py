@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -22,24 +21,21 @@ from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Calibration
 from model_build.training.classifier import Classifier
-from model_build.training.cross_validation import Fold
+from model_build.training.cross_validation import Fold, Scores
+from model_build.training.log_odds import Numbers, compute_log_odds
 
-MARGIN = 1e-4
-"""Distance from 0 and 1 that probabilities keep before their log-odds are taken: float32 is coarse beyond."""
 STEPS = 50
 """Equal steps of the isotonic curve; shorter ones can be so steep that a rounding error shows."""
 LARGEST_EXPONENT = 10.0
 
-Numbers = npt.NDArray[np.float64]
-
 
 class Calibrator(Protocol):
-    """Turns probabilities [N, labels] into calibrated ones."""
+    """Turns the log-odds [N, labels] of each label against the rest into calibrated probabilities."""
 
     @classmethod
-    def fit(cls, probabilities: Probabilities, labels: Positions) -> Self: ...
+    def fit(cls, log_odds: Numbers, labels: Positions) -> Self: ...
 
-    def __call__(self, probabilities: Probabilities) -> Probabilities: ...
+    def __call__(self, log_odds: Numbers) -> Probabilities: ...
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,8 @@ class Sigmoid:
     offsets: Numbers
 
     @classmethod
-    def fit(cls, probabilities: Probabilities, labels: Positions) -> Self:
-        columns = enumerate(_log_odds(probabilities).T)
+    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
+        columns = enumerate(log_odds.T)
         fits = [LogisticRegression().fit(column[:, None], labels == label) for label, column in columns]
         return cls(
             np.array([fit.coef_.item() for fit in fits]), np.array([fit.intercept_.item() for fit in fits])
@@ -62,8 +58,8 @@ class Sigmoid:
         """Whether a label becomes likelier where it was less likely; few rows of a label can cause that."""
         return bool((self.slopes <= 0).any())
 
-    def __call__(self, probabilities: Probabilities) -> Probabilities:
-        return _normalize(expit(_log_odds(probabilities) * self.slopes + self.offsets))
+    def __call__(self, log_odds: Numbers) -> Probabilities:
+        return _normalize(expit(log_odds * self.slopes + self.offsets))
 
 
 @dataclass(frozen=True)
@@ -73,16 +69,16 @@ class Isotonic:
     curves: Numbers
 
     @classmethod
-    def fit(cls, probabilities: Probabilities, labels: Positions) -> Self:
+    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
         lowest = 1 / (len(labels) + 2)  # a label that no row has here is still possible
         curve = IsotonicRegression(y_min=lowest, y_max=1 - lowest, out_of_bounds="clip")
         grid = np.linspace(0, 1, STEPS + 1)
-        columns = enumerate(probabilities.T)
+        columns = enumerate(expit(log_odds).T)
         return cls(np.array([curve.fit(column, labels == label).predict(grid) for label, column in columns]))
 
-    def __call__(self, probabilities: Probabilities) -> Probabilities:
+    def __call__(self, log_odds: Numbers) -> Probabilities:
         grid = np.linspace(0, 1, STEPS + 1)
-        columns = zip(probabilities.T, self.curves, strict=True)
+        columns = zip(expit(log_odds).T, self.curves, strict=True)
         return _normalize(np.stack([np.interp(column, grid, curve) for column, curve in columns], axis=1))
 
 
@@ -93,9 +89,9 @@ class Temperature:
     exponent: float
 
     @classmethod
-    def fit(cls, probabilities: Probabilities, labels: Positions) -> Self:
+    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
         def loss(logarithm: float) -> float:
-            return float(_row_losses(cls(float(np.exp(logarithm)))(probabilities), labels).mean())
+            return float(_row_losses(cls(float(np.exp(logarithm)))(log_odds), labels).mean())
 
         limit = float(np.log(LARGEST_EXPONENT))
         return cls(float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x)))
@@ -105,10 +101,10 @@ class Temperature:
         """The sigmoid that does the same to two labels."""
         return Sigmoid(np.full(TWO_LABELS, self.exponent), np.zeros(TWO_LABELS))
 
-    def __call__(self, probabilities: Probabilities) -> Probabilities:
-        if probabilities.shape[1] == TWO_LABELS:
-            return self.sigmoid(probabilities)
-        return _normalize(probabilities**self.exponent)
+    def __call__(self, log_odds: Numbers) -> Probabilities:
+        if log_odds.shape[1] == TWO_LABELS:
+            return self.sigmoid(log_odds)
+        return _normalize(expit(log_odds) ** self.exponent)
 
 
 METHODS: dict[str, type[Calibrator]] = {"sigmoid": Sigmoid, "isotonic": Isotonic, "temperature": Temperature}
@@ -132,7 +128,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         return classes
 
     def predict_proba(self, matrix: Matrix) -> Probabilities:
-        return self.calibrator(self.classifier.predict_proba(matrix))
+        return self.calibrator(compute_log_odds(self.classifier, matrix))
 
     def predict(self, matrix: Matrix) -> Positions:
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
@@ -150,19 +146,19 @@ class CalibrationChoice:
 
 
 def choose_calibration(
-    setting: str, target: Target, labels: Positions, probabilities: Probabilities, folds: Sequence[Fold]
+    setting: str, target: Target, labels: Positions, scores: Scores, folds: Sequence[Fold]
 ) -> CalibrationChoice:
-    """Choose by the log loss of the folds' probabilities [N, labels], raw and calibrated.
+    """Choose by the log loss of the folds' probabilities, raw and calibrated.
 
     The calibrator of a fold is fitted to the rows of the other folds. `setting` is training.calibration of
     the spec: "auto" calibrates if the gain is more than one standard error.
     """
-    by_method = {"none": probabilities}
+    by_method = {"none": scores.probabilities}
     for method in _candidates(setting, target):
-        by_method[method] = _cross_fit(METHODS[method], labels, probabilities, folds)
+        by_method[method] = _cross_fit(METHODS[method], labels, scores.log_odds, folds)
     losses = {method: _row_losses(calibrated, labels) for method, calibrated in by_method.items()}
     chosen, reason = _best(losses) if setting == "auto" else (setting, "set by the spec")
-    calibrator = METHODS[chosen].fit(probabilities, labels) if chosen in METHODS else None
+    calibrator = METHODS[chosen].fit(scores.log_odds, labels) if chosen in METHODS else None
     if isinstance(calibrator, Sigmoid) and calibrator.reverses_ranking:
         chosen, calibrator = "none", None
         reason = "a sigmoid would reverse the ranking; a label may have too few rows"
@@ -196,17 +192,13 @@ def _best(losses: Mapping[str, Numbers]) -> tuple[str, str]:
 
 
 def _cross_fit(
-    method: type[Calibrator], labels: Positions, probabilities: Probabilities, folds: Sequence[Fold]
+    method: type[Calibrator], labels: Positions, log_odds: Numbers, folds: Sequence[Fold]
 ) -> Probabilities:
-    calibrated = np.empty_like(probabilities)
+    calibrated = np.empty_like(log_odds)
     for fold in folds:
-        calibrator = method.fit(probabilities[fold.train], labels[fold.train])
-        calibrated[fold.validate] = calibrator(probabilities[fold.validate])
+        calibrator = method.fit(log_odds[fold.train], labels[fold.train])
+        calibrated[fold.validate] = calibrator(log_odds[fold.validate])
     return calibrated
-
-
-def _log_odds(probabilities: Probabilities) -> Numbers:
-    return np.asarray(logit(np.clip(probabilities, MARGIN, 1 - MARGIN)))
 
 
 def _normalize(scores: Probabilities) -> Probabilities:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
@@ -47,6 +48,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, matrix: Matrix) -> Probabilities:
         probabilities: Probabilities = self.pipeline_.predict_proba(matrix[:, self.columns_])
         return probabilities
+
+    def decision_function(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        return np.asarray(self.pipeline_.decision_function(matrix[:, self.columns_]))
 
     def predict(self, matrix: Matrix) -> Positions:
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])

@@ -17,8 +17,9 @@ from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LARGEST_SEED
 from model_build.threads import map_in_threads
-from model_build.training.classifier import fit
+from model_build.training.classifier import Classifier, fit
 from model_build.training.estimators import model_size
+from model_build.training.log_odds import Numbers, compute_log_odds
 
 MINIMUM_ROWS = 2  # of each label: one trains and one validates
 CONFIDENCE = 0.95
@@ -42,11 +43,20 @@ class TrainingRows:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Of rows, each predicted by a model that did not train on it: probabilities and log-odds [N, labels]."""
+
+    probabilities: Probabilities
+    log_odds: Numbers
+
+
+@dataclass(frozen=True)
 class FoldPrediction:
     """Probabilities of the rows that validate in one fold, by a model that did not train on them."""
 
     validate: Positions
     probabilities: Probabilities
+    model: Classifier
     size: int
     """Of the model, as `model_size` counts it."""
 
@@ -89,17 +99,19 @@ def predict_folds(
     def predict(fold: Fold) -> FoldPrediction:
         model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
         probabilities = model.predict_proba(rows.matrix[fold.validate])
-        return FoldPrediction(fold.validate, probabilities, model_size(model.pipeline_[-1]))
+        return FoldPrediction(fold.validate, probabilities, model, model_size(model.pipeline_[-1]))
 
     return map_in_threads(predict, rows.folds)
 
 
-def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Probabilities:
-    """Return the probabilities [N, labels] of all rows, each predicted in the fold in which it validates."""
+def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Scores:
+    """Return the scores of all rows, each predicted in the fold in which it validates."""
     predictions = list(predict_folds(spec, parameters, rows))
+    order = np.argsort(np.concatenate([fold.validate for fold in predictions]))
     probabilities = np.concatenate([fold.probabilities for fold in predictions]).astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # in float32, the sums are less exactly 1
-    return np.asarray(probabilities[np.argsort(np.concatenate([fold.validate for fold in predictions]))])
+    log_odds = [compute_log_odds(fold.model, rows.matrix[fold.validate]) for fold in predictions]
+    return Scores(probabilities[order], np.concatenate(log_odds)[order])
 
 
 def summarize_folds(values: Sequence[float]) -> FoldScores:

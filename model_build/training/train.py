@@ -55,8 +55,8 @@ def train_model(
     search = search_for(rows) if search_for else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
     with in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
-        raw = out_of_fold(spec, parameters, rows)
-        calibration = choose_calibration(training.calibration, spec.target, labels, raw, rows.folds)
+        scores = out_of_fold(spec, parameters, rows)
+        calibration = choose_calibration(training.calibration, spec.target, labels, scores, rows.folds)
         probabilities = calibration.probabilities
         threshold = choose_threshold(spec.target, training.threshold, labels, probabilities, rows.folds)
     classifier = final.result()

@@ -12,6 +12,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.training import Training
 from model_build.training import classifier
 from model_build.training.calibration import METHODS, Calibrated
+from model_build.training.log_odds import compute_log_odds
 from tests.model_build.training.test_estimators import served
 
 TARGETS = {
@@ -46,7 +47,7 @@ def test_row_has_the_same_probabilities_alone_and_among_any_others(
     calibrated = (
         fitted
         if method == "none"
-        else Calibrated(fitted, METHODS[method].fit(fitted.predict_proba(matrix), labels))
+        else Calibrated(fitted, METHODS[method].fit(compute_log_odds(fitted, matrix), labels))
     )
     model = served(spec, onnx.convert(calibrated, "tiny", 4))
     together = model.probabilities(matrix)

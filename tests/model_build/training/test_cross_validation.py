@@ -51,10 +51,10 @@ def test_a_row_is_predicted_by_a_model_that_did_not_train_on_it(tiny_spec: Model
     matrix = np.random.default_rng(0).random((60, 4)).astype(np.float32)
     labels = np.array([0, 1] * 30)
     folds = make_folds(tiny_spec.target, labels, 2, seed=0)
-    before = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, labels, folds))
+    before = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, labels, folds)).probabilities
     flipped = labels.copy()
     flipped[folds[0].validate] = 1 - flipped[folds[0].validate]
-    after_flip = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, flipped, folds))
+    after_flip = out_of_fold(tiny_spec, FEW, TrainingRows(matrix, flipped, folds)).probabilities
     assert before[folds[0].validate].tolist() == after_flip[folds[0].validate].tolist()
     assert before[folds[1].validate].tolist() != after_flip[folds[1].validate].tolist()
 
@@ -66,9 +66,9 @@ def test_predictions_do_not_depend_on_the_number_of_cores(
     matrix, labels = rng.random((600, 4)).astype(np.float32), rng.integers(0, 2, 600)
     rows = TrainingRows(matrix, labels, make_folds(tiny_spec.target, labels, 5, seed=0))
     monkeypatch.setattr("model_build.threads.cpu_count", lambda: 1)
-    one_by_one = out_of_fold(tiny_spec, {"max_iter": 30}, rows)
+    one_by_one = out_of_fold(tiny_spec, {"max_iter": 30}, rows).probabilities
     monkeypatch.setattr("model_build.threads.cpu_count", lambda: 4)
-    assert np.array_equal(out_of_fold(tiny_spec, {"max_iter": 30}, rows), one_by_one)
+    assert np.array_equal(out_of_fold(tiny_spec, {"max_iter": 30}, rows).probabilities, one_by_one)
 
 
 def test_summary_has_the_mean_the_deviation_and_every_fold() -> None:
