@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from threadpoolctl import threadpool_limits
 
-from app.core.features import Encoder
+from app.core.encoders import row_encoder
 from model_build import pipeline
 from model_build.artifacts import CrossValidation
 from model_build.data import dataset
@@ -25,7 +25,7 @@ def compare_models(job: Job, seeds: Sequence[int]) -> None:
     """
     pipeline.run_before("segregate", job)
     rows = dataset.build_dataset(read_checked_rows(job), job.spec)
-    matrix = Encoder(job.spec.features)(rows.rows)
+    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
     folds = len(make_folds(job.spec.target, rows.labels, job.spec.training.folds, seeds[0]))
     job.progress.say(f"{pluralize(folds, 'fold')} × {pluralize(len(seeds), 'seed')} of {len(matrix):,} rows")
     with job.progress.bar("fold", folds * len(seeds), 0) as advance, threadpool_limits(1):

@@ -5,7 +5,9 @@
 
 import sys
 from collections.abc import Iterable
+from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,6 +15,7 @@ from ruamel.yaml import YAML
 from model_build import pipeline
 from model_build.export import package
 from model_build.reports.curve_tables import TABLES
+from model_build.spec.model_spec import SPECS
 from model_build.stage import Stage
 
 HEADER = "# `make dvc-yaml` writes this file from the stages of model_build/pipeline.py; do not edit it.\n"
@@ -46,9 +49,15 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return {
         "cmd": f"python -m model_build {stage.name} census",
         "deps": [*CODE, *whole_spec, *_paths(stage.inputs)],
-        "params": [{SPEC: [*stage.sections]}],
+        "params": [{SPEC: [section for section in stage.sections if section in _sections()]}],
         "outs": _paths(outputs),
     } | ({"metrics": _paths(metrics)} if metrics else {})
+
+
+@cache
+def _sections() -> frozenset[str]:
+    """Return the sections that the spec has: DVC refuses to read others."""
+    return frozenset(YAML(typ="safe", pure=True).load((SPECS / Path(SPEC).name).read_bytes()))
 
 
 def _plots() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import joblib
 import pandas as pd
 
 from app.core.contract import CONTRACT_FILE, Contract
-from app.core.features import Encoder
+from app.core.encoders import row_encoder
 from model_build import atomic
 from model_build.artifacts import (
     Baselines,
@@ -59,7 +59,7 @@ from model_build.validation.checked_rows import read_checked_rows, stop_at_viola
 
 CONTRACT_SECTIONS = (
     *("name", "title", "version", "description"),
-    *("data", "features", "target", "split", "evaluation"),
+    *("data", "features", "derived", "target", "split", "evaluation"),
 )
 """Sections that the contract or the card repeats."""
 EVALUATION_FILES = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
@@ -132,11 +132,11 @@ def segregate(job: Job, notes: list[str]) -> None:
 def train(job: Job, notes: list[str]) -> None:
     """Write the fitted model, the same model as ONNX, and the drift baseline."""
     rows = _rows(job, "train.csv")
-    matrix = Encoder(job.spec.features)(rows.rows)
+    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
     search_for = partial(training.search, job) if job.search else None
     trained = training.train_model(job.spec, matrix, rows.labels, search_for)
-    onnx = convert(trained.model, job.spec.name, len(job.spec.features))
-    baseline = compute_drift_baseline(job.spec.features, job.spec.target, matrix, trained.probabilities)
+    onnx = convert(trained.model, job.spec.name, len(job.spec.columns))
+    baseline = compute_drift_baseline(job.spec.columns, job.spec.target, matrix, trained.probabilities)
     atomic.dump(trained.model, job.path("model.joblib"))
     job.path("model.onnx").write_bytes(onnx)
     job.path("reference.json").write_bytes(package.to_json(baseline))
@@ -149,7 +149,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
     spec, rows = job.spec, _rows(job, "test.csv")
     training_report = TrainingReport.read(job.path("training.json"))
     target = training_report.with_threshold(spec.target)
-    matrix = Encoder(spec.features)(rows.rows)
+    matrix = row_encoder(spec.features, spec.derived)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
     explain = partial(explain_model, spec, fitted, training_report.features, matrix, rows.labels)
@@ -258,7 +258,7 @@ STAGES = (
     Stage(
         "eda",
         eda,
-        sections=("name", "title", "data", "features", "target"),
+        sections=("name", "title", "data", "features", "derived", "target"),
         inputs=("raw.csv", "source.json"),
         outputs=("eda.html",),
     ),
@@ -287,7 +287,7 @@ STAGES = (
     Stage(
         "train",
         train,
-        sections=("name", "features", "target", "split", "estimator", "training"),
+        sections=("name", "features", "derived", "target", "split", "estimator", "training"),
         inputs=("train.csv",),
         outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
         options=lambda job: job.search,
@@ -295,14 +295,14 @@ STAGES = (
     Stage(
         "evaluate",
         evaluate,
-        sections=("features", "target", "split", "evaluation"),
+        sections=("features", "derived", "target", "split", "evaluation"),
         inputs=("test.csv", "model.joblib", "model.onnx", "training.json"),
         outputs=(*EVALUATION_FILES, METRIC_VALUES, *(table.file for table in curve_tables.TABLES)),
     ),
     Stage(
         "baselines",
         compare_with_baselines,
-        sections=("features", "target", "split", "training", "evaluation"),
+        sections=("features", "derived", "target", "split", "training", "evaluation"),
         inputs=("train.csv", "test.csv", "model.joblib", "model.onnx", "training.json"),
         outputs=("baselines.json",),
     ),

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf, isnan, nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,6 @@ from app.core.features import (
     CategoryFeature,
     Feature,
     IntegerFeature,
-    Matrix,
     RangedFeature,
 )
 
@@ -32,7 +32,8 @@ class ColumnEncoder:
     of another kind, such as `+39` or wrong ones, are read cell by cell.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
+        self._dtype = dtype
         self._readers = [
             _NumberReader(feature) if isinstance(feature, RangedFeature) else _LevelReader(feature)
             for feature in features
@@ -40,8 +41,8 @@ class ColumnEncoder:
         self._minimum, self._maximum = np.array([*map(_range, features)], float).T[:, :, np.newaxis]
         self._is_integer = np.array([[isinstance(feature, IntegerFeature)] for feature in features])
 
-    def __call__(self, columns: Sequence[Column]) -> tuple[Matrix, list[int]]:
-        """Return float32 [N, features], and the positions of the rows that are refused, in their order.
+    def __call__(self, columns: Sequence[Column]) -> tuple[npt.NDArray[Any], list[int]]:
+        """Return [N, features] in the dtype, and the positions of the rows that are refused, in their order.
 
         The columns stand in the order of the features, and have one cell at least. A refused cell is NaN.
         """
@@ -52,7 +53,7 @@ class ColumnEncoder:
         if refused.any():
             rows = np.flatnonzero(refused.any(axis=0)).tolist()
             codes[refused] = nan  # float32 may not hold it
-        return np.ascontiguousarray(codes.T, np.float32), rows
+        return np.ascontiguousarray(codes.T, self._dtype), rows
 
 
 def _range(feature: Feature) -> tuple[float, float]:

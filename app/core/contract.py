@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
-from app.core.features import Feature, Frozen, check_names
+from app.core.derived import Derived, compute_columns
+from app.core.features import Feature, Frozen
 
 SCHEMA_VERSION: Literal[1] = 1
 TWO_LABELS = 2
@@ -120,15 +121,22 @@ class Contract(Frozen):
     description: str
     model_version: Version
     features: tuple[Feature, ...] = Field(min_length=1)
+    """What a request holds."""
+    derived: tuple[Derived, ...] = ()
     target: Target
     metrics: dict[str, float]
     provenance: Provenance
     files: dict[FileName, Sha256]
 
     @model_validator(mode="after")
-    def _names_are_distinct(self) -> Self:
-        check_names(self.features)
+    def _columns_can_be_computed(self) -> Self:
+        compute_columns(self.features, self.derived)
         return self
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The columns of the matrix that the model reads, described as features are."""
+        return compute_columns(self.features, self.derived).columns
 
     @property
     def model_sha256(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, cycle
 from operator import call
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -178,7 +178,17 @@ Feature = Annotated[
 ]
 
 
-def check_names(features: Sequence[Feature]) -> None:
+class Named(Protocol):
+    """What has a name of its own, and perhaps others."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+
+def check_names(features: Sequence[Named]) -> None:
     """Raise ValueError when two features share a name or an alias, or a feature is called `inputs`."""
     owners = {"inputs": "the key that holds the rows of a request"}
     for feature in features:
@@ -189,14 +199,15 @@ def check_names(features: Sequence[Feature]) -> None:
 
 
 class Encoder:
-    """Turns validated rows into the matrix that the model reads."""
+    """Turns validated rows into the codes of their values: the matrix, unless columns are computed."""
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
+        self._dtype = dtype
         self._code_of = [_coder(feature) for feature in features]
         self._widths = frozenset([len(features)])
 
-    def __call__(self, rows: Sequence[Row]) -> Matrix:
-        """Return float32 [N, features]. Every row must hold its values in the order of the features.
+    def __call__(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
+        """Return [N, features] in the dtype. Every row must hold its values in the order of the features.
 
         Every step of the iteration is C; a comprehension takes half as long again.
         """
@@ -205,7 +216,7 @@ class Encoder:
             raise ValueError(f"every row must have {width} values")
         values = chain.from_iterable([row.values() for row in rows])
         codes = map(call, cycle(self._code_of), values)
-        return np.fromiter(codes, np.float32, len(rows) * width).reshape(-1, width)
+        return np.fromiter(codes, self._dtype, len(rows) * width).reshape(-1, width)
 
 
 def _coder(feature: Feature) -> Callable[[Any], float]:

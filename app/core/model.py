@@ -8,8 +8,9 @@ import onnxruntime as ort
 
 from app.core.baked_model import load_contract, read_file
 from app.core.contract import MODEL_FILE, Contract
+from app.core.encoders import row_encoder
 from app.core.errors import StartupError
-from app.core.features import Encoder, Matrix
+from app.core.features import Matrix
 
 INPUT = "features"
 LABELS = "labels"
@@ -23,7 +24,7 @@ class Model:
     def __init__(self, contract: Contract, onnx: bytes) -> None:
         """Raise StartupError when the ONNX model does not fit the contract."""
         self.contract = contract
-        self.encode = Encoder(contract.features)
+        self.encode = row_encoder(contract.features, contract.derived)
         self._session = _open_session(onnx)
         self._check_fit()
 
@@ -34,12 +35,12 @@ class Model:
         return cls(contract, read_file(directory, contract, MODEL_FILE))
 
     def probabilities(self, matrix: Matrix) -> Matrix:
-        """Return float32 [N, labels] for an encoded float32 [N, features]."""
+        """Return float32 [N, labels] for an encoded float32 [N, columns]."""
         answer: Matrix = self._session.run([PROBABILITIES], {INPUT: matrix})[0]
         return answer
 
     def _check_fit(self) -> None:
-        width = len(self.contract.features)
+        width = len(self.contract.columns)
         tensors = self._session.get_inputs()
         inputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in tensors}
         is_batch_size_fixed = any(isinstance(tensor.shape[0], int) for tensor in tensors)

@@ -8,8 +8,8 @@ from typing import NoReturn
 import numpy as np
 
 from app.core.chunks import Work, rows_per_chunk
-from app.core.columns import ColumnEncoder
 from app.core.contract import Contract, Positions
+from app.core.encoders import column_encoder
 from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import Matrix, Value
 from app.core.validation import RowValidator
@@ -22,7 +22,7 @@ class CsvData:
     """What a file holds, in the order of its rows."""
 
     matrix: Matrix
-    """float32 [N, features]; N is at least 1."""
+    """float32 [N, columns]; N is at least 1."""
     truth: Positions | None
     """The position of each row's true label; None without the target's column, or without `with_truth`."""
 
@@ -38,7 +38,7 @@ class CsvReader:
         self._target = contract.target
         self._labels = {label: position for position, label in enumerate(contract.target.labels)}
         self._read_header = HeaderReader(contract).read
-        self._encode = ColumnEncoder(contract.features)
+        self._encode = column_encoder(contract.features, contract.derived)
         self._validator = validator
         self._max_rows = max_rows
         self._rows_per_chunk = rows_per_chunk(len(contract.features)) // 2 or 1

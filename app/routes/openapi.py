@@ -55,11 +55,19 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
     models: tuple[type[BaseModel], ...] = (*response_models(contract), ProblemDocument)
     _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=SCHEMAS)
     openapi["components"]["schemas"] |= {
-        "Row": row_schema(contract.features),
+        "Row": row_schema(contract.features) | describe_derived(contract),
         "Batch": _batch(max_rows),
         **definitions["$defs"],
     }
     return openapi
+
+
+def describe_derived(contract: Contract) -> dict[str, str]:
+    """Return what the schema of a row says of the features that the service computes."""
+    if not contract.derived:
+        return {}
+    computed = "; ".join(f"`{derived.name}` = `{derived.expression}`" for derived in contract.derived)
+    return {"description": f"The service computes from the row, and a row must not hold: {computed}."}
 
 
 def with_connection_problems(responses: dict[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class _GroupMetrics:
 def compute_fairness(
     spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Fairness:
-    """Compare the groups of every protected feature of encoded test rows [N, features].
+    """Compare the groups of every protected feature of encoded test rows [N, columns].
 
     Raises:
         DataError: a reference group has no row.
@@ -92,7 +92,7 @@ def compute_fairness(
     outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
     groups = {
         feature.name: divide_into_levels(feature, column, section.slices.bands)
-        for feature, column in zip(spec.features, matrix.T, strict=True)
+        for feature, column in zip(spec.columns, matrix.T, strict=True)
         if feature.name in section.fairness
     }
     return Fairness(

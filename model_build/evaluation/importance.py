@@ -25,18 +25,18 @@ GRID = 20
 def explain_model(
     spec: ModelSpec, fitted: Any, read: Collection[str], matrix: Matrix, truth: Positions
 ) -> Explanation:
-    """Explain a classifier with encoded test rows [N, features]; the most important features come first.
+    """Explain a classifier with encoded test rows [N, columns]; the most important features come first.
 
     `read` has the names of the features that the classifier reads.
     """
     importance = sorted(_importance(spec, fitted, read, matrix, truth), key=lambda entry: -entry.drop.value)
     sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
-    positions = {feature.name: position for position, feature in enumerate(spec.features)}
+    positions = {feature.name: position for position, feature in enumerate(spec.columns)}
     ranked = [positions[entry.feature] for entry in importance]
     top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
 
     def dependence(position: int) -> Dependence:
-        grid = _grid(spec.features[position], matrix[:, position])
+        grid = _grid(spec.columns[position], matrix[:, position])
         return _dependence(spec, fitted, sample, position, grid)
 
     return Explanation(
@@ -60,14 +60,14 @@ def _importance(
     baseline = roc_auc(known.probabilities)
 
     def drops(position: int) -> npt.NDArray[np.float64]:
-        if spec.features[position].name not in read:
+        if spec.columns[position].name not in read:
             return np.zeros(len(orders))
         shuffled = known.predict_with(position, matrix[orders, position])
         return baseline - np.array([roc_auc(probabilities) for probabilities in shuffled])
 
     return [
         Importance(feature=feature.name, drop=_mean(drop, spec.evaluation.confidence))
-        for feature, drop in zip(spec.features, map_in_threads(drops, range(len(spec.features))), strict=True)
+        for feature, drop in zip(spec.columns, map_in_threads(drops, range(len(spec.columns))), strict=True)
     ]
 
 
@@ -82,7 +82,7 @@ def _mean(drops: npt.NDArray[np.float64], confidence: float) -> Interval:
 
 def _dependence(spec: ModelSpec, fitted: Any, sample: Matrix, position: int, grid: Numbers) -> Dependence:
     """Return, for each value of the grid, the mean score of the sample with that value in every row."""
-    target, feature = spec.target, spec.features[position]
+    target, feature = spec.target, spec.columns[position]
     label = target.positive_index
     rows = np.repeat(sample, len(grid), axis=0)
     rows[:, position] = np.tile(grid, len(sample))

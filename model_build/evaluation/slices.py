@@ -31,7 +31,7 @@ class _Rows:
 def compute_slices(
     spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Slices:
-    """Score the slices that the spec declares, of encoded test rows [N, features]."""
+    """Score the slices that the spec declares, of encoded test rows [N, columns]."""
     section = spec.evaluation
     sliced = list(_divide(spec, matrix, ScoredRows(target, truth, probabilities)))
     large = [rows for rows in sliced if len(rows.positions) >= section.slices.minimum_rows]
@@ -58,7 +58,7 @@ def compute_slices(
 def _divide(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Rows]:
     """Yield every slice that has a row: by feature, then by intersection, in the order of the levels."""
     section = spec.evaluation.slices
-    columns = zip(spec.features, matrix.T, strict=True)
+    columns = zip(spec.columns, matrix.T, strict=True)
     levels = {feature.name: divide_into_levels(feature, column, section.bands) for feature, column in columns}
     single = levels if section.features is None else section.features
     for features in (*((name,) for name in single), *section.intersections):

@@ -108,6 +108,7 @@ def describe_model(
         description=spec.description,
         model_version=spec.version,
         features=spec.features,
+        derived=spec.derived,
         target=report.with_threshold(spec.target),
         metrics=evaluation.metrics,
         provenance=provenance,

@@ -4,7 +4,7 @@ import shutil
 
 import joblib
 
-from app.core.features import Encoder
+from app.core.encoders import row_encoder
 from model_build import atomic
 from model_build.artifacts import TrainingReport
 from model_build.data.dataset import Dataset
@@ -32,8 +32,8 @@ def serve_evaluated_model(job: Job, evaluated: ModelReport) -> RefitReport:
 
 def write_refitted_model(job: Job, rows: Dataset) -> None:
     """Fit the evaluated model again on all rows; raise BuildError if other code or libraries trained it."""
-    matrix = Encoder(job.spec.features)(rows.rows)
+    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
     evaluated, report = joblib.load(job.path("model.joblib")), TrainingReport.read(job.path("training.json"))
     model = refit_model(job, evaluated, report, matrix, rows.labels)
     atomic.dump(model, job.path("served.joblib"))
-    job.path("served.onnx").write_bytes(convert(model, job.spec.name, len(job.spec.features)))
+    job.path("served.onnx").write_bytes(convert(model, job.spec.name, len(job.spec.columns)))

@@ -2,7 +2,7 @@
 
 import joblib
 
-from app.core.features import Encoder
+from app.core.encoders import row_encoder
 from model_build.artifacts import Baselines, Interval, TrainingReport, file_sha256
 from model_build.data.dataset import Dataset
 from model_build.evaluation.metrics import ScoredRows
@@ -17,7 +17,7 @@ NOTHING = Interval(value=0, low=0, high=0)
 
 def measure_baselines(job: Job, train: Dataset, test: Dataset) -> Baselines:
     """Fit the baselines to the training rows, and compare the evaluated model with them on the test rows."""
-    spec, encode = job.spec, Encoder(job.spec.features)
+    spec, encode = job.spec, row_encoder(job.spec.features, job.spec.derived)
     target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
     matrix = encode(test.rows)
     scored = ScoredRows(target, test.labels, joblib.load(job.path("model.joblib")).predict_proba(matrix))

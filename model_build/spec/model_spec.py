@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from app.core.contract import Target, Version, sha256
-from app.core.features import Feature, Frozen, RangedFeature, check_names
+from app.core.derived import Derived, compute_columns
+from app.core.features import Feature, Frozen, RangedFeature
 from model_build.errors import SpecError
 from model_build.spec.estimator import Estimator, check_category_orders, check_parameters
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
@@ -42,6 +43,7 @@ class ModelSpec(Frozen):
     description: str
     data: Data
     features: tuple[Feature, ...] = Field(min_length=1)
+    derived: tuple[Derived, ...] = ()
     target: Target
     data_checks: DataChecks = DataChecks()
     split: Split
@@ -55,14 +57,14 @@ class ModelSpec(Frozen):
 
     @model_validator(mode="after")
     def _names_are_consistent(self) -> Self:
-        check_names(self.features)
+        compute_columns(self.features, self.derived)
         names = {name for feature in self.features for name in feature.names}
-        if self.target.name in names:
+        if self.target.name in names | {one.name for one in self.derived}:
             raise ValueError(f"target {self.target.name!r} is also a feature")
         unknown = [column for column in self.data.columns if column not in names | {self.target.name}]
         if unknown:
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
-        self._check_columns()
+        self._check_file_columns()
         self._check_cells()
         return self
 
@@ -78,6 +80,11 @@ class ModelSpec(Frozen):
         return self
 
     @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The columns of the matrix that the model reads, described as features are."""
+        return compute_columns(self.features, self.derived).columns
+
+    @property
     def hyperparameters(self) -> dict[str, Any]:
         """The estimator's parameters, and the order of the categories if it is not the default."""
         order = self.training.category_order
@@ -86,7 +93,7 @@ class ModelSpec(Frozen):
     @property
     def training_checksum(self) -> str:
         """A checksum of everything that decides what a model learns from given rows."""
-        return self._checksum("features", "target", "split", "estimator", "training")
+        return self._checksum("features", "derived", "target", "split", "estimator", "training")
 
     @property
     def gates_checksum(self) -> str:
@@ -97,7 +104,7 @@ class ModelSpec(Frozen):
         document = self.model_dump(mode="json", include=set(sections), exclude_defaults=True)
         return sha256(json.dumps(document, sort_keys=True).encode())
 
-    def _check_columns(self) -> None:
+    def _check_file_columns(self) -> None:
         """Raise ValueError if one column of a file would match two features, or a feature and the target."""
         owners: dict[str, str] = {}
         names = [(name, feature.name) for feature in self.features for name in feature.names]
@@ -121,9 +128,9 @@ class ModelSpec(Frozen):
 
     def _check_training(self) -> None:
         training = self.training
-        self._check_features("training.drop", training.drop)
-        self._check_features("training.clip", training.clip, categorical=False)
-        remaining, required = len(self.features) - len(set(training.drop)), training.select or 1
+        self._check_columns("training.drop", training.drop)
+        self._check_columns("training.clip", training.clip, categorical=False)
+        remaining, required = len(self.columns) - len(set(training.drop)), training.select or 1
         if remaining < required:
             raise ValueError(
                 f"training: drop leaves {pluralize(remaining, 'feature')}; at least {required} must remain"
@@ -143,11 +150,11 @@ class ModelSpec(Frozen):
 
     def _check_evaluation(self) -> None:
         slices, fairness = self.evaluation.slices, self.evaluation.fairness
-        self._check_features("evaluation.slices.features", slices.features or ())
+        self._check_columns("evaluation.slices.features", slices.features or ())
         for intersection in slices.intersections:
-            self._check_features("evaluation.slices.intersections", intersection)
-        self._check_features("evaluation.fairness", fairness, categorical=True)
-        for feature in self.features:
+            self._check_columns("evaluation.slices.intersections", intersection)
+        self._check_columns("evaluation.fairness", fairness, categorical=True)
+        for feature in self.columns:
             if feature.name in fairness:
                 with _error_at(f"evaluation.fairness.{feature.name}"):
                     require_known("group", fairness[feature.name], feature.levels)
@@ -156,10 +163,10 @@ class ModelSpec(Frozen):
 
     def _check_gates(self) -> None:
         slices = self.evaluation.slices
-        sliced = [{name} for name in slices.features or [feature.name for feature in self.features]]
+        sliced = [{name} for name in slices.features or [column.name for column in self.columns]]
         sliced += map(set, slices.intersections)
         for gate in self.gates.slices:
-            self._check_features("gates.slices", gate.features or ())
+            self._check_columns("gates.slices", gate.features or ())
             if gate.features and not any(features <= set(gate.features) for features in sliced):
                 raise ValueError(f"gates.slices: evaluation has no slices by {', '.join(gate.features)}")
         for fairness in self.gates.fairness:
@@ -188,13 +195,21 @@ class ModelSpec(Frozen):
 
     def _check_features(self, key: str, names: Iterable[str], categorical: bool | None = None) -> None:
         """Raise ValueError unless every name is of a feature: a categorical one, a number, or (None) any."""
-        kind = {None: "feature", True: "category or boolean", False: "number"}[categorical]
-        features = [
-            feature.name for feature in self.features if categorical in {None, feature.is_categorical}
-        ]
-        with _error_at(key):
-            for name in names:
-                require_known(kind, name, features)
+        _require_features(key, names, self.features, categorical)
+
+    def _check_columns(self, key: str, names: Iterable[str], categorical: bool | None = None) -> None:
+        """Do as `_check_features` does for names that may be of derived features too."""
+        _require_features(key, names, self.columns, categorical)
+
+
+def _require_features(
+    key: str, names: Iterable[str], features: Iterable[Feature], categorical: bool | None
+) -> None:
+    kind = {None: "feature", True: "category or boolean", False: "number"}[categorical]
+    known = [feature.name for feature in features if categorical in {None, feature.is_categorical}]
+    with _error_at(key):
+        for name in names:
+            require_known(kind, name, known)
 
 
 @contextmanager

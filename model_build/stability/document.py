@@ -16,7 +16,10 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS
 from model_build.stability.splits import CheckedRows, SplitResult
 
-SECTIONS = {"features", "target", "split", "estimator", "training", "evaluation", "gates", "model_checks"}
+SECTIONS = {
+    *("features", "derived", "target", "split"),
+    *("estimator", "training", "evaluation", "gates", "model_checks"),
+}
 WITHOUT_EFFECT: Mapping[str, Any] = {
     "split": {"seed"},
     "training": {"search", "refit"},

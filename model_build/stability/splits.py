@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import Positions, Sha256
-from app.core.features import Encoder
+from app.core.encoders import row_encoder
 from app.core.model import Model
 from model_build.artifacts import Artifact, DataReport, Origin
 from model_build.data.dataset import Dataset, build_dataset
@@ -82,9 +82,9 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
     data = _take(rows.data, np.random.default_rng(seed).permutation(len(rows.data.labels)))
     split = split_rows(data.labels, spec.target, spec.split)
     train, test = _take(data, split.train), _take(data, split.test)
-    matrix, test_matrix = (Encoder(spec.features)(part.rows) for part in (train, test))
+    matrix, test_matrix = (row_encoder(spec.features, spec.derived)(part.rows) for part in (train, test))
     trained = train_model(spec, matrix, train.labels)
-    onnx = convert(trained.model, spec.name, len(spec.features))
+    onnx = convert(trained.model, spec.name, len(spec.columns))
     target = trained.report.with_threshold(spec.target)
     probabilities = trained.model.predict_proba(test_matrix)
     evaluation = evaluate_model(target, spec.evaluation, test.labels, probabilities, seed)

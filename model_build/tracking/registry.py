@@ -131,7 +131,7 @@ def _register(contract: Contract, baked: Path, run_id: str) -> list[str]:
 def _log_model(contract: Contract, baked: Path) -> Any:
     """Log an ONNX model that MLflow itself can serve, together with the files of the baked model."""
     model = Model.load(baked)
-    width, labels = len(contract.features), len(contract.target.labels)
+    width, labels = len(contract.columns), len(contract.target.labels)
     signature = mlflow.models.ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, width))]),
         outputs=Schema(
@@ -151,7 +151,7 @@ def _log_model(contract: Contract, baked: Path) -> Any:
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
         extra_files=[str((baked / name).resolve()) for name in (CONTRACT_FILE, *contract.files)],
-        metadata={"features": [feature.name for feature in contract.features]},
+        metadata={"features": [column.name for column in contract.columns]},
     )
 
 
@@ -232,7 +232,7 @@ def _load_model(spec: ModelSpec, uri: str, files: Path) -> Model:
     contract = model.contract
     if contract.name != spec.name:
         raise BuildError(f"{uri} is a model of the spec {contract.name}, not of {spec.name}.")
-    if (contract.features, contract.target.labels) != (spec.features, spec.target.labels):
+    if (contract.columns, contract.target.labels) != (spec.columns, spec.target.labels):
         raise BuildError(
             f"{uri} has other features or labels than the spec {spec.name}; use the spec that it was baked "
             f"from, of commit {contract.provenance.git_commit}."

@@ -32,7 +32,7 @@ def untouched_boosting(spec: ModelSpec) -> Classifier:
 
 
 def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping[str, ClassifierMixin]:
-    """Fit the baselines to the encoded rows [N, features] and their label positions [N].
+    """Fit the baselines to the encoded rows [N, columns] and their label positions [N].
 
     They read what the model may read, and have nothing else of the spec: no parameters, weights, resampling,
     clipping, selection of features or calibration.
@@ -50,9 +50,7 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
 
 def _plain(spec: ModelSpec, estimator: str, parameters: Mapping[str, Any]) -> Classifier:
     """Return an unfitted model that has only the features that it may read from the spec."""
-    return Classifier(
-        estimator, parameters, spec.features, Training(drop=spec.training.drop), spec.split.seed
-    )
+    return Classifier(estimator, parameters, spec.columns, Training(drop=spec.training.drop), spec.split.seed)
 
 
 def compare_with_baselines(

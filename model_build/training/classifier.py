@@ -20,7 +20,7 @@ from model_build.training.estimators import build_estimator
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
-    """Turns float32 [N, all features] into probabilities [N, labels]."""
+    """Turns float32 [N, all columns] into probabilities [N, labels]."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ def check_training_rows(spec: ModelSpec, matrix: Matrix, labels: Positions) -> N
     if absent:
         names = ", ".join(spec.target.labels[position] for position in sorted(absent))
         raise DataError(f"No training row has {spec.target.name} {names}.")
-    columns = zip(spec.features, matrix.T, strict=True)
+    columns = zip(spec.columns, matrix.T, strict=True)
     empty = [
         feature.name
         for feature, column in columns
@@ -96,7 +96,7 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     try:
         parameters = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
         training = training.model_copy(update={CATEGORY_ORDER: parameters.pop(CATEGORY_ORDER, "codes")})
-        model = Classifier(spec.estimator.name, parameters, spec.features, training, seed)
+        model = Classifier(spec.estimator.name, parameters, spec.columns, training, seed)
         return model.fit(matrix[rows], labels[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error

@@ -37,6 +37,6 @@ def refit_model(
 
 def _with_features(spec: ModelSpec, names: tuple[str, ...]) -> ModelSpec:
     """Return a spec whose model reads exactly these features; a selection on more rows could differ."""
-    unread = tuple(feature.name for feature in spec.features if feature.name not in names)
+    unread = tuple(feature.name for feature in spec.columns if feature.name not in names)
     training = spec.training.model_copy(update={"drop": unread, "select": None})
     return spec.model_copy(update={"training": training})

@@ -242,6 +242,7 @@ def _open_study(job: Job, rows: TrainingRows, search: Search) -> optuna.Study:
 def _fingerprint(spec: ModelSpec, rows: TrainingRows, search: Search) -> str:
     question = {
         "features": [feature.model_dump(mode="json") for feature in spec.features],
+        "derived": [derived.model_dump(mode="json") for derived in spec.derived],
         "target": spec.target.model_dump(mode="json"),
         "estimator": spec.estimator.model_dump(mode="json"),
         "training": spec.training.model_dump(mode="json", include=set(FITTED)),

@@ -41,7 +41,7 @@ class Trained:
 def train_model(
     spec: ModelSpec, matrix: Matrix, labels: Positions, search_for: SearchFor | None = None
 ) -> Trained:
-    """Fit the spec's estimator to the encoded rows [N, features] and their label positions [N].
+    """Fit the spec's estimator to the encoded rows [N, columns] and their label positions [N].
 
     Without `search_for`, the parameters are those of the spec.
 
@@ -66,7 +66,7 @@ def train_model(
         rows=len(matrix),
         estimator=spec.estimator.name,
         parameters=parameters,
-        features=tuple(spec.features[column].name for column in classifier.columns_),
+        features=tuple(spec.columns[column].name for column in classifier.columns_),
         folds=len(rows.folds),
         cross_validation=_cross_validate(spec.target, threshold, rows, probabilities),
         search=search,

@@ -50,6 +50,7 @@ def test_the_contract_has_all_that_the_service_needs(
         "description": "Will it be paid back?",
         "model_version": "1.2.3",
         "features": [feature.model_dump(mode="json") for feature in tiny_spec.features],
+        "derived": [],
         "target": {"name": "paid", "labels": ["no", "yes"], "positive": "yes", "threshold": 0.6},
         "metrics": metrics["metrics"],
         "provenance": {

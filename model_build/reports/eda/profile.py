@@ -1,13 +1,15 @@
 """The columns of a file as the spec reads them: values, missing cells and invalid cells."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from app.core.contract import Target
+from app.core.derived import compute_columns
 from app.core.features import Feature, IntegerFeature, RangedFeature
 from model_build.artifacts import Origin
 from model_build.data import dataset
@@ -109,7 +111,7 @@ class DataProfile:
     @cached_property
     def contradictions(self) -> int:
         """Rows that agree with another row in every feature, but not in the target."""
-        features = [column.name for column in self.features]
+        features = [column.name for column in self.features if column.name in self.cells]
         labels = self.cells.groupby(features, sort=False, dropna=False)[self.target.name]
         return int((labels.transform("nunique") > 1).sum())
 
@@ -139,6 +141,7 @@ def profile_columns(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> DataP
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
     cells, report = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
     features = tuple(_column(feature, cells[feature.name]) for feature in spec.features)
+    features += tuple(_derived_columns(spec, features))
     return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, report.unknown_columns)
 
 
@@ -161,6 +164,36 @@ def _column(feature: Feature, cells: pd.Series) -> ColumnProfile:
     else:
         allowed, values = ", ".join(feature.levels), _categories(cells, feature.levels)
     return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
+
+
+def _derived_columns(spec: ModelSpec, features: Sequence[ColumnProfile]) -> Iterator[ColumnProfile]:
+    """Yield the derived features, computed from the valid cells; those of invalid cells are missing."""
+    if not spec.derived:
+        return
+    pairs = zip(spec.features, features, strict=True)
+    codes = np.stack([_codes(feature, column.values) for feature, column in pairs], axis=1)
+    matrix = compute_columns(spec.features, spec.derived)(codes)
+    expressions = {derived.name: derived.expression for derived in spec.derived}
+    for feature, numbers in zip(spec.columns, matrix.T.astype(float), strict=True):
+        if feature.name in expressions:
+            values = pd.Series(numbers, features[0].cells.index)
+            if feature.is_categorical:
+                values = values.map(dict(enumerate(feature.levels))).astype(
+                    pd.CategoricalDtype(feature.levels)
+                )
+            cells = values.astype(object).where(values.notna(), None)
+            yield ColumnProfile(
+                *(feature.name, feature.title, feature.unit, feature.type),
+                *(expressions[feature.name], cells, values),
+            )
+
+
+def _codes(feature: Feature, values: pd.Series) -> npt.NDArray[np.float64]:
+    """Return the codes of values [N], where a missing or an invalid value is missing."""
+    if not feature.is_categorical:
+        return np.asarray(values, np.float64)
+    codes = np.asarray(values.cat.codes, np.float64)
+    return np.where(codes < 0, np.nan, codes)
 
 
 def _target(target: Target, cells: pd.Series) -> ColumnProfile:

@@ -7,8 +7,8 @@ from model_build.spec import model_spec
 from tests.model_build.spec.conftest import SpecErrorOf, changed
 
 TOP = (
-    "name, title, version, description, data, features, target, data_checks, split, estimator, training, "
-    "evaluation, gates, model_checks, card"
+    "name, title, version, description, data, features, derived, target, data_checks, split, estimator, "
+    "training, evaluation, gates, model_checks, card"
 )
 RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"
 CATEGORY = "name, aliases, title, unit, missing, type, categories, example"
