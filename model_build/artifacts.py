@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from app.core.contract import DataSource, Sha256, Target, sha256
 from app.core.features import Frozen
@@ -175,6 +175,10 @@ class Threshold(Artifact):
     reason: str
     scores: dict[str, float]
     """The objective on the folds, by threshold: the chosen one, the best one and the target's."""
+    interval: Interval | None = None
+    """Of the threshold, chosen again on resamples of the rows; None if the spec sets it."""
+    measured: dict[str, Interval] = Field(default_factory=dict)
+    """At the threshold, on resamples of the rows of all folds: precision, recall, and the share selected."""
 
 
 class TrainingReport(Artifact):

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from app.core.features import Frozen
 from model_build.spec.sections import Share
+from model_build.spec.threshold import Threshold
 
 CATEGORY_ORDER = "category_order"
 """The one parameter of a search that is not the estimator's."""
@@ -88,8 +89,8 @@ class Training(Frozen):
     """Repeat (over) or drop (under) training rows until all labels are equally frequent."""
     calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"
     """auto: the best method, if it lowers the log loss on the folds by more than a standard error."""
-    threshold: Literal["fixed", "accuracy", "balanced_accuracy", "f1"] = "fixed"
-    """fixed: the target's threshold. Otherwise the threshold that is best for this metric on the folds."""
+    threshold: Threshold = "fixed"
+    """fixed: the target's threshold. Otherwise the one that is best on the folds by this metric or rule."""
     search: Search | None = None
     refit: bool = False
     """Whether the model, once it has passed its test, is fitted again on the training and the test rows.

@@ -58,7 +58,9 @@ def train_model(
         scores = out_of_fold(spec, parameters, rows)
         calibration = choose_calibration(training.calibration, spec.target, labels, scores, rows.folds)
         probabilities = calibration.probabilities
-        threshold = choose_threshold(spec.target, training.threshold, labels, probabilities, rows.folds)
+        threshold = choose_threshold(
+            spec.target, training.threshold, labels, probabilities, rows.folds, spec.split.seed
+        )
     classifier = final.result()
     report = TrainingReport(
         training_checksum=spec.training_checksum,
@@ -100,6 +102,8 @@ def notes(report: TrainingReport) -> Iterator[str]:
     yield f"calibration {report.calibration.method}: {report.calibration.reason}"
     if report.threshold:
         yield f"threshold {report.threshold.value:g}: {report.threshold.reason}"
+        if interval := report.threshold.interval:
+            yield f"on other rows, the threshold would be from {interval.low:g} to {interval.high:g}"
     if report.search:
         yield from _search_notes(report.search)
 

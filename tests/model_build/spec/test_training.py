@@ -31,6 +31,24 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
             "training.clip: there is no number 'grade'; allowed are rate, years.",
         ),
         ("{clip: {rate: {low: 0.9, high: 0.9}}}", "training.clip.rate: low 0.9 must be below high 0.9."),
+        (
+            "{threshold: {maximize: f3}}",
+            "training.threshold.maximize: must be 'accuracy', 'balanced_accuracy', 'f1' or 'f2'.",
+        ),
+        (
+            "{threshold: {maximize: f1, budget: 0.1}}",
+            "training.threshold: must have exactly one of the keys maximize, precision_at_recall, "
+            "recall_at_precision, cost, budget.",
+        ),
+        (
+            "{threshold: {cost: {false_positive: 1}}}",
+            "training.threshold.cost.false_negative: this key is required.",
+        ),
+        ("{threshold: {budget: 1}}", "training.threshold.budget: must be below 1."),
+        (
+            "{threshold: auc}",
+            "training.threshold: must be 'fixed', 'accuracy', 'balanced_accuracy', 'f1' or 'f2'.",
+        ),
         ("{resample: smote}", "training.resample: must be 'over' or 'under'."),
         ("{category_order: alphabet}", "training.category_order: must be 'codes' or 'target_rate'."),
         (

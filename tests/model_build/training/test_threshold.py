@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -5,6 +7,7 @@ from sklearn import metrics
 
 from app.core.contract import Target
 from model_build.artifacts import Threshold
+from model_build.spec.threshold import ThresholdRule
 from model_build.training.cross_validation import make_folds
 from model_build.training.threshold import choose_threshold
 
@@ -17,7 +20,7 @@ PROBABILITIES = np.stack([1 - CHANCE, CHANCE], axis=1)
 FOLDS = make_folds(TWO, LABELS, 5, seed=0)
 
 
-def chosen(objective: str, target: Target = TWO) -> Threshold:
+def chosen(objective: str | ThresholdRule, target: Target = TWO) -> Threshold:
     threshold = choose_threshold(target, objective, LABELS, PROBABILITIES, FOLDS)
     assert threshold is not None
     return threshold
@@ -97,3 +100,94 @@ def test_fixed_threshold_is_the_one_of_the_target() -> None:
 def test_more_than_two_labels_have_no_threshold() -> None:
     three = Target(name="paid", labels=("no", "some", "all"))
     assert choose_threshold(three, "fixed", LABELS, PROBABILITIES, FOLDS) is None
+
+
+RARE_LABELS = (RNG.random(20_000) < 0.01).astype(int)
+RARE_CHANCE = 1 / (1 + np.exp(-(RNG.normal(-7, 1, 20_000) + 4 * RARE_LABELS)))
+"""Nearly all are below the smallest threshold of the grid."""
+
+
+def chosen_for_rare(**rule: Any) -> tuple[Threshold, npt.NDArray[np.bool_]]:
+    """Return the threshold, and which rows it selects."""
+    threshold = choose_threshold(
+        TWO,
+        ThresholdRule.model_validate(rule),
+        RARE_LABELS,
+        np.stack([1 - RARE_CHANCE, RARE_CHANCE], axis=1),
+        make_folds(TWO, RARE_LABELS, 5, seed=0),
+    )
+    assert threshold is not None
+    return threshold, threshold.value <= RARE_CHANCE
+
+
+def test_precision_at_recall_keeps_the_recall() -> None:
+    threshold, selected = chosen_for_rare(precision_at_recall=0.8)
+    assert 0.8 <= metrics.recall_score(RARE_LABELS, selected) < 0.82
+    precision, recall, _ = metrics.precision_recall_curve(RARE_LABELS, RARE_CHANCE)
+    best = precision[recall >= 0.8].max()
+    assert metrics.precision_score(RARE_LABELS, selected) == pytest.approx(best, abs=0.01)
+    assert threshold.reason.startswith("the highest precision with a recall of at least 0.8 on the folds: ")
+
+
+def test_recall_at_precision_keeps_the_precision() -> None:
+    threshold, selected = chosen_for_rare(recall_at_precision=0.9)
+    assert metrics.precision_score(RARE_LABELS, selected) >= 0.9
+    precision, recall, _ = metrics.precision_recall_curve(RARE_LABELS, RARE_CHANCE)
+    best = recall[precision >= 0.9].max()
+    assert metrics.recall_score(RARE_LABELS, selected) == pytest.approx(best, abs=0.03)
+    assert threshold.objective == "recall_at_precision"
+
+
+def test_budget_is_kept_and_used_up() -> None:
+    threshold, selected = chosen_for_rare(budget=0.005)
+    assert 0.0048 < selected.mean() <= 0.005
+    assert threshold.reason == (
+        f"as many rows as a budget of 0.005 of the rows of the folds allows: it selects {selected.mean():.4g}"
+    )
+
+
+def test_cost_decides_how_many_false_alarms_a_miss_is_worth() -> None:
+    cost = {"false_positive": 1, "false_negative": 50}
+    threshold, selected = chosen_for_rare(cost=cost)
+    false_alarms, misses = (selected & (RARE_LABELS == 0)).sum(), (~selected & (RARE_LABELS == 1)).sum()
+    assert threshold.reason.startswith("the lowest cost per row on the folds, by 0.")
+    assert min(threshold.scores.values()) == pytest.approx((false_alarms + 50 * misses) / 20_000)
+    cheap, fewer = chosen_for_rare(cost={"false_positive": 1, "false_negative": 2})
+    assert fewer.sum() < selected.sum()
+    assert cheap.value > threshold.value
+
+
+def test_f2_prefers_recall() -> None:
+    (low, _), (high, _) = chosen_for_rare(maximize="f2"), chosen_for_rare(maximize="f1")
+    assert low.value < high.value
+    best = metrics.fbeta_score(RARE_LABELS, low.value <= RARE_CHANCE, beta=2)
+    assert low.scores[f"{low.value:g}"] == pytest.approx(best, abs=0.02)
+
+
+def test_a_condition_that_no_threshold_meets_is_said() -> None:
+    threshold = choose_threshold(
+        TWO,
+        ThresholdRule(recall_at_precision=0.9),
+        LABELS,
+        np.full((1000, 2), 0.5),
+        FOLDS,
+    )
+    assert threshold is not None
+    assert threshold.reason.startswith("no threshold reaches it: the highest recall with a precision of")
+
+
+def test_threshold_and_its_metrics_have_intervals() -> None:
+    threshold, selected = chosen_for_rare(precision_at_recall=0.8)
+    assert threshold.interval is not None
+    assert threshold.interval.low < threshold.value < threshold.interval.high < 5 * threshold.value
+    recall, share = threshold.measured["recall"], threshold.measured["share"]
+    assert recall.value == metrics.recall_score(RARE_LABELS, selected)
+    half = 1.96 * (recall.value * (1 - recall.value) / RARE_LABELS.sum()) ** 0.5
+    assert recall.low == pytest.approx(recall.value - half, abs=0.02)
+    assert recall.high == pytest.approx(recall.value + half, abs=0.02)
+    assert share.low < share.value == selected.mean() < share.high
+    assert chosen("fixed").interval is None
+
+
+def test_a_word_is_short_for_the_metric_to_maximize() -> None:
+    assert chosen("f1") == chosen(ThresholdRule(maximize="f1"))
