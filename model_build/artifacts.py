@@ -202,6 +202,8 @@ class TrainingReport(Artifact):
     git_commit: str | None
     trained_at: datetime
     size: int
+    not_converged: int = 0
+    """Of the fits of the folds and the final one, how many were stopped before they had converged."""
 
     def with_threshold(self, target: Target) -> Target:
         """Return the target with the chosen threshold."""
@@ -334,6 +336,8 @@ class Baseline(Artifact):
     metrics: dict[str, float]
     improvements: dict[str, Interval]
     """By how much the model is better, paired by row; above 0 is better, whatever the metric."""
+    converged: bool = True
+    """Whether the fit ended by itself; a fit that did not may rank worse than it could."""
 
 
 class Baselines(Artifact):
@@ -343,6 +347,8 @@ class Baselines(Artifact):
     """Checksum of model.onnx, as in metrics.json."""
     metrics: dict[str, float]
     """Of the model itself."""
+    judged_by: Literal["roc_auc", "average_precision"] = "roc_auc"
+    """The metric that decides whether the model is better: of rare positives, the average precision."""
     baselines: tuple[Baseline, ...]
 
 

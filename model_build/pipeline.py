@@ -174,10 +174,12 @@ def compare_with_baselines(job: Job, notes: list[str]) -> None:
     compared = baselines.measure_baselines(job, _rows(job, "train.csv"), _rows(job, "test.csv"))
     compared.write(job.path("baselines.json"))
     improvements = (
-        f"{baseline.improvements['roc_auc'].value:+.4f} over {baseline.name}"
+        f"{baseline.improvements[compared.judged_by].value:+.4f} over {baseline.name}"
         for baseline in compared.baselines
     )
-    notes.append(f"ROC AUC {', '.join(improvements)}")
+    title = {"roc_auc": "ROC AUC", "average_precision": "average precision"}[compared.judged_by]
+    notes.append(f"{title} {', '.join(improvements)}")
+    notes += baselines.describe_convergence(compared)
 
 
 def check_model(job: Job, notes: list[str]) -> None:

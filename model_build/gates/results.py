@@ -40,7 +40,7 @@ def check_measurements(spec: ModelSpec, measured: Measurements) -> list[GateResu
         parity_result(model, rows, measured.expected),
         *bounds.check_gates(gates, measured.source, *documents),
         *bounds.check_size(gates, measured.bytes),
-        check_baselines(measured.baselines),
+        *check_baselines(measured.baselines),
         *behaviour.check_behaviour(model, spec.model_checks, rows, spec.split.seed),
     ]
 

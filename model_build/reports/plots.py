@@ -25,6 +25,7 @@ from model_build.artifacts import (
 )
 from model_build.evaluation.importance import ROWS
 from model_build.reports.svg import ACCENT, INK, LINE, MUTED, SECOND, THIRD, new_plot, to_svg
+from model_build.spec.sections import RARE
 
 WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)
@@ -50,18 +51,29 @@ class Plot:
 
 
 def plot_performance(target: Target, curves: Curves, evaluation: Evaluation) -> list[Plot]:
-    """Draw the confusion matrix and the curves that exist: ROC, precision and recall, calibration, lift."""
+    """Draw the confusion matrix and the curves that exist: ROC, precision and recall, calibration, lift.
+
+    If positives are rare, precision and recall come first.
+    """
     point = _operating_point(target, evaluation)
     plots = []
     if curves.roc:
         plots.append(_plot_roc(curves.roc, point))
     if curves.precision_recall:
-        plots.append(_plot_precision_recall(curves.precision_recall, point))
+        first = 0 if _has_rare_positives(target, evaluation) else len(plots)
+        plots.insert(first, _plot_precision_recall(curves.precision_recall, point))
     if curves.calibration:
         plots.append(_plot_calibration(curves.calibration))
     if curves.lift:
         plots.append(_plot_lift(curves.lift))
     return [*plots, _plot_confusion(target, evaluation)]
+
+
+def _has_rare_positives(target: Target, evaluation: Evaluation) -> bool:
+    """Return whether the ROC curve looks good whatever the model does with the few positives."""
+    if not target.is_binary:
+        return False
+    return sum(evaluation.confusion_matrix[target.positive_index]) < RARE * evaluation.rows
 
 
 @dataclass(frozen=True)

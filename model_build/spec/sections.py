@@ -37,6 +37,8 @@ DISPARITIES = {
 }
 """Measures of fairness, each with the rate whose difference and ratio between groups it is."""
 LARGEST_SEED = 2**32 - 1  # of NumPy and scikit-learn
+RARE = 0.1
+"""Share of positive rows below which the ROC AUC hides what the average precision shows."""
 FEWEST_SPLITS = 2  # that have a spread
 FAIRNESS_METRICS = tuple(f"{name}_{kind}" for name in DISPARITIES for kind in ("difference", "ratio"))
 

@@ -1,7 +1,7 @@
 """Cheap models on the same rows: a model that is no better than they are is not worth its parameters."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.base import ClassifierMixin
@@ -15,12 +15,17 @@ from model_build.evaluation.comparison import compute_improvements
 from model_build.evaluation.evaluate import point_metrics
 from model_build.evaluation.metrics import ScoredRows
 from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import RARE
 from model_build.spec.training import Training
 from model_build.threads import map_in_threads
 from model_build.training.classifier import Classifier
+from model_build.training.estimators import has_converged
 
 UNTOUCHED = "untouched boosting"
+MAJORITY = "majority"
+LOGISTIC = "logistic regression"
 METRICS = ("roc_auc", "log_loss", "accuracy")
+METRICS_OF_RARE = ("average_precision", *METRICS)
 ITERATIONS = 1000  # of the logistic regression, at most
 LIKELIEST = 0.5
 """The threshold with which the likelier of two labels is predicted."""
@@ -39,11 +44,11 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
     """
     baselines = {
         UNTOUCHED: untouched_boosting(spec),
-        "logistic regression": _plain(spec, "logistic_regression", {"max_iter": ITERATIONS}),
-        "majority": DummyClassifier(strategy="prior"),
+        LOGISTIC: _plain(spec, "logistic_regression", {"max_iter": ITERATIONS}),
+        MAJORITY: DummyClassifier(strategy="prior"),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is a baseline all the same
+        warnings.simplefilter("ignore", ConvergenceWarning)  # Baseline.converged says it
         fitted = map_in_threads(lambda baseline: baseline.fit(matrix, labels), baselines.values())
         return dict(zip(baselines, fitted, strict=True))
 
@@ -63,16 +68,24 @@ def compare_with_baselines(
     target = spec.target.model_copy(update={"threshold": LIKELIEST})
     fitted = fit_baselines(spec, matrix, labels)
     others = [ScoredRows(target, scored.truth, model.predict_proba(test_matrix)) for model in fitted.values()]
-    improvements = compute_improvements([scored, *others], METRICS, spec.evaluation, spec.split.seed)
+    is_rare = spec.target.is_binary and (labels == spec.target.positive_index).mean() < RARE
+    metrics = METRICS_OF_RARE if is_rare else METRICS
+    improvements = compute_improvements([scored, *others], metrics, spec.evaluation, spec.split.seed)
     return Baselines(
-        metrics=_point_metrics(scored),
+        metrics=_point_metrics(scored, metrics),
+        judged_by="average_precision" if is_rare else "roc_auc",
         baselines=tuple(
-            Baseline(name=name, metrics=_point_metrics(other), improvements=over)
-            for name, other, over in zip(fitted, others, improvements, strict=True)
+            Baseline(
+                name=name,
+                metrics=_point_metrics(other, metrics),
+                improvements=over,
+                converged=name == MAJORITY or has_converged(model.pipeline_[-1]),
+            )
+            for (name, model), other, over in zip(fitted.items(), others, improvements, strict=True)
         ),
     )
 
 
-def _point_metrics(scored: ScoredRows) -> dict[str, float]:
+def _point_metrics(scored: ScoredRows, metrics: Sequence[str]) -> dict[str, float]:
     values = point_metrics(scored.target, scored.truth, scored.probabilities)
-    return {metric: values[metric] for metric in METRICS}
+    return {metric: values[metric] for metric in metrics}

@@ -134,6 +134,10 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
 
 
+def calibrated(classifier: Classifier, calibrator: Calibrator | None) -> Classifier | Calibrated:
+    return Calibrated(classifier, calibrator) if calibrator else classifier
+
+
 @dataclass(frozen=True)
 class CalibrationChoice:
     """The chosen method."""

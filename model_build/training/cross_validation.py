@@ -18,7 +18,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LARGEST_SEED
 from model_build.threads import map_in_threads
 from model_build.training.classifier import Classifier, fit
-from model_build.training.estimators import model_size
+from model_build.training.estimators import has_converged, model_size
 from model_build.training.log_odds import Numbers, compute_log_odds
 
 MINIMUM_ROWS = 2  # of each label: one trains and one validates
@@ -48,6 +48,8 @@ class Scores:
 
     probabilities: Probabilities
     log_odds: Numbers
+    not_converged: int = 0
+    """How many of these models were stopped before they had converged."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRo
     probabilities = np.concatenate([fold.probabilities for fold in predictions]).astype(np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # in float32, the sums are less exactly 1
     log_odds = [compute_log_odds(fold.model, rows.matrix[fold.validate]) for fold in predictions]
-    return Scores(probabilities[order], np.concatenate(log_odds)[order])
+    not_converged = sum(not has_converged(fold.model.pipeline_[-1]) for fold in predictions)
+    return Scores(probabilities[order], np.concatenate(log_odds)[order], not_converged)
 
 
 def summarize_folds(values: Sequence[float]) -> FoldScores:

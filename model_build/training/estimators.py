@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -68,6 +69,13 @@ def model_size(estimator: BaseEstimator) -> int:
         case RandomForestClassifier():
             return sum(int(tree.tree_.node_count) for tree in estimator.estimators_)
     return int(np.count_nonzero(estimator.coef_))
+
+
+def has_converged(estimator: BaseEstimator) -> bool:
+    """Return False if an iterative fit was stopped at its largest number of iterations."""
+    if not isinstance(estimator, LogisticRegression):
+        return True
+    return int(np.max(estimator.n_iter_)) < int(estimator.max_iter)
 
 
 def _order(features: Sequence[Feature]) -> list[TargetOrder]:

@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Interval, Threshold
+from model_build.spec.sections import RARE
 from model_build.spec.threshold import ThresholdRule, to_rule
 from model_build.training.cross_validation import CONFIDENCE, Fold, standard_error
 
 GRID = np.arange(1, 100) / 100
 """Thresholds to try beside the target's own."""
-RARE = 0.1
-"""Share of positive rows below which the thresholds of GRID are too few."""
 MOST_SCORES = 2000
 """Of the rows' own probabilities, how many are tried where GRID is too coarse."""
 DIGITS = 3  # after the first digit of such a threshold, or of its distance from 1
@@ -81,8 +80,8 @@ def choose_threshold(
     thresholds = np.append(_candidates(rule, is_positive, score), target.threshold)
     rows = _count(is_positive, score, thresholds)
     if rule.name in SCORE_METRICS:
-        parts = [_count(is_positive[fold.validate], score[fold.validate], thresholds) for fold in folds]
-        chosen = _best_score(rule, thresholds, np.array([_scores(rule, part) for part in parts]))
+        of_folds = [_count(is_positive[fold.validate], score[fold.validate], thresholds) for fold in folds]
+        chosen = _best_score(rule, thresholds, np.array([_scores(rule, part) for part in of_folds]))
     else:
         chosen = _best_allowed(rule, thresholds, rows)
     return _with_intervals(chosen, rule, thresholds, rows, seed)
@@ -232,8 +231,8 @@ def _resample(thresholds: Numbers, rows: Selected, seed: int) -> Selected:
     drawn = np.random.default_rng(seed).multinomial(count, kinds / count, RESAMPLES)
     hits, false_alarms = (np.cumsum(part, axis=1) for part in np.split(drawn, 2, axis=1))
     back = np.argsort(order)
-    parts = [hits[:, back], false_alarms[:, back], hits[:, -1:], false_alarms[:, -1:]]
-    return Selected(*(part.astype(np.float64) for part in parts))
+    counts = [hits[:, back], false_alarms[:, back], hits[:, -1:], false_alarms[:, -1:]]
+    return Selected(*(part.astype(np.float64) for part in counts))
 
 
 def _take(samples: Selected, sample: int) -> Selected:

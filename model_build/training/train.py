@@ -1,9 +1,13 @@
 """Training: parameters, cross-validation, calibration, threshold, and the final fit."""
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+
+from sklearn.exceptions import ConvergenceWarning
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
@@ -15,10 +19,10 @@ from model_build.spec.sections import METRICS
 from model_build.spec.training import CATEGORY_ORDER, format_parameters
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.threads import in_thread
-from model_build.training.calibration import Calibrated, choose_calibration
+from model_build.training.calibration import Calibrated, calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
-from model_build.training.estimators import model_size
+from model_build.training.estimators import has_converged, model_size
 from model_build.training.threshold import choose_threshold
 
 SearchFor = Callable[[TrainingRows], SearchReport]
@@ -54,7 +58,8 @@ def train_model(
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
     search = search_for(rows) if search_for else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
-    with in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
+    final_fit = partial(fit, spec, parameters, matrix, labels)
+    with _without_convergence_warnings(), in_thread(final_fit) as final:
         scores = out_of_fold(spec, parameters, rows)
         calibration = choose_calibration(training.calibration, spec.target, labels, scores, rows.folds)
         probabilities = calibration.probabilities
@@ -78,10 +83,17 @@ def train_model(
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=model_size(classifier.pipeline_[-1]),
+        not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
-    calibrator = calibration.calibrator
-    model = Calibrated(classifier, calibrator) if calibrator else classifier
-    return Trained(model, probabilities, report)
+    return Trained(calibrated(classifier, calibration.calibrator), probabilities, report)
+
+
+@contextmanager
+def _without_convergence_warnings() -> Iterator[None]:
+    """Let no fit of the block warn: the report counts the fits that have not converged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def search(job: Job, rows: TrainingRows) -> SearchReport:
@@ -104,6 +116,11 @@ def notes(report: TrainingReport) -> Iterator[str]:
         yield f"threshold {report.threshold.value:g}: {report.threshold.reason}"
         if interval := report.threshold.interval:
             yield f"on other rows, the threshold would be from {interval.low:g} to {interval.high:g}"
+    if report.not_converged:
+        yield (
+            f"warning: {report.not_converged} of {report.folds + 1} fits were stopped before they had "
+            "converged; raise `max_iter` of the estimator"
+        )
     if report.search:
         yield from _search_notes(report.search)
 

@@ -158,7 +158,7 @@ def test_a_failed_gate_prints_the_metrics_and_exits_with_1(
     *_, summary, sentence = done.stdout.splitlines()
     assert f"│ roc auc           │ {value} │" in done.stdout
     assert summary == (
-        "✗ No model was baked: 1 of 7 gates failed (build/tiny/model-checks.json has all results):"
+        "✗ No model was baked: 1 of 8 gates failed (build/tiny/model-checks.json has all results):"
     )
     assert sentence.startswith(
         f"  roc_auc is {value} ({low} to {high}); the interval must be at least 1 but is "

@@ -223,7 +223,7 @@ def test_a_model_that_is_no_better_than_a_baseline_is_baked_with_a_warning(
 ) -> None:
     bake(tiny_spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     report = ModelReport.read(tmp_path / "build/model-checks.json")
-    [warning] = report.warnings
+    warning = report.warnings[0]
     assert (warning.kind, report.failed) == ("baseline", ())
     lines = capsys.readouterr().out.splitlines()
     assert [line.rpartition("  ")[2] for line in lines if warning.sentence in line] == [
@@ -248,7 +248,7 @@ def test_an_onnx_model_that_differs_from_scikit_learn_is_not_baked(
     monkeypatch.setattr(Model, "probabilities", lambda *arguments: probabilities(*arguments)[:, ::-1])
     with pytest.raises(
         GateError,
-        match=r"^No model was baked: 1 of 6 gates failed \(.*\):\n"
+        match=r"^No model was baked: 1 of 7 gates failed \(.*\):\n"
         r"  The ONNX model does not predict as scikit-learn does: \d+ of 100 labels differ",
     ):
         bake(tiny_spec, "real", tmp_path / "model", tiny_data, quiet)
@@ -334,7 +334,7 @@ def test_refitted_model_that_fails_a_gate_leaves_the_model_before(
         "The model before the refit passed; `training.refit: false` bakes that one."
     )
     pipeline.run("card", job)
-    assert "> **Do not use this model.** It fails 1 of 13 [gates]" in job.path("card.md").read_text()
+    assert "> **Do not use this model.** It fails 1 of 14 [gates]" in job.path("card.md").read_text()
     with pytest.raises(GateError) as caught:
         package.package_model(job, out)
     assert str(caught.value) == "No model was baked: 1 of 6 gates failed after the refit (microseconds)."
@@ -353,7 +353,7 @@ def test_model_that_fails_a_gate_is_not_refitted_and_its_card_says_so(
     pipeline.refit(job, notes)
     assert notes == ["no refit, because some gates failed: the model stays as it was evaluated"]
     pipeline.run("card", job)
-    assert "> **Do not use this model.** It fails 1 of 7 [gates]" in job.path("card.md").read_text()
+    assert "> **Do not use this model.** It fails 1 of 8 [gates]" in job.path("card.md").read_text()
 
 
 # Rows that can not train

@@ -127,4 +127,4 @@ def test_checks_with_other_gates_do_not_count(job: Job, tmp_path: Path) -> None:
     )
     with pytest.raises(GateError):
         pipeline.run("check-model", other)
-    assert refusal(other, tmp_path) == "No model was baked: 1 of 7 gates failed (roc_auc)."
+    assert refusal(other, tmp_path) == "No model was baked: 1 of 8 gates failed (roc_auc)."

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
@@ -134,3 +134,16 @@ def test_a_logistic_regression_that_has_not_converged_is_a_baseline_all_the_same
     monkeypatch.setattr(baselines, "ITERATIONS", 1)
     probabilities = fit_baselines(tiny_spec, TRAIN, LABELS)["logistic regression"].predict_proba(TEST)
     assert roc_auc_score(TRUTH, probabilities[:, 1]) > 0.6
+    compared = compare_with_baselines(tiny_spec, scored_by(tiny_spec, max_iter=5), TEST, TRAIN, LABELS)
+    assert [baseline.converged for baseline in compared.baselines] == [True, False, True]
+
+
+def test_rare_positives_are_judged_by_the_average_precision(tiny_spec: ModelSpec) -> None:
+    scored = scored_by(tiny_spec, max_iter=5)
+    assert compare_with_baselines(tiny_spec, scored, TEST, TRAIN, LABELS).judged_by == "roc_auc"
+    rare = LABELS * (np.arange(len(LABELS)) % 3 == 0)
+    compared = compare_with_baselines(tiny_spec, scored, TEST, TRAIN, rare)
+    assert compared.judged_by == "average_precision"
+    average_precision = average_precision_score(TRUTH, scored.probabilities[:, 1])
+    assert compared.metrics["average_precision"] == pytest.approx(average_precision)
+    assert compared.baselines[-1].metrics["average_precision"] == pytest.approx(TRUTH.mean())

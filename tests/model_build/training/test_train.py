@@ -72,6 +72,7 @@ def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> 
         "libraries": {name: version(name) for name in LIBRARIES},
         "git_commit": git_commit(TRAINING_CODE),
         "size": 4,
+        "not_converged": 0,
     }
     assert report.calibration.method == "none"
     assert report.training_checksum not in {
@@ -227,3 +228,13 @@ def test_report_has_the_calibration(tiny_spec: ModelSpec, tmp_path: Path) -> Non
     assert result.report.calibration == Calibration(
         method="isotonic", reason="set by the spec", log_loss=result.report.calibration.log_loss
     )
+
+
+def test_fits_that_were_stopped_early_are_counted_and_said(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    estimator = Estimator(name="logistic_regression", parameters={"max_iter": 1})
+    report = trained(tiny_spec, tmp_path, estimator=estimator).report
+    assert report.not_converged == 6
+    assert (
+        "warning: 6 of 6 fits were stopped before they had converged; raise `max_iter` of the estimator"
+    ) in list(notes(report))
+    assert trained(tiny_spec, tmp_path).report.not_converged == 0
