@@ -13,6 +13,7 @@ from app.core.features import (
     BOOLEANS,
     BooleanFeature,
     CategoryFeature,
+    DatetimeFeature,
     Feature,
     IntegerFeature,
     RangedFeature,
@@ -34,10 +35,7 @@ class ColumnEncoder:
 
     def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
         self._dtype = dtype
-        self._readers = [
-            _NumberReader(feature) if isinstance(feature, RangedFeature) else _LevelReader(feature)
-            for feature in features
-        ]
+        self._readers = [*map(_reader, features)]
         self._minimum, self._maximum = np.array([*map(_range, features)], float).T[:, :, np.newaxis]
         self._is_integer = np.array([[isinstance(feature, IntegerFeature)] for feature in features])
 
@@ -56,8 +54,19 @@ class ColumnEncoder:
         return np.ascontiguousarray(codes.T, self._dtype), rows
 
 
+def _reader(feature: Feature) -> "_Reader":
+    match feature:
+        case RangedFeature():
+            return _NumberReader(feature)
+        case DatetimeFeature():
+            return _InstantReader(feature)
+    return _LevelReader(feature)
+
+
 def _range(feature: Feature) -> tuple[float, float]:
     """Return the least and the largest number that is accepted."""
+    if isinstance(feature, DatetimeFeature):
+        return feature.range
     if isinstance(feature, RangedFeature):
         return feature.minimum, feature.maximum
     return 0, len(feature.codes)
@@ -97,6 +106,24 @@ class _LevelReader(_Reader):
 
     def _read(self, cell: str) -> float:
         return self._feature.codes.get(self._feature.from_text(cell), REFUSED)
+
+
+class _InstantReader(_Reader):
+    """A date is its seconds; each of its texts is read once."""
+
+    def __init__(self, feature: DatetimeFeature) -> None:
+        self._feature = feature
+
+    def _read_at_once(self, column: Column) -> Numbers:
+        seconds = {cell: self._read(cell) for cell in set(column)}
+        return np.fromiter(map(seconds.__getitem__, column), float, len(column))
+
+    def _read(self, cell: str) -> float:
+        value = self._feature.from_text(cell)
+        if value is None:
+            return nan
+        seconds = self._feature.read(value) if isinstance(value, str) else None
+        return REFUSED if seconds is None else seconds
 
 
 class _NumberReader(_Reader):

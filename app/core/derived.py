@@ -1,6 +1,6 @@
 """Derived features: columns of the matrix that are computed from the features that a request holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -12,16 +12,20 @@ from app.core.expressions import Columns, ExpressionError, Kind, Term, parse_exp
 from app.core.features import (
     LARGEST_NUMBER,
     BooleanFeature,
+    DatetimeFeature,
     Feature,
     Frozen,
+    IntegerFeature,
     Matrix,
     Missing,
     NumberFeature,
     RangedFeature,
     check_names,
 )
+from app.core.instants import CALENDAR, SECONDS_PER_DAY, days_between
 from app.core.operations import Column
 
+Compute = Callable[[Columns], Column]
 Codes = npt.NDArray[np.float64]
 """[N, features], as Encoder makes them of rows."""
 
@@ -63,15 +67,19 @@ class ComputedColumns:
     def __init__(self, features: Sequence[Feature], derived: Sequence[Derived]) -> None:
         """Raise ValueError with the name of the derived feature whose expression is wrong."""
         self._features = features
-        self._expressions: dict[str, Term] = {}
+        self._computed: dict[str, Compute] = {}
+        columns: list[Feature] = []
+        for feature in features:
+            of_date = _parts(feature) if isinstance(feature, DatetimeFeature) else []
+            self._computed |= {part.name: compute for part, compute in of_date}
+            columns += [part for part, _ in of_date] or [feature]
         terms = {feature.name: _term(feature) for feature in features}
-        columns = [*features]
         for one in derived:
             try:
                 expression = parse_expression(one.expression, terms)
             except ExpressionError as error:
                 raise ValueError(f"derived.{one.name}.expression: {error}") from error
-            self._expressions[one.name] = expression
+            self._computed[one.name] = expression.compute
             terms[one.name] = Term(expression.kind, partial(_read, one.name), expression.may_be_missing)
             columns.append(one.as_feature(expression))
         self.columns = tuple(columns)
@@ -80,21 +88,20 @@ class ComputedColumns:
     @property
     def is_needed(self) -> bool:
         """Whether the matrix has other columns than the codes of the features."""
-        return bool(self._expressions)
+        return bool(self._computed)
 
     def __call__(self, codes: Codes) -> Matrix:
         """Return float32 [N, columns]; a number that float32 can't hold is missing."""
-        rows, width = codes.shape
-        matrix = np.empty((len(self.columns), rows))
-        matrix[:width] = codes.T
         values = {
             feature.name: _without_missing_code(feature, column)
-            for feature, column in zip(self._features, matrix[:width], strict=True)
+            for feature, column in zip(self._features, np.ascontiguousarray(codes.T), strict=True)
         }
+        matrix = np.empty((len(self.columns), len(codes)))
         with np.errstate(all="ignore"):
-            for position, (name, expression) in enumerate(self._expressions.items(), width):
-                values[name] = np.broadcast_to(expression.compute(values), rows)
-                matrix[position] = _with_missing_code(self.columns[position], values[name])
+            for name, compute in self._computed.items():
+                values[name] = np.broadcast_to(compute(values), len(codes))
+            for position, column in enumerate(self.columns):
+                matrix[position] = _with_missing_code(column, values[column.name])
             result = np.ascontiguousarray(matrix.T, np.float32)
         result[np.isinf(result)] = np.nan
         return result
@@ -104,15 +111,42 @@ class ComputedColumns:
 def compute_columns(features: tuple[Feature, ...], derived: tuple[Derived, ...]) -> ComputedColumns:
     """Return the columns of a spec or a contract; raise ValueError for wrong names or expressions."""
     check_names([*features, *derived])
-    return ComputedColumns(features, derived)
+    columns = ComputedColumns(features, derived)
+    check_names(columns.columns)
+    return columns
 
 
 def _term(feature: Feature) -> Term:
     """Return what an expression reads by the feature's name."""
-    kind: Kind = "category" if feature.type == "category" else "boolean"
-    if isinstance(feature, RangedFeature):
-        kind = "number"
+    kind: Kind = "number" if isinstance(feature, RangedFeature) else feature.type
     return Term(kind, partial(_read, feature.name), feature.missing is not None, feature.levels)
+
+
+def _parts(feature: DatetimeFeature) -> list[tuple[Feature, Compute]]:
+    """Return the columns of a date, each with what computes it."""
+    return [(_describe_part(feature, part), _part(feature, part)) for part in feature.parts]
+
+
+def _describe_part(feature: DatetimeFeature, part: str) -> Feature:
+    about: dict[str, Any] = {
+        "name": f"{feature.name}.{part}",
+        "title": f"{feature.title}, {part}",
+        "missing": Missing() if feature.missing else None,
+    }
+    if part in CALENDAR:
+        _, minimum, maximum = CALENDAR[part]
+        return IntegerFeature(type="integer", minimum=minimum, maximum=maximum, example=minimum, **about)
+    low, high = ((end - feature.first_day) / SECONDS_PER_DAY for end in feature.range)
+    return NumberFeature(type="number", unit="days", minimum=low, maximum=high, example=low, **about)
+
+
+def _part(feature: DatetimeFeature, part: str) -> Compute:
+    """Return what computes a part from the columns by name."""
+    if part in CALENDAR:
+        compute = CALENDAR[part][0]
+        return lambda columns: compute(columns[feature.name])
+    first_day = np.array(feature.first_day)
+    return lambda columns: days_between(first_day, columns[feature.name])
 
 
 def _read(name: str, columns: Columns) -> Column:

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from app.core import operations
+from app.core.instants import CALENDAR, days_between, read_instant
 from app.core.operations import ARITHMETIC, COMPARISONS, EXACT, FUNCTIONS, Column, Operation
 
-Kind = Literal["number", "boolean", "category", "text"]
+Kind = Literal["number", "boolean", "category", "datetime", "text"]
 Columns = Mapping[str, Column]
-"""What an expression may read, by name: numbers, codes of categories, 0 and 1; NaN is missing."""
+"""What an expression may read, by name: numbers, codes of categories, seconds, 0 and 1; NaN is missing."""
 
 LONGEST = 1000  # characters of an expression
 MOST_TERMS = 200
@@ -48,6 +49,8 @@ CALLS = {
     "clip": "x, low, high",
     "where": "condition, x, y",
     "is_missing": "x",
+    **dict.fromkeys(CALENDAR, "date"),
+    "days_between": "start, end",
 }
 """The arguments of every function."""
 ALLOWED = (
@@ -73,6 +76,9 @@ class Term:
     """The categories in the order of their codes."""
     text: str = ""
     """The constant itself, if it is text."""
+
+    def __str__(self) -> str:
+        return self.kind if self.kind == "text" else f"a {self.kind}"
 
 
 def parse_expression(text: str, names: Mapping[str, Term]) -> Term:
@@ -107,7 +113,7 @@ class _Parser:
     def parse(self) -> Term:
         term = self._term(self._tree(), 0)
         if term.kind not in {"number", "boolean"}:
-            raise ExpressionError(f"gives a {term.kind}; it must give a number, or true or false")
+            raise ExpressionError(f"gives {term}; it must give a number, or true or false")
         if not self._reads:
             raise ExpressionError(f"reads no feature; {self._known_names()}")
         return term
@@ -208,7 +214,8 @@ class _Parser:
             return term
         remedy = ' (compare it, as in a == "b")' if term.kind in {"category", "text"} else ""
         remedy = " (compare it, as in a > 0)" if (kind, term.kind) == ("boolean", "number") else remedy
-        raise self._error(node, f"must be a {kind}, not a {term.kind}{remedy}")
+        remedy = " (use days_between or one of its parts)" if term.kind == "datetime" else remedy
+        raise self._error(node, f"must be a {kind}, not {term}{remedy}")
 
     def _compare(self, node: ast.Compare, depth: int) -> Term:
         pairs = []
@@ -233,17 +240,29 @@ class _Parser:
             if second.kind != "text":
                 raise self._error(right, "a category can only be compared with text in quotes")
             second = _constant_term("number", self._code(right, first, second))
+        elif first.kind == "datetime":
+            second = self._instant(right, second)
         for node, term in ((left, first), (right, second)):
             if term.kind == "text":
-                raise self._error(node, f"text {term.text!r} can only be compared with a category")
+                raise self._error(node, f"text {term.text!r} can only be compared with a category or a date")
+        if second.kind == "datetime" != first.kind:
+            raise self._error(left, f"{first} can't be compared with a datetime")
         return _combine(COMPARISONS[operator], [first, second], "boolean")
+
+    def _instant(self, node: ast.expr, term: Term) -> Term:
+        seconds = read_instant(term.text) if term.kind == "text" else None
+        if term.kind == "datetime":
+            return term
+        if seconds is None:
+            raise self._error(node, 'a datetime can only be compared with another, or with "2024-05-06"')
+        return _constant_term("datetime", seconds)
 
     def _membership(self, left: ast.expr, right: ast.expr, depth: int, *, is_in: bool) -> Term:
         if not isinstance(right, ast.List | ast.Tuple) or not right.elts:
             raise self._error(right, 'must be a list, as in a in ["b", "c"]')
         term = self._term(left, depth + 1)
-        if term.kind == "text":
-            raise self._error(left, "must be a feature, not text")
+        if term.kind in {"text", "datetime"}:
+            raise self._error(left, f"must be a category or a number, not {term}")
         codes = [self._element(element, term, depth) for element in right.elts]
         one_of = _combine(partial(operations.is_one_of, values=codes), [term], "boolean")
         return one_of if is_in else _combine(operations.negate, [one_of], "boolean")
@@ -286,6 +305,9 @@ class _Parser:
         if name == "is_missing":
             term = self._term(node.args[0], depth + 1)
             return Term("boolean", lambda columns: operations.is_missing(term.compute(columns)))
+        if name in CALENDAR or name == "days_between":
+            operation = CALENDAR[name][0] if name in CALENDAR else days_between
+            return _combine(operation, self._all_of(node.args, depth, "datetime"))
         arguments = self._all_of(node.args, depth, "number")
         if name in SEVERAL:
             return _fold(SEVERAL[name], arguments)

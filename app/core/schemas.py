@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from app.core.features import (
     BooleanFeature,
     CategoryFeature,
+    DatetimeFeature,
     Feature,
     IntegerFeature,
     NumberFeature,
     RangedFeature,
 )
+from app.core.instants import LONGEST
+
+DATE_LENGTH = len("2024-05-06")
 
 
 def row_core_schema(features: Sequence[Feature], *, mostly_integers: bool) -> core_schema.TypedDictSchema:
@@ -46,6 +50,8 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
                 schema = core_schema.union_schema([integer, schema], mode="left_to_right")
         case NumberFeature():
             schema = _number(feature)
+        case DatetimeFeature():
+            schema = _instant(feature)
     if feature.missing is not None:
         schema = core_schema.nullable_schema(schema)
     if markers:
@@ -53,6 +59,18 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
             lambda value: None if value in markers else value, schema
         )
     return schema
+
+
+def _instant(feature: DatetimeFeature) -> core_schema.CoreSchema:
+    """Accept text that the feature can read and that lies in its range."""
+
+    def check(text: str) -> str:
+        if feature.accepts(text):
+            return text
+        raise PydanticCustomError("datetime", "no date that is allowed")
+
+    text = core_schema.str_schema(strict=True, max_length=LONGEST)
+    return core_schema.no_info_after_validator_function(check, text)
 
 
 def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
@@ -96,9 +114,19 @@ def _property(feature: Feature) -> dict[str, Any]:
             missing = []
         case BooleanFeature():
             value = {"type": "boolean"}
+        case DatetimeFeature():
+            notes.append(f"Must be {feature.describe()}.")
+            value = {"type": "string", **_text_format(feature)}
         case RangedFeature():
             value = {"type": feature.type, "minimum": feature.minimum, "maximum": feature.maximum}
     if missing:
         value = {"anyOf": [value, {"enum": missing}]}
     description = {"description": " ".join(notes)} if notes else {}
     return {"title": feature.title} | description | value | {"examples": [feature.example]}
+
+
+def _text_format(feature: DatetimeFeature) -> dict[str, str]:
+    """Return the format of JSON Schema, which knows none but ISO 8601; that of the example, if it is."""
+    if feature.format:
+        return {}
+    return {"format": "date" if len(feature.example) == DATE_LENGTH else "date-time"}

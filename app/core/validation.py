@@ -24,6 +24,7 @@ from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import (
     BooleanFeature,
     CategoryFeature,
+    DatetimeFeature,
     Feature,
     IntegerFeature,
     NumberFeature,
@@ -344,6 +345,8 @@ def describe_allowed(feature: Feature) -> str:
             words = "true or false"
         case IntegerFeature():
             words = f"a whole number from {feature.minimum} to {feature.maximum}"
+        case DatetimeFeature():
+            words = feature.describe()
         case NumberFeature():
             words = f"a number from {feature.minimum:.15g} to {feature.maximum:.15g}"
     if feature.missing is None:

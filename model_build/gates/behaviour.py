@@ -7,7 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from app.core.contract import Positions
-from app.core.features import BooleanFeature, CategoryFeature, Feature, Matrix, RangedFeature, Row, Value
+from app.core.features import (
+    BooleanFeature,
+    CategoryFeature,
+    DatetimeFeature,
+    Feature,
+    Matrix,
+    RangedFeature,
+    Row,
+    Value,
+)
 from app.core.model import Model
 from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
@@ -74,12 +83,21 @@ class Sample:
                 return [False, True, *missing]
             case RangedFeature():
                 return [*self._numbers(feature), *missing]
+            case DatetimeFeature():
+                return [*self._dates(feature), *missing]
 
     def _numbers(self, feature: RangedFeature) -> list[float]:
         """Return the ends of the feature's range, and quantiles of its values in the test rows."""
         known = np.unique([row[feature.name] for row in self.all_rows if row[feature.name] is not None])
         quantiles = np.quantile(known, np.linspace(0, 1, STEPS), method="nearest") if known.size else known
         return sorted({float(feature.minimum), *quantiles.tolist(), float(feature.maximum)})
+
+    def _dates(self, feature: DatetimeFeature) -> list[Value]:
+        """Return quantiles of the dates in the test rows."""
+        dates = {row[feature.name] for row in self.all_rows} - {None}
+        ordered = sorted(map(str, dates), key=feature.encode)
+        steps = np.linspace(0, len(ordered) - 1, STEPS).astype(int) if ordered else ()
+        return [ordered[position] for position in sorted({*steps})]
 
     def describe_row(self, row: int | np.integer) -> str:
         """Return the number of the test row, counted from 1, that a row of the sample is."""

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from app.core.contract import Contract, sha256
-from app.core.features import Feature, RangedFeature
+from app.core.features import DatetimeFeature, Feature, RangedFeature
 from model_build.artifacts import (
     Baselines,
     Cleaning,
@@ -181,6 +181,8 @@ def _commands(documents: CardDocuments) -> list[str]:
 def allowed_values(feature: Feature) -> str:
     if isinstance(feature, RangedFeature):
         return f"{format_number(feature.minimum)} to {format_number(feature.maximum)}"
+    if isinstance(feature, DatetimeFeature):
+        return f"{feature.minimum} to {feature.maximum}; read: {', '.join(feature.parts)}"
     return "true or false" if feature.type == "boolean" else ", ".join(feature.levels)
 
 

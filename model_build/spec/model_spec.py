@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -231,12 +232,17 @@ def load(name_or_path: str) -> ModelSpec:
     content = path.read_bytes()
     document = _parse_yaml(path, content)
     try:
-        text = json.dumps({**document, SHA256: sha256(content)}, default=str)
+        text = json.dumps({**document, SHA256: sha256(content)}, default=_to_text)
         return ModelSpec.model_validate_json(text)
     except ValidationError as error:
         raise SpecError(f"{path}: {describe_errors(error, document, ModelSpec)}") from error
     except (TypeError, ValueError) as error:  # a key that is a list or a date, an alias within its own anchor
         raise SpecError(f"{path} must hold only lists, mappings and plain values: {error}.") from error
+
+
+def _to_text(value: Any) -> str:
+    """Return a date of YAML in ISO 8601, and anything else as Python shows it."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def find(name_or_path: str) -> Path:

@@ -29,7 +29,13 @@ from model_build.spec.model_spec import ModelSpec
 
 NOT_LOGGED = frozenset({".csv", ".onnx"})
 """Rows are not logged, and the model goes to the registry."""
-MLFLOW_TYPES = {"integer": "long", "number": "double", "category": "string", "boolean": "boolean"}
+MLFLOW_TYPES = {
+    "integer": "long",
+    "number": "double",
+    "category": "string",
+    "boolean": "boolean",
+    "datetime": "string",
+}
 
 
 def log_run(outputs: Mapping[str, Path], spec: ModelSpec) -> None:

@@ -10,7 +10,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, RangedFeature, Value
+from app.core.features import (
+    BooleanFeature,
+    CategoryFeature,
+    DatetimeFeature,
+    Feature,
+    IntegerFeature,
+    RangedFeature,
+    Value,
+)
 from app.core.validation import describe_allowed
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
@@ -25,6 +33,7 @@ WRONG_TYPE = {
     "integer": "not a whole number",
     "number": "not a number",
     "boolean": "neither true nor false",
+    "datetime": "not a date of that form",
 }
 CHECKS = ("types", "categories", "ranges", "missing", "labels")
 
@@ -61,7 +70,10 @@ def excluded_rows(checks: DataChecks, cells: pd.DataFrame) -> tuple[int, ...]:
 
 
 def typed_columns(spec: ModelSpec, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return numbers as float64 and all other values as categories; values of another type are missing."""
+    """Return numbers as float64, dates as seconds, all other values as categories.
+
+    Values of another type are missing.
+    """
     columns = {feature.name: _typed(feature, frame[feature.name]) for feature in spec.features}
     columns[spec.target.name] = _categorical(frame[spec.target.name], spec.target.labels)
     return pd.DataFrame(columns)
@@ -77,6 +89,10 @@ def _masks(feature: Feature, column: pd.Series) -> Iterator[tuple[str, pd.Series
             yield "categories", present & ~column.isin(feature.categories)
         case BooleanFeature():
             yield "types", present & ~column.isin([False, True])
+        case DatetimeFeature():
+            seconds = _seconds(feature, column)
+            yield "types", present & seconds.isna()
+            yield "ranges", seconds.notna() & ~seconds.between(*feature.range)
         case RangedFeature():
             numbers = _numbers(column)
             valid = numbers.mod(1).eq(0) if isinstance(feature, IntegerFeature) else numbers.notna()
@@ -89,12 +105,20 @@ def _numbers(column: pd.Series) -> pd.Series:
     return column.where(np.array([type(value) in NUMBERS for value in column])).astype(float)
 
 
+def _seconds(feature: DatetimeFeature, column: pd.Series) -> pd.Series:
+    """Return the seconds of the dates of a column, and NaN for all other values; each text is read once."""
+    seconds = {text: feature.encode(text) for text in column.unique() if isinstance(text, str)}
+    return column.map(seconds).astype(float)
+
+
 def _typed(feature: Feature, column: pd.Series) -> pd.Series:
     match feature:
         case RangedFeature():
             return _numbers(column)
         case CategoryFeature():
             return _categorical(column, feature.categories)
+        case DatetimeFeature():
+            return _seconds(feature, column)
     return _categorical(column, [False, True])
 
 
@@ -124,6 +148,10 @@ def _problem(feature: Feature | None, check: str, values: pd.Series) -> str:
     match check, feature:
         case "types", RangedFeature() | BooleanFeature():
             return WRONG_TYPE[feature.type]
+        case "types", DatetimeFeature():
+            return WRONG_TYPE[feature.type]
+        case "ranges", DatetimeFeature():
+            return f"outside {feature.minimum} to {feature.maximum}"
         case "ranges", RangedFeature():
             return _outside(feature, values)
         case "missing", _:

@@ -51,7 +51,7 @@ def test_whole_spec_bakes_as_it_stands(tmp_path: Path, quiet: Progress) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_of_a_spec_is_valid_in_the_whole_one(tmp_path: Path, part: str) -> None:
     yaml = YAML(typ="safe", pure=True)
-    (tmp_path / "churn.yaml").write_text(json.dumps(yaml.load(WHOLE) | yaml.load(part)))
+    (tmp_path / "churn.yaml").write_text(json.dumps(yaml.load(WHOLE) | yaml.load(part), default=str))
     assert model_spec.load(str(tmp_path / "churn.yaml")).name == "churn"
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.chunks import run_at_once
-from app.core.columns import ColumnEncoder
+from app.core.encoders import column_encoder, row_encoder
 from app.core.errors import Problem
-from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, Encoder, Feature, Missing, Row
+from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, Feature, Missing, Row
 from app.core.validation import RowValidator
 from tests.properties.census import often
-from tests.support.features import grade, rate, secured, years
+from tests.support.features import date, grade, rate, secured, years
 
 MARKERS = ("?", "n/a", "-1", "39", "nan", " x", "größe", "TRUE", "no", "1e400")
 MISSING = Missing(markers=MARKERS)
@@ -27,6 +27,8 @@ FEATURES: dict[str, Feature] = {
     "category": grade(categories=("A", " A", "A,B", "", "größe", "1"), example="A"),
     "category or missing": grade(categories=("B", "A", "A\nB", "", "true"), example="A", missing=MISSING),
     "boolean": secured(),
+    "datetime": date(minimum="1999-12-31", maximum="2030-01-01"),
+    "datetime or missing": date(format="%d.%m.%Y", example="06.05.2024", missing=MISSING),
     "boolean or missing": secured(missing=MISSING),
 }
 NUMBERS = ["39", "39.0", "4e1", "-0", "-0.0", "+5", "007", ".5", "5.", "1_0", "\N{FULLWIDTH DIGIT ONE}", "٣"]
@@ -34,6 +36,14 @@ NUMBERS += ["1e400", "0x1", "1e", "--1", "12,5", "nan", "-nan", "inf", "Infinity
 NUMBERS += ["9" * 5000, "16777217", "3.5e38", "4.9999999999"]
 LEVELS = ["A", "B", "a", "true", "FALSE", "Yes", "tRuE", "0", "1", "\N{KELVIN SIGN}", "A,B", "A\nB", 'A "B"']
 OTHERS = ["", "null", "None", "—", "[1", "2]", "{}", '"5"', "\0", "😀", *MARKERS]
+OTHERS += [
+    "2024-05-06",
+    "2024-05-06T12:30Z",
+    "06.05.2024",
+    "6.5.2024",
+    "2024-02-30",
+    "1999-12-30T23:00-01:00",
+]
 
 spaces = st.sampled_from(["", "", "", " ", "\t", "\xa0", "\u2009", "\x1c"])
 texts = st.sampled_from([*NUMBERS, *LEVELS, *OTHERS]) | st.text(max_size=3)
@@ -56,7 +66,11 @@ def read_rows(feature: Feature, validator: RowValidator, column: Sequence[str]) 
 @pytest.mark.parametrize("kind", FEATURES)
 def test_any_cells_are_accepted_by_column_as_row_by_row(kind: str) -> None:
     feature = FEATURES[kind]
-    validator, encode, encode_columns = RowValidator([feature]), Encoder([feature]), ColumnEncoder([feature])
+    validator, encode, encode_columns = (
+        RowValidator([feature]),
+        row_encoder((feature,), ()),
+        column_encoder((feature,), ()),
+    )
 
     @settings(often, max_examples=150)
     @given(plain=st.lists(plain_cells, max_size=2), others=st.lists(cells, min_size=1, max_size=5))

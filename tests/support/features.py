@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
+from app.core.features import BooleanFeature, CategoryFeature, DatetimeFeature, IntegerFeature, NumberFeature
 
 YEARS: dict[str, Any] = {
     "name": "years",
@@ -29,6 +29,14 @@ GRADE: dict[str, Any] = {
 }
 SECURED: dict[str, Any] = {"name": "secured", "type": "boolean", "title": "Secured", "example": True}
 
+DATE: dict[str, Any] = {
+    "name": "date",
+    "type": "datetime",
+    "title": "Date",
+    "parts": ("year", "day", "hour"),
+    "example": "2024-05-06",
+}
+
 
 def years(**changes: Any) -> IntegerFeature:
     return IntegerFeature(**YEARS | changes)
@@ -44,3 +52,7 @@ def grade(**changes: Any) -> CategoryFeature:
 
 def secured(**changes: Any) -> BooleanFeature:
     return BooleanFeature(**SECURED | changes)
+
+
+def date(**changes: Any) -> DatetimeFeature:
+    return DatetimeFeature(**DATE | changes)

@@ -1,6 +1,6 @@
 """The columns of a file as the spec reads them: values, missing cells and invalid cells."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from app.core.contract import Target
 from app.core.derived import compute_columns
-from app.core.features import Feature, IntegerFeature, RangedFeature
+from app.core.features import DatetimeFeature, Feature, IntegerFeature, RangedFeature
 from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
@@ -111,7 +111,7 @@ class DataProfile:
     @cached_property
     def contradictions(self) -> int:
         """Rows that agree with another row in every feature, but not in the target."""
-        features = [column.name for column in self.features if column.name in self.cells]
+        features = [name for name in self.cells if name != self.target.name]
         labels = self.cells.groupby(features, sort=False, dropna=False)[self.target.name]
         return int((labels.transform("nunique") > 1).sum())
 
@@ -140,8 +140,7 @@ def profile_columns(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> DataP
         raise DataError(f"{origin.uri} has no rows.")
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
     cells, report = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
-    features = tuple(_column(feature, cells[feature.name]) for feature in spec.features)
-    features += tuple(_derived_columns(spec, features))
+    features = _feature_columns(spec, cells)
     return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, report.unknown_columns)
 
 
@@ -166,31 +165,60 @@ def _column(feature: Feature, cells: pd.Series) -> ColumnProfile:
     return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
 
 
-def _derived_columns(spec: ModelSpec, features: Sequence[ColumnProfile]) -> Iterator[ColumnProfile]:
-    """Yield the derived features, computed from the valid cells; those of invalid cells are missing."""
-    if not spec.derived:
-        return
-    pairs = zip(spec.features, features, strict=True)
-    codes = np.stack([_codes(feature, column.values) for feature, column in pairs], axis=1)
-    matrix = compute_columns(spec.features, spec.derived)(codes)
-    expressions = {derived.name: derived.expression for derived in spec.derived}
-    for feature, numbers in zip(spec.columns, matrix.T.astype(float), strict=True):
-        if feature.name in expressions:
-            values = pd.Series(numbers, features[0].cells.index)
-            if feature.is_categorical:
-                values = values.map(dict(enumerate(feature.levels))).astype(
-                    pd.CategoricalDtype(feature.levels)
-                )
-            cells = values.astype(object).where(values.notna(), None)
-            yield ColumnProfile(
-                *(feature.name, feature.title, feature.unit, feature.type),
-                *(expressions[feature.name], cells, values),
-            )
+def _feature_columns(spec: ModelSpec, cells: pd.DataFrame) -> tuple[ColumnProfile, ...]:
+    """Return the columns that the model reads, those that are computed included."""
+    profiles = {
+        feature.name: _column(feature, cells[feature.name])
+        for feature in spec.features
+        if not isinstance(feature, DatetimeFeature)
+    }
+    compute = compute_columns(spec.features, spec.derived)
+    if compute.is_needed:
+        matrix = compute(_codes(spec, profiles, cells))
+        origins = _origins(spec)
+        for feature, numbers in zip(spec.columns, matrix.T.astype(float), strict=True):
+            if feature.name in origins:
+                profiles[feature.name] = _computed(feature, numbers, *origins[feature.name], cells)
+    return tuple(profiles[column.name] for column in spec.columns)
 
 
-def _codes(feature: Feature, values: pd.Series) -> npt.NDArray[np.float64]:
-    """Return the codes of values [N], where a missing or an invalid value is missing."""
-    if not feature.is_categorical:
+def _origins(spec: ModelSpec) -> dict[str, tuple[str, str | None]]:
+    """Return how each computed column is made, and the column of dates that it is a part of."""
+    origins: dict[str, tuple[str, str | None]] = {
+        f"{feature.name}.{part}": (feature.describe(), feature.name)
+        for feature in spec.features
+        if isinstance(feature, DatetimeFeature)
+        for part in feature.parts
+    }
+    return origins | {derived.name: (derived.expression, None) for derived in spec.derived}
+
+
+def _computed(
+    feature: Feature, numbers: npt.NDArray[np.float64], made: str, dates: str | None, cells: pd.DataFrame
+) -> ColumnProfile:
+    """Return a computed column. Invalid cells make it missing, but a wrong date is invalid itself."""
+    values = pd.Series(numbers, cells.index)
+    if feature.is_categorical:
+        values = _categories(values.map(dict(enumerate(feature.levels))), feature.levels)
+    shown = values.astype(object).where(values.notna(), None if dates is None else cells[dates])
+    return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, made, shown, values)
+
+
+def _codes(
+    spec: ModelSpec, profiles: Mapping[str, ColumnProfile], cells: pd.DataFrame
+) -> npt.NDArray[np.float64]:
+    """Return the codes [N, features]; a missing or an invalid value is missing."""
+    columns = [
+        [feature.encode(cell) if feature.accepts(cell) else np.nan for cell in cells[feature.name]]
+        if isinstance(feature, DatetimeFeature)
+        else _codes_of_values(profiles[feature.name].values)
+        for feature in spec.features
+    ]
+    return np.array(columns, np.float64).T
+
+
+def _codes_of_values(values: pd.Series) -> npt.NDArray[np.float64]:
+    if not isinstance(values.dtype, pd.CategoricalDtype):
         return np.asarray(values, np.float64)
     codes = np.asarray(values.cat.codes, np.float64)
     return np.where(codes < 0, np.nan, codes)

@@ -13,7 +13,7 @@ TOP = (
 RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"
 CATEGORY = "name, aliases, title, unit, missing, type, categories, example"
 BOOLEAN = "name, aliases, title, unit, missing, type, example"
-TYPES = "integer, number, category, boolean"
+TYPES = "integer, number, category, boolean, datetime"
 TEXT = "must be text; a number, true or false needs quotes"
 TREE_PARAMETERS = (
     "criterion, splitter, max_depth, min_samples_split, min_samples_leaf, min_weight_fraction_leaf, "

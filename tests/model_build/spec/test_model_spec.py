@@ -10,7 +10,7 @@ from model_build.spec.model_spec import SPECS
 from tests.model_build.spec.conftest import SpecErrorOf, changed
 from tests.support.tiny import TINY
 
-TYPES = "integer, number, category, boolean"
+TYPES = "integer, number, category, boolean, datetime"
 SYNTHETIC = "licence: none\n  synthetic: {{generator: {}, rows: {}, seed: 1}}"
 
 
