@@ -204,6 +204,10 @@ class TrainingReport(Artifact):
     size: int
     not_converged: int = 0
     """Of the fits of the folds and the final one, how many were stopped before they had converged."""
+    estimator_sha256: Sha256 | None = None
+    """Of the code that made the estimator, or of the adopted model, if it is the user's own."""
+    adopted: str | None = None
+    """The file of the model, if it was trained elsewhere."""
 
     def with_threshold(self, target: Target) -> Target:
         """Return the target with the chosen threshold."""

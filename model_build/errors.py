@@ -19,3 +19,7 @@ class DataError(BuildError):
 
 class GateError(BuildError):
     """The model failed a gate of the spec, so it is not baked."""
+
+
+class ExportError(BuildError):
+    """The model can't be converted to ONNX, so it can't be served."""

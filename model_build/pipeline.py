@@ -292,7 +292,7 @@ STAGES = (
         sections=("name", "features", "derived", "target", "split", "estimator", "training"),
         inputs=("train.csv",),
         outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
-        options=lambda job: job.search,
+        options=lambda job: [job.search, job.spec.estimator.code_sha256],
     ),
     Stage(
         "evaluate",

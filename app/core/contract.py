@@ -97,6 +97,8 @@ class Provenance(Frozen):
     """If a refit also learnt from the test rows, the metrics are of the model before it, which did not."""
     licence: str
     spec_sha256: Sha256
+    estimator_sha256: Sha256 | None = None
+    """Of the code that made the estimator, or of the adopted model, if it is the user's own."""
     git_commit: str | None
     libraries: dict[str, str]
     trained_at: datetime

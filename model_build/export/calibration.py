@@ -8,6 +8,7 @@ from onnx import ModelProto, TensorProto, compose, parser
 
 from app.core.contract import TWO_LABELS
 from app.core.model import LABELS, PROBABILITIES
+from model_build.errors import ExportError
 from model_build.export import linear, trees
 from model_build.training.calibration import STEPS, Calibrator, Isotonic, Sigmoid, Temperature
 from model_build.training.log_odds import SHRINKAGE
@@ -84,12 +85,16 @@ TEMPERATURE = """
 """
 
 
-def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelProto:
-    """Return the model with calibrated probabilities [N, count], and with the labels likeliest by these."""
+def calibrate(model: ModelProto, calibrator: Calibrator, count: int, *, sums_log_odds: bool) -> ModelProto:
+    """Return the model with calibrated probabilities [N, count], and with the labels likeliest by these.
+
+    Raises:
+        ExportError: the estimator sums log-odds, and its converted graph does not show them.
+    """
     opsets = {opset.domain: opset.version for opset in model.opset_import}
     if isinstance(calibrator, Temperature) and count == TWO_LABELS:
         calibrator = calibrator.sigmoid
-    margins = linear.output_margins(model, count) or trees.output_margins(model, count)
+    margins = _output_margins(model, count) if sums_log_odds else None
     log_odds_constants, log_odds = _log_odds(count, has_margins=margins is not None)
     constants, nodes = _constants_and_nodes(calibrator)
     calibration = parser.parse_model(
@@ -113,6 +118,13 @@ def calibrate(model: ModelProto, calibrator: Calibrator, count: int) -> ModelPro
         producer_name=model.producer_name,
         producer_version=model.producer_version,
     )
+
+
+def _output_margins(model: ModelProto, count: int) -> str:
+    margins = linear.output_margins(model, count) or trees.output_margins(model, count)
+    if margins is None:
+        raise ExportError("The converted model has no log-odds to calibrate.")
+    return margins
 
 
 def _log_odds(count: int, *, has_margins: bool) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from onnx import numpy_helper
+from onnx import ModelProto, numpy_helper
 from onnx.checker import check_model
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
@@ -10,45 +10,72 @@ from skl2onnx.common.utils import check_input_and_output_numbers
 from sklearn.linear_model import LogisticRegression
 
 from app.core.model import INPUT, LABELS, PROBABILITIES
+from model_build.errors import ExportError
 from model_build.export import linear, trees
+from model_build.export.boosting import correct_thresholds, register_converter
 from model_build.export.calibration import calibrate
 from model_build.export.columns import read_columns, read_ordered_columns
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.estimators import Clipper
+from model_build.training.log_odds import sums_log_odds
 from model_build.training.target_order import TargetOrder
 
+LONGEST_REASON = 300  # characters
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 
 
 def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
-    """Return ONNX: float32 [N, width] → label positions [N] and probabilities [N, labels]."""
+    """Return ONNX: float32 [N, width] → label positions [N] and probabilities [N, labels].
+
+    Raises:
+        ExportError: there is no converter for a step of the model, or it fails.
+    """
     classifier = model.classifier if isinstance(model, Calibrated) else model
     order = classifier.pipeline_[0]
-    converted = to_onnx(
-        classifier.pipeline_[1:] if isinstance(order, TargetOrder) else classifier.pipeline_,
-        name=name,
-        initial_types=[(INPUT, FloatTensorType([None, len(classifier.columns_)]))],
-        final_types=[(LABELS, None), (PROBABILITIES, None)],
-        options={"zipmap": False},
-        target_opset=OPSETS,
-    )
+    converted = _convert_pipeline(classifier, name)
     estimator = classifier.pipeline_[-1]
-    if isinstance(estimator, LogisticRegression):
+    if type(estimator) is LogisticRegression:
         linear.compute_in_double(converted, estimator)
     else:
         trees.correct_trees(converted, estimator)
+        correct_thresholds(converted, estimator)
     if isinstance(order, TargetOrder):
         read_ordered_columns(converted, classifier.columns_, width, order)
     else:
         read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
-        converted = calibrate(converted, model.calibrator, len(model.classes_))
-    opsets = sorted(converted.opset_import, key=lambda opset: str(opset.domain))  # from a set, in any order
-    del converted.opset_import[:]
-    converted.opset_import.extend(opsets)
-    check_model(converted, full_check=True)
-    content: bytes = converted.SerializeToString(deterministic=True)
+        margins = sums_log_odds(estimator)
+        converted = calibrate(converted, model.calibrator, len(model.classes_), sums_log_odds=margins)
+    return _serialize(converted)
+
+
+def _convert_pipeline(classifier: Classifier, name: str) -> ModelProto:
+    steps = classifier.pipeline_
+    register_converter(steps[-1])
+    try:
+        converted: ModelProto = to_onnx(
+            steps[1:] if isinstance(steps[0], TargetOrder) else steps,
+            name=name,
+            initial_types=[(INPUT, FloatTensorType([None, len(classifier.columns_)]))],
+            final_types=[(LABELS, None), (PROBABILITIES, None)],
+            options={"zipmap": False},
+            target_opset=OPSETS,
+        )
+    except Exception as error:  # converters raise all kinds of errors
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise ExportError(
+            f"{type(steps[-1]).__name__} can't be converted to ONNX, so it can't be served: {reason}"
+        ) from error
+    return converted
+
+
+def _serialize(model: ModelProto) -> bytes:
+    opsets = sorted(model.opset_import, key=lambda opset: str(opset.domain))  # from a set, in any order
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
     return content
 
 

@@ -98,6 +98,7 @@ def describe_model(
         fitted_on=fitted_on,
         licence=spec.data.licence,
         spec_sha256=spec.sha256,
+        estimator_sha256=report.estimator_sha256,
         git_commit=report.git_commit,
         libraries=report.libraries,
         trained_at=report.trained_at,

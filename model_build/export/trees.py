@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import TWO_LABELS
@@ -27,7 +28,7 @@ def correct_trees(model: ModelProto, estimator: BaseEstimator) -> None:
             _round_thresholds_down(_ensemble(model), [tree.nodes["num_threshold"] for tree in trees])
         case DecisionTreeClassifier():
             _sum_in_double(model, [estimator.tree_.value])
-        case RandomForestClassifier():
+        case RandomForestClassifier() | ExtraTreesClassifier():
             count = len(estimator.estimators_)
             _sum_in_double(model, [tree.tree_.value / count for tree in estimator.estimators_])
 
@@ -53,6 +54,27 @@ def output_margins(model: ModelProto, count: int) -> str | None:
     return margins
 
 
+def round_thresholds_of_lightgbm(model: ModelProto, exact: Sequence[npt.NDArray[np.float64]]) -> None:
+    """Round the thresholds down where the converter rounded them up; `exact` has those of each tree.
+
+    Nodes are in another order than in LightGBM, so a threshold is known by the float32 that is nearest to it.
+    """
+    node = _ensemble(model)
+    values = np.array(_attribute(node, "nodes_values").floats, np.float32)
+    trees = np.array(_integers(node, "nodes_treeids"))
+    for tree, thresholds in enumerate(exact):
+        with np.errstate(over="ignore"):  # of one that splits off missing values
+            nearest = thresholds.astype(np.float32)
+        raised = np.isin(values, nearest[nearest > thresholds]) & (trees == tree)
+        values[raised] = np.nextafter(values[raised], np.float32(-np.inf))
+    _set_values(node, values)
+
+
+def _set_values(node: NodeProto, values: npt.NDArray[np.float32]) -> None:
+    node.attribute.remove(_attribute(node, "nodes_values"))
+    node.attribute.append(helper.make_attribute("nodes_values", values.tolist()))
+
+
 def _round_thresholds_down(node: NodeProto, thresholds: Sequence[Any]) -> None:
     """Round each threshold down to float32: a value above the exact threshold must stay above it."""
     trees, positions = _integers(node, "nodes_treeids"), _integers(node, "nodes_nodeids")
@@ -60,8 +82,7 @@ def _round_thresholds_down(node: NodeProto, thresholds: Sequence[Any]) -> None:
     with np.errstate(over="ignore"):  # a threshold that splits off missing values is near infinity
         nearest = exact.astype(np.float32)
     lower = np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    node.attribute.remove(_attribute(node, "nodes_values"))
-    node.attribute.append(helper.make_attribute("nodes_values", lower.tolist()))
+    _set_values(node, lower)
 
 
 def _sum_in_double(model: ModelProto, shares: Sequence[Any]) -> None:

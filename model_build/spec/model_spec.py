@@ -16,8 +16,9 @@ from app.core.contract import Target, Version, sha256
 from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, Frozen, RangedFeature
 from model_build.errors import SpecError
-from model_build.spec.estimator import Estimator, check_category_orders, check_parameters
+from model_build.spec.estimator import CODE, Estimator, check_category_orders, check_parameters
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
+from model_build.spec.own_estimator import import_code, is_own
 from model_build.spec.sections import (
     Card,
     Data,
@@ -103,6 +104,8 @@ class ModelSpec(Frozen):
 
     def _checksum(self, *sections: str) -> str:
         document = self.model_dump(mode="json", include=set(sections), exclude_defaults=True)
+        if "estimator" in sections and self.estimator.code_sha256:
+            document["code"] = self.estimator.code_sha256
         return sha256(json.dumps(document, sort_keys=True).encode())
 
     def _check_file_columns(self) -> None:
@@ -232,7 +235,7 @@ def load(name_or_path: str) -> ModelSpec:
     content = path.read_bytes()
     document = _parse_yaml(path, content)
     try:
-        text = json.dumps({**document, SHA256: sha256(content)}, default=_to_text)
+        text = json.dumps({**_with_code(document, path.parent), SHA256: sha256(content)}, default=_to_text)
         return ModelSpec.model_validate_json(text)
     except ValidationError as error:
         raise SpecError(f"{path}: {describe_errors(error, document, ModelSpec)}") from error
@@ -243,6 +246,15 @@ def load(name_or_path: str) -> ModelSpec:
 def _to_text(value: Any) -> str:
     """Return a date of YAML in ISO 8601, and anything else as Python shows it."""
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _with_code(document: Mapping[str, Any], directory: Path) -> Mapping[str, Any]:
+    """Import the code of an estimator of one's own, and add its checksum; other specs stay as they are."""
+    estimator = document.get("estimator")
+    name = estimator.get("name") if isinstance(estimator, Mapping) else None
+    if not isinstance(name, str) or not is_own(name):
+        return document
+    return {**document, "estimator": {**document["estimator"], CODE: import_code(name, directory)}}
 
 
 def find(name_or_path: str) -> Path:

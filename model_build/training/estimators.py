@@ -1,12 +1,18 @@
 """Estimators by name, each a scikit-learn Pipeline over columns of the encoded float32 matrix."""
 
+import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -14,10 +20,17 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.features import Feature, Matrix
-from model_build.spec.estimator import ESTIMATORS
+from model_build.spec.estimator import find_estimator, list_parameters
+from model_build.spec.own_estimator import is_own
 from model_build.spec.training import Clip, Training
 from model_build.training.target_order import TargetOrder
 
+QUIET: dict[str, dict[str, Any]] = {
+    "lightgbm": {"n_jobs": 1, "verbose": -1, "deterministic": True, "force_row_wise": True},
+    "xgboost": {"n_jobs": 1},
+    "catboost": {"thread_count": 1, "verbose": False, "allow_writing_files": False},
+}
+"""Parameters of libraries that would print, write files, or take every core for each fold."""
 TWO_CODES = 2  # whose order changes no split
 
 
@@ -48,27 +61,43 @@ def build_estimator(
     name: str, parameters: Mapping[str, Any], features: Sequence[Feature], training: Training
 ) -> Pipeline:
     """Return the unfitted pipeline, whose input has ordinal codes for categories, and NaN for gaps."""
-    estimator = ESTIMATORS[name](**parameters)
+    estimator = _make(name, parameters)
     order = _order(features) if training.category_order == "target_rate" else []
     clip = _clip(features, training.clip)
     match name:
-        case "hist_gradient_boosting":  # can split on codes and on NaN
+        case "hist_gradient_boosting" | "lightgbm" | "xgboost" | "catboost":  # can split on codes and on NaN
             return make_pipeline(*order, *clip, estimator)
         case "logistic_regression":
             return make_pipeline(_one_hot_and_scale(features, training.clip), estimator)
+        case _ if is_own(name):
+            return make_pipeline(*order, *clip, estimator)
     return make_pipeline(*order, *clip, _impute(), estimator)
 
 
-def model_size(estimator: BaseEstimator) -> int:
-    """Return how many nodes all trees have, or how many coefficients are not 0."""
+def _make(name: str, parameters: Mapping[str, Any]) -> Any:
+    """Return the unfitted estimator; raise ValueError if it is none that gives probabilities."""
+    seed = {} if "random_state" in list_parameters(name) else {"random_state"}
+    given = {key: value for key, value in parameters.items() if key not in seed}
+    estimator = find_estimator(name)(**QUIET.get(name, {}) | given)
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "predict_proba")):
+        raise ValueError(f"{name} must return a classifier with predict_proba, not {estimator!r:.80}")
+    return estimator
+
+
+def model_size(estimator: Any) -> int:
+    """Return how many nodes all trees have, or how many coefficients are not 0; or the bytes of a pickle."""
     match estimator:
         case HistGradientBoostingClassifier():
             return sum(len(tree.nodes) for iteration in estimator._predictors for tree in iteration)
         case DecisionTreeClassifier():
             return int(estimator.tree_.node_count)
-        case RandomForestClassifier():
+        case RandomForestClassifier() | ExtraTreesClassifier():
             return sum(int(tree.tree_.node_count) for tree in estimator.estimators_)
-    return int(np.count_nonzero(estimator.coef_))
+        case GradientBoostingClassifier():
+            return sum(int(tree.tree_.node_count) for tree in estimator.estimators_.ravel())
+        case LogisticRegression():
+            return int(np.count_nonzero(estimator.coef_))
+    return len(pickle.dumps(estimator))
 
 
 def has_converged(estimator: BaseEstimator) -> bool:

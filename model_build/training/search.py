@@ -244,7 +244,7 @@ def _fingerprint(spec: ModelSpec, rows: TrainingRows, search: Search) -> str:
         "features": [feature.model_dump(mode="json") for feature in spec.features],
         "derived": [derived.model_dump(mode="json") for derived in spec.derived],
         "target": spec.target.model_dump(mode="json"),
-        "estimator": spec.estimator.model_dump(mode="json"),
+        "estimator": [spec.estimator.model_dump(mode="json"), spec.estimator.code_sha256],
         "training": spec.training.model_dump(mode="json", include=set(FITTED)),
         "search": search.model_dump(mode="json", exclude={"trials"}),
         "seed": spec.split.seed,

@@ -53,18 +53,17 @@ def train_model(
         DataError: a label has no row or only one, or a feature that is not dropped has no value.
         SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
-    training = spec.training
     check_training_rows(spec, matrix, labels)
-    rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, training.folds, spec.split.seed))
+    rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, spec.training.folds, spec.split.seed))
     search = search_for(rows) if search_for else None
     parameters = search.chosen.parameters if search else spec.hyperparameters
     final_fit = partial(fit, spec, parameters, matrix, labels)
     with _without_convergence_warnings(), in_thread(final_fit) as final:
         scores = out_of_fold(spec, parameters, rows)
-        calibration = choose_calibration(training.calibration, spec.target, labels, scores, rows.folds)
+        calibration = choose_calibration(spec.training.calibration, spec.target, labels, scores, rows.folds)
         probabilities = calibration.probabilities
         threshold = choose_threshold(
-            spec.target, training.threshold, labels, probabilities, rows.folds, spec.split.seed
+            spec.target, spec.training.threshold, labels, probabilities, rows.folds, spec.split.seed
         )
     classifier = final.result()
     report = TrainingReport(
@@ -83,6 +82,7 @@ def train_model(
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=model_size(classifier.pipeline_[-1]),
+        estimator_sha256=spec.estimator.code_sha256,
         not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
     return Trained(calibrated(classifier, calibration.calibrator), probabilities, report)

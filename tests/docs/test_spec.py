@@ -66,7 +66,8 @@ def test_error_is_shown_as_it_is(tmp_path: Path) -> None:
 def keys_of(annotation: Any) -> Iterator[tuple[str, FieldInfo]]:
     """Yield every key of the mappings that a value of this type may hold, however deep."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for name, field in annotation.model_fields.items():
+        written = {name: field for name, field in annotation.model_fields.items() if not field.exclude}
+        for name, field in written.items():
             yield name, field
             yield from keys_of(field.annotation)
     for argument in get_args(annotation):

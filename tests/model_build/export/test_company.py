@@ -19,7 +19,11 @@ TARGETS = {
     "two": Target(name="paid", labels=("none", "all"), positive="all"),
     "three": Target(name="paid", labels=("none", "some", "all")),
 }
-PARAMETERS = {"random_forest": {"n_estimators": 20}, "hist_gradient_boosting": {"max_iter": 20}}
+PARAMETERS = {
+    "random_forest": {"n_estimators": 20},
+    "extra_trees": {"n_estimators": 20},
+    "hist_gradient_boosting": {"max_iter": 20},
+}
 ROWS = 300
 SIZES = (1, 2, 3, 7, 16, 33, 64)
 

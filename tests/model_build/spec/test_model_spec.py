@@ -233,9 +233,10 @@ def test_unknown_spec_is_an_error_and_lists_the_known_specs(name: str) -> None:
         ("seed: 1", "seed: 4294967296", "split.seed: must be at most 4294967295."),
         (
             "name: hist_gradient_boosting",
-            "name: xgboost",
-            "estimator: there is no estimator 'xgboost'; allowed are decision_tree, hist_gradient_boosting, "
-            "logistic_regression, random_forest.",
+            "name: perceptron",
+            "estimator: there is no estimator 'perceptron'; allowed are adopted, catboost, decision_tree, "
+            "extra_trees, gradient_boosting, hist_gradient_boosting, lightgbm, logistic_regression, "
+            "random_forest, xgboost.",
         ),
     ],
 )

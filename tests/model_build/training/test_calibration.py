@@ -117,7 +117,10 @@ def test_isotonic_curve_never_reaches_0() -> None:
     assert METHODS["isotonic"].fit(log(certain), labels)(log(certain)).min() == pytest.approx(1 / 62)
 
 
-@pytest.mark.parametrize("name", ["hist_gradient_boosting", "random_forest", "logistic_regression"])
+@pytest.mark.parametrize(
+    "name",
+    ["hist_gradient_boosting", "gradient_boosting", "random_forest", "extra_trees", "logistic_regression"],
+)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("target", [TWO, THREE], ids=["two", "three"])
 def test_served_calibrated_probabilities_equal_scikit_learn(
@@ -130,7 +133,7 @@ def test_served_calibrated_probabilities_equal_scikit_learn(
     matrix[:, 1] = labels + rng.random(300) * 1.1
     changes = {"estimator": Estimator(name=name), "target": target, "training": Training(drop=("years",))}
     spec = tiny_spec.model_copy(update=changes)
-    parameters = {"n_estimators": 20} if name == "random_forest" else {}
+    parameters = {"n_estimators": 20} if name in {"random_forest", "extra_trees"} else {}
     fitted = classifier.fit(spec, parameters, matrix, labels)
     model = Calibrated(fitted, METHODS[method].fit(compute_log_odds(fitted, matrix), labels))
     probabilities = served(spec, onnx.convert(model, "tiny", 4)).probabilities(matrix)

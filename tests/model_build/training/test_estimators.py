@@ -49,6 +49,8 @@ TRAINED_ON = 300
 EACH_ESTIMATOR = [
     ("decision_tree", "{}"),
     ("random_forest", "{n_estimators: 3}"),
+    ("extra_trees", "{n_estimators: 3}"),
+    ("gradient_boosting", "{n_estimators: 10}"),
     ("logistic_regression", "{}"),
     ("hist_gradient_boosting", "{max_iter: 10}"),
 ]
