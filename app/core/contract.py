@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, Frozen
+from app.core.features import Feature, Frozen, check_names
+from app.core.ids import Id
 
 SCHEMA_VERSION: Literal[1] = 1
 TWO_LABELS = 2
@@ -125,6 +126,7 @@ class Contract(Frozen):
     features: tuple[Feature, ...] = Field(min_length=1)
     """What a request holds."""
     derived: tuple[Derived, ...] = ()
+    ids: tuple[Id, ...] = ()
     target: Target
     metrics: dict[str, float]
     provenance: Provenance
@@ -133,6 +135,7 @@ class Contract(Frozen):
     @model_validator(mode="after")
     def _columns_can_be_computed(self) -> Self:
         compute_columns(self.features, self.derived)
+        check_names([*self.features, *self.derived, *self.ids])
         return self
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
 from app.core.features import (
     BooleanFeature,
@@ -14,13 +14,18 @@ from app.core.features import (
     NumberFeature,
     RangedFeature,
 )
+from app.core.ids import Id, id_fields, id_properties
 from app.core.instants import LONGEST
 
 DATE_LENGTH = len("2024-05-06")
 
 
-def row_core_schema(features: Sequence[Feature], *, mostly_integers: bool) -> core_schema.TypedDictSchema:
+def row_core_schema(
+    features: Sequence[Feature], ids: Sequence[Id] = (), *, mostly_integers: bool
+) -> core_schema.TypedDictSchema:
     """Return the schema of a row, in which no field is required (RowValidator has the reason).
+
+    After the features come the ids.
 
     With `mostly_integers`, 39 is read faster than 39.0, but errors of an integer feature come twice.
     """
@@ -31,7 +36,7 @@ def row_core_schema(features: Sequence[Feature], *, mostly_integers: bool) -> co
         names = aliases if feature.aliases else feature.name
         schema = _value(feature, mostly_integers=mostly_integers)
         fields[feature.name] = core_schema.typed_dict_field(schema, validation_alias=names, required=False)
-    return core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+    return core_schema.typed_dict_schema(fields | id_fields(ids), extra_behavior="forbid")
 
 
 def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema:
@@ -67,10 +72,11 @@ def _instant(feature: DatetimeFeature) -> core_schema.CoreSchema:
     def check(text: str) -> str:
         if feature.accepts(text):
             return text
-        raise PydanticCustomError("datetime", "no date that is allowed")
+        raise ValueError("no date that is allowed")
 
     text = core_schema.str_schema(strict=True, max_length=LONGEST)
-    return core_schema.no_info_after_validator_function(check, text)
+    date = core_schema.no_info_after_validator_function(check, text)
+    return core_schema.custom_error_schema(date, "datetime", custom_error_message=feature.describe())
 
 
 def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
@@ -88,12 +94,12 @@ def _number(feature: RangedFeature, multiple_of: int | None = None) -> core_sche
     )
 
 
-def row_schema(features: Sequence[Feature]) -> dict[str, Any]:
+def row_schema(features: Sequence[Feature], ids: Sequence[Id] = ()) -> dict[str, Any]:
     """Return the JSON Schema of one row."""
     return {
         "type": "object",
         "title": "Row",
-        "properties": {feature.name: _property(feature) for feature in features},
+        "properties": {feature.name: _property(feature) for feature in features} | id_properties(ids),
         "required": [feature.name for feature in features],
         "additionalProperties": False,
         "examples": [{feature.name: feature.example for feature in features}],

@@ -30,6 +30,7 @@ from app.core.features import (
     NumberFeature,
     Row,
 )
+from app.core.ids import ALLOWED, LONGEST, Id
 from app.core.schemas import row_core_schema
 
 MAX_NAME_LENGTH = 64  # of an unknown field, in an error
@@ -57,8 +58,10 @@ class RowValidator:
     field is required and the first wrong row ends a validation; a second pass, row by row, lists the errors.
     """
 
-    def __init__(self, features: Sequence[Feature], max_rows: int | None = None) -> None:
-        row = row_core_schema(features, mostly_integers=True)
+    def __init__(
+        self, features: Sequence[Feature], max_rows: int | None = None, ids: Sequence[Id] = ()
+    ) -> None:
+        row = row_core_schema(features, ids, mostly_integers=True)
         rows = core_schema.list_schema(row, strict=True, min_length=1, max_length=max_rows, fail_fast=True)
         inputs = core_schema.typed_dict_field(rows)
         self._row = SchemaValidator(row)
@@ -66,20 +69,21 @@ class RowValidator:
             core_schema.typed_dict_schema({"inputs": inputs}, extra_behavior="forbid")
         )
         self._chunk = SchemaValidator(core_schema.list_schema(row, strict=True, fail_fast=True))
-        row = row_core_schema(features, mostly_integers=False)
+        row = row_core_schema(features, ids, mostly_integers=False)
         self._exact_row = SchemaValidator(row)
         self._exact_chunk = SchemaValidator(core_schema.list_schema(row, strict=True, fail_fast=True))
         self._features = features
-        self._width = len(features)
+        self._width = len(features) + len(ids)
         self._widths = frozenset([self._width])
         self._rows_per_chunk = rows_per_chunk(self._width)
         self._longest_row = max(LARGE_ROW, 256 * self._width)
         self._max_rows = math.inf if max_rows is None else max_rows
-        self._max_braces = self._max_rows * (1 + _count_most(features, "{")) + 1
-        self._brackets = _count_most(features, "[")
-        self._order = {name: number for number, feature in enumerate(features) for name in feature.names}
+        self._max_braces = self._max_rows * (1 + _count_most(features, "{") + len(ids) * LONGEST) + 1
+        self._brackets = _count_most(features, "[") + len(ids) * LONGEST
+        self._order = {name: number for number, field in enumerate([*features, *ids]) for name in field.names}
         self._allowed = {name: describe_allowed(feature) for feature in features for name in feature.names}
-        known = ", ".join(feature.name for feature in features)
+        self._allowed |= {name: ALLOWED for one in ids for name in one.names}
+        known = ", ".join(field.name for field in [*features, *ids])
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
             "dict_type": f"Must be an object. A row has: {known}.",

@@ -67,6 +67,8 @@ KINDS = (
     "too_long",
     "wrong_shape",
     "cells",
+    "datetime",
+    "id",
     "other",
 )
 DROPPED = ("head", "body", "reader", "idle", "full", "invalid")

@@ -12,6 +12,7 @@ from app.core.contract import Contract, Positions
 from app.core.encoders import column_encoder
 from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import Matrix, Value
+from app.core.ids import LONGEST, Values, read_cell
 from app.core.validation import RowValidator
 from app.prediction.csv_header import CsvHeader, HeaderReader
 from app.prediction.csv_table import CsvRows, CsvTable, invalid_rows
@@ -25,6 +26,8 @@ class CsvData:
     """float32 [N, columns]; N is at least 1."""
     truth: Positions | None
     """The position of each row's true label; None without the target's column, or without `with_truth`."""
+    ids: list[Values]
+    """Of each row, if the contract has ids."""
 
 
 class CsvReader:
@@ -36,6 +39,7 @@ class CsvReader:
     def __init__(self, contract: Contract, validator: RowValidator, max_rows: int) -> None:
         self._features = contract.features
         self._target = contract.target
+        self._ids = contract.ids
         self._labels = {label: position for position, label in enumerate(contract.target.labels)}
         self._read_header = HeaderReader(contract).read
         self._encode = column_encoder(contract.features, contract.derived)
@@ -55,6 +59,7 @@ class CsvReader:
         truth: list[int] | None = [] if with_truth and header.target is not None else None
         chunks = self._read_chunks(table, header, truth)
         matrices: list[Matrix] = []
+        ids: list[Values] = []
         for rows in chunks:
             if rows.problem:
                 raise rows.problem
@@ -62,10 +67,11 @@ class CsvReader:
             if refused:
                 yield from self._refuse(chain([rows], chunks), header)
             matrices.append(matrix)
+            ids += self._read_ids(rows, header)
             yield
         if not matrices:
             yield from self._refuse((), header)
-        return CsvData(np.concatenate(matrices), None if truth is None else np.array(truth))
+        return CsvData(np.concatenate(matrices), None if truth is None else np.array(truth), ids)
 
     def _read_chunks(self, table: CsvTable, header: CsvHeader, truth: list[int] | None) -> Iterator[CsvRows]:
         """Yield the rows up to the first problem; extend `truth`, or ignore the labels if it is None."""
@@ -87,7 +93,20 @@ class CsvReader:
 
     def _encode_rows(self, rows: CsvRows, header: CsvHeader) -> tuple[Matrix, list[int]]:
         columns = [*zip(*rows.cells, strict=True)]
-        return self._encode([columns[column] for column in header.features])
+        matrix, refused = self._encode([columns[column] for column in header.features])
+        for column in header.ids:
+            if column is not None and max(map(len, columns[column])) > LONGEST:
+                long = (row for row, cell in enumerate(columns[column]) if len(cell.strip()) > LONGEST)
+                refused = sorted({*refused, *long})
+        return matrix, refused
+
+    def _read_ids(self, rows: CsvRows, header: CsvHeader) -> list[Values]:
+        if not self._ids:
+            return []
+        return [
+            [None if column is None else read_cell(cells[column]) for column in header.ids]
+            for cells in rows.cells
+        ]
 
     def _refuse(self, chunks: Iterable[CsvRows], header: CsvHeader) -> Work[NoReturn]:
         """Raise the Problem that lists the errors of the first refused rows, or says that there are no rows.
@@ -115,7 +134,9 @@ class CsvReader:
 
     def _parse(self, cells: Sequence[str], header: CsvHeader) -> dict[str, Value]:
         columns = zip(header.features, self._features, strict=True)
-        return {header.names[column]: feature.from_text(cells[column]) for column, feature in columns}
+        values = {header.names[column]: feature.from_text(cells[column]) for column, feature in columns}
+        ids = (column for column in header.ids if column is not None)
+        return values | {header.names[column]: read_cell(cells[column]) for column in ids}
 
 
 def _then_raise(rows: Iterable[dict[str, Value]], problem: Problem | None) -> Iterator[dict[str, Value]]:

@@ -55,7 +55,7 @@ def document(app: FastAPI, contract: Contract, max_rows: int) -> dict[str, Any]:
     models: tuple[type[BaseModel], ...] = (*response_models(contract), ProblemDocument)
     _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=SCHEMAS)
     openapi["components"]["schemas"] |= {
-        "Row": row_schema(contract.features) | describe_derived(contract),
+        "Row": row_schema(contract.features, contract.ids) | describe_derived(contract),
         "Batch": _batch(max_rows),
         **definitions["$defs"],
     }

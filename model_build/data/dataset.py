@@ -123,9 +123,14 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
         rows=len(remaining),
         duplicates=int(duplicated.sum()),
         duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
-        unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()))),
+        unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()) - _id_columns(spec))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
     )
+
+
+def _id_columns(spec: ModelSpec) -> set[str]:
+    """Return the spellings of the ids, which are not read."""
+    return {normalize_column_name(name) for one in spec.ids for name in one.names}
 
 
 def _match_columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str, str]:

@@ -110,6 +110,7 @@ def describe_model(
         model_version=spec.version,
         features=spec.features,
         derived=spec.derived,
+        ids=spec.ids,
         target=report.with_threshold(spec.target),
         metrics=evaluation.metrics,
         provenance=provenance,

@@ -14,7 +14,8 @@ from ruamel.yaml.error import YAMLError
 
 from app.core.contract import Target, Version, sha256
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, Frozen, RangedFeature
+from app.core.features import Feature, Frozen, RangedFeature, check_names
+from app.core.ids import Id
 from model_build.errors import SpecError
 from model_build.spec.estimator import CODE, Estimator, check_category_orders, check_parameters
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
@@ -46,6 +47,7 @@ class ModelSpec(Frozen):
     data: Data
     features: tuple[Feature, ...] = Field(min_length=1)
     derived: tuple[Derived, ...] = ()
+    ids: tuple[Id, ...] = ()
     target: Target
     data_checks: DataChecks = DataChecks()
     split: Split
@@ -60,10 +62,15 @@ class ModelSpec(Frozen):
     @model_validator(mode="after")
     def _names_are_consistent(self) -> Self:
         compute_columns(self.features, self.derived)
+        check_names([*self.features, *self.derived, *self.ids])
         names = {name for feature in self.features for name in feature.names}
-        if self.target.name in names | {one.name for one in self.derived}:
-            raise ValueError(f"target {self.target.name!r} is also a feature")
-        unknown = [column for column in self.data.columns if column not in names | {self.target.name}]
+        id_names = {name for one in self.ids for name in one.names}
+        if self.target.name in names | {one.name for one in self.derived} | id_names:
+            kind = "an id" if self.target.name in id_names else "a feature"
+            raise ValueError(f"target {self.target.name!r} is also {kind}")
+        unknown = [
+            column for column in self.data.columns if column not in names | id_names | {self.target.name}
+        ]
         if unknown:
             raise ValueError(f"data.columns has {unknown[0]!r}; allowed are the features and the target")
         self._check_file_columns()
@@ -111,7 +118,8 @@ class ModelSpec(Frozen):
     def _check_file_columns(self) -> None:
         """Raise ValueError if one column of a file would match two features, or a feature and the target."""
         owners: dict[str, str] = {}
-        names = [(name, feature.name) for feature in self.features for name in feature.names]
+        fields = [*self.features, *self.ids]
+        names = [(name, field.name) for field in fields for name in field.names]
         for name, owner in [*names, (self.target.name, self.target.name)]:
             column = normalize_column_name(name)
             first_owner = owners.setdefault(column, owner)

@@ -51,6 +51,7 @@ def test_the_contract_has_all_that_the_service_needs(
         "model_version": "1.2.3",
         "features": [feature.model_dump(mode="json") for feature in tiny_spec.features],
         "derived": [],
+        "ids": [],
         "target": {"name": "paid", "labels": ["no", "yes"], "positive": "yes", "threshold": 0.6},
         "metrics": metrics["metrics"],
         "provenance": {

@@ -7,7 +7,7 @@ from model_build.spec import model_spec
 from tests.model_build.spec.conftest import SpecErrorOf, changed
 
 TOP = (
-    "name, title, version, description, data, features, derived, target, data_checks, split, estimator, "
+    "name, title, version, description, data, features, derived, ids, target, data_checks, split, estimator, "
     "training, evaluation, gates, model_checks, card"
 )
 RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"

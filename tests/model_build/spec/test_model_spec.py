@@ -53,7 +53,7 @@ def test_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
 def test_spec_is_loaded_from_its_path(path: Path) -> None:
     path.write_text(TINY)
     tiny = model_spec.load(str(path))
-    sections = {"derived", "data_checks", "training", "evaluation", "gates", "model_checks", "card"}
+    sections = {"derived", "ids", "data_checks", "training", "evaluation", "gates", "model_checks", "card"}
     assert tiny.model_dump(exclude={"features", *sections}) == {
         "name": "tiny",
         "title": "Tiny loans",
