@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from app.core.features import Feature, IntegerFeature, Row, Value
+from model_build.data import row_files
 
 Rows = Sequence[Row]
 BodyWriter = Callable[[Rows], bytes]
@@ -51,16 +52,14 @@ BODY_SIZES = (1, 100, 1_000, 10_000)
 
 
 def read_rows(path: Path, features: Sequence[Feature]) -> Rows:
-    """Return the rows of a CSV file that a bake wrote, as a client sends them."""
-    with path.open(newline="") as file:
-        return [
-            {feature.name: _value(feature, line[feature.name]) for feature in features}
-            for line in csv.DictReader(file)
-        ]
+    """Return the rows of a file that a bake wrote, as a client sends them."""
+    frame = row_files.read_rows(path)
+    columns = [[_value(feature, value) for value in frame[feature.name]] for feature in features]
+    names = [feature.name for feature in features]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _value(feature: Feature, cell: str) -> Value:
-    value = feature.from_text(cell)
+def _value(feature: Feature, value: Value) -> Value:
     if value is None and feature.missing is not None and feature.missing.markers:
         return feature.missing.markers[0]  # which the encoder of the baseline knows; null it does not
     if isinstance(feature, IntegerFeature) and isinstance(value, float):

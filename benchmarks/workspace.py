@@ -29,7 +29,7 @@ class Workspace:
     @property
     def rows(self) -> Path:
         """The rows of the test split."""
-        return ROOT / "build" / self.contract.name / "test.csv"
+        return ROOT / "build" / self.contract.name / "test.parquet"
 
     @property
     def answers(self) -> Path:

@@ -82,12 +82,14 @@ class DataReport(Artifact):
     left_out: tuple[int, ...]
     """Row numbers in the file of the rows that do not train, because they violate a check that only warns."""
     clean_sha256: Sha256 | None = None
-    """Checksum of the clean.csv that was checked."""
+    """Checksum of the clean.parquet that was checked."""
+    clean_rows_checksum: Sha256 | None = None
+    """Checksum of the rows in it."""
 
     @property
     def rows_checksum(self) -> Sha256:
         """Checksum of the rows that may train and test."""
-        return sha256(json.dumps([self.clean_sha256, self.left_out]).encode())
+        return sha256(json.dumps([self.clean_rows_checksum, self.left_out]).encode())
 
     @property
     def fatal_violations(self) -> tuple[Violation, ...]:

@@ -26,6 +26,7 @@ from model_build.artifacts import (
 )
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
+from model_build.data.row_files import compute_rows_checksum, read_rows, write_rows
 from model_build.data.split import split_rows
 from model_build.errors import DataError, SourceError
 from model_build.evaluation.curves import compute_curves
@@ -70,14 +71,14 @@ METRIC_VALUES = "metric-values.json"
 def fetch(job: Job, notes: list[str]) -> None:
     """Write the rows as they are at their source."""
     frame, origin = dataset.fetch_rows(job.spec, job.source_mode, job.data_directory, job.progress.warn)
-    dataset.write(frame, job.path("raw.csv"))
+    write_rows(frame, job.path("raw.parquet"))
     origin.write(job.path("source.json"))
     notes.append(f"{origin.source}: {origin.uri}, {pluralize(len(frame), 'row')}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
     """Write a report on the data as they are at their source."""
-    raw, origin = dataset.read(job.path("raw.csv")), Origin.read(job.path("source.json"))
+    raw, origin = read_rows(job.path("raw.parquet")), Origin.read(job.path("source.json"))
     job.path("eda.html").write_text(eda_report.render_report(job.spec, raw, origin))
     notes.append(str(job.path("eda.html")))
 
@@ -85,8 +86,8 @@ def eda(job: Job, notes: list[str]) -> None:
 def preprocess(job: Job, notes: list[str]) -> None:
     """Write the rows with clean values."""
     origin = Origin.read(job.path("source.json"))
-    frame, cleaning = dataset.clean(dataset.read(job.path("raw.csv")), job.spec, origin.uri)
-    dataset.write(frame, job.path("clean.csv"))
+    frame, cleaning = dataset.clean(read_rows(job.path("raw.parquet")), job.spec, origin.uri)
+    write_rows(frame, job.path("clean.parquet"))
     cleaning.write(job.path("cleaning.json"))
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
     notes.append(f"missing values: {missing or 'none'}")
@@ -97,10 +98,10 @@ def preprocess(job: Job, notes: list[str]) -> None:
 
 def check_data(job: Job, notes: list[str]) -> None:
     """Write a report of every violation, and stop if a violation is fatal."""
-    clean = job.path("clean.csv")
+    clean = job.path("clean.parquet")
     frame, cleaning = dataset.read_clean(clean, job.spec), Cleaning.read(job.path("cleaning.json"))
     report = checks.check_data(job.spec, frame, cleaning, _reference(job)).model_copy(
-        update={"clean_sha256": file_sha256(clean)}
+        update={"clean_sha256": file_sha256(clean), "clean_rows_checksum": compute_rows_checksum(frame)}
     )
     report.write(job.path("data-checks.json"))
     stop_at_violations(job, report)
@@ -124,14 +125,14 @@ def segregate(job: Job, notes: list[str]) -> None:
     """Write the training rows and the test rows; rows with a warning are in neither."""
     frame = read_checked_rows(job)
     split = split_rows(dataset.build_dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
-    dataset.write(frame.iloc[split.train], job.path("train.csv"))
-    dataset.write(frame.iloc[split.test], job.path("test.csv"))
+    write_rows(frame.iloc[split.train], job.path("train.parquet"))
+    write_rows(frame.iloc[split.test], job.path("test.parquet"))
     notes.append(f"{pluralize(len(split.train), 'row')} to train, {len(split.test):,} to test")
 
 
 def train(job: Job, notes: list[str]) -> None:
     """Write the fitted model, the same model as ONNX, and the drift baseline."""
-    rows = _rows(job, "train.csv")
+    rows = _rows(job, "train.parquet")
     matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
     search_for = partial(training.search, job) if job.search else None
     trained = training.train_model(job.spec, matrix, rows.labels, search_for)
@@ -146,7 +147,7 @@ def train(job: Job, notes: list[str]) -> None:
 
 def evaluate(job: Job, notes: list[str]) -> None:
     """Write the metrics of the test rows: overall, by slice and by protected group."""
-    spec, rows = job.spec, _rows(job, "test.csv")
+    spec, rows = job.spec, _rows(job, "test.parquet")
     training_report = TrainingReport.read(job.path("training.json"))
     target = training_report.with_threshold(spec.target)
     matrix = row_encoder(spec.features, spec.derived)(rows.rows)
@@ -171,7 +172,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
 
 def compare_with_baselines(job: Job, notes: list[str]) -> None:
     """Write by how much the model is better than cheap models of the same rows."""
-    compared = baselines.measure_baselines(job, _rows(job, "train.csv"), _rows(job, "test.csv"))
+    compared = baselines.measure_baselines(job, _rows(job, "train.parquet"), _rows(job, "test.parquet"))
     compared.write(job.path("baselines.json"))
     improvements = (
         f"{baseline.improvements[compared.judged_by].value:+.4f} over {baseline.name}"
@@ -184,7 +185,7 @@ def compare_with_baselines(job: Job, notes: list[str]) -> None:
 
 def check_model(job: Job, notes: list[str]) -> None:
     """Write the results of all gates, measured through the code that serves, and stop if a gate fails."""
-    report = check_evaluated_model(job, _rows(job, "test.csv"))
+    report = check_evaluated_model(job, _rows(job, "test.parquet"))
     report.write(job.path("model-checks.json"))
     stop_at_failed_gates(job, report, "model-checks.json")
     notes += describe_results(report)
@@ -198,7 +199,7 @@ def refit(job: Job, notes: list[str]) -> None:
         reason = "some gates failed" if evaluated.failed else "the spec asks for none"
         notes.append(f"no refit, because {reason}: the model stays as it was evaluated")
     else:
-        train, test = _rows(job, "train.csv"), _rows(job, "test.csv")
+        train, test = _rows(job, "train.parquet"), _rows(job, "test.parquet")
         write_refitted_model(job, train + test)
         report = check_refitted_model(job, test, train + test)
         notes += [
@@ -254,28 +255,28 @@ STAGES = (
         fetch,
         sections=("data", "features", "target"),
         inputs=(),
-        outputs=("raw.csv", "source.json"),
+        outputs=("raw.parquet", "source.json"),
         reads_outside=lambda _: True,
     ),
     Stage(
         "eda",
         eda,
         sections=("name", "title", "data", "features", "derived", "target"),
-        inputs=("raw.csv", "source.json"),
+        inputs=("raw.parquet", "source.json"),
         outputs=("eda.html",),
     ),
     Stage(
         "preprocess",
         preprocess,
         sections=("data", "features", "target"),
-        inputs=("raw.csv", "source.json"),
-        outputs=("clean.csv", "cleaning.json"),
+        inputs=("raw.parquet", "source.json"),
+        outputs=("clean.parquet", "cleaning.json"),
     ),
     Stage(
         "check-data",
         check_data,
         sections=("data", "features", "target", "data_checks", "split"),
-        inputs=("clean.csv", "cleaning.json"),
+        inputs=("clean.parquet", "cleaning.json"),
         outputs=("data-checks.json",),
         reads_outside=_has_reference,
     ),
@@ -283,14 +284,14 @@ STAGES = (
         "segregate",
         segregate,
         sections=("features", "target", "split"),
-        inputs=("clean.csv", "data-checks.json"),
-        outputs=("train.csv", "test.csv"),
+        inputs=("clean.parquet", "data-checks.json"),
+        outputs=("train.parquet", "test.parquet"),
     ),
     Stage(
         "train",
         train,
         sections=("name", "features", "derived", "target", "split", "estimator", "training"),
-        inputs=("train.csv",),
+        inputs=("train.parquet",),
         outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
         options=lambda job: [job.search, job.spec.estimator.code_sha256],
     ),
@@ -298,14 +299,14 @@ STAGES = (
         "evaluate",
         evaluate,
         sections=("features", "derived", "target", "split", "evaluation"),
-        inputs=("test.csv", "model.joblib", "model.onnx", "training.json"),
+        inputs=("test.parquet", "model.joblib", "model.onnx", "training.json"),
         outputs=(*EVALUATION_FILES, METRIC_VALUES, *(table.file for table in curve_tables.TABLES)),
     ),
     Stage(
         "baselines",
         compare_with_baselines,
         sections=("features", "derived", "target", "split", "training", "evaluation"),
-        inputs=("train.csv", "test.csv", "model.joblib", "model.onnx", "training.json"),
+        inputs=("train.parquet", "test.parquet", "model.joblib", "model.onnx", "training.json"),
         outputs=("baselines.json",),
     ),
     Stage(
@@ -314,7 +315,7 @@ STAGES = (
         sections=(*CONTRACT_SECTIONS, "gates", "model_checks"),
         inputs=(
             "source.json",
-            "test.csv",
+            "test.parquet",
             "model.joblib",
             "model.onnx",
             "training.json",
@@ -331,7 +332,7 @@ STAGES = (
         "refit",
         refit,
         sections=(*CONTRACT_SECTIONS, "estimator", "training", "gates", "model_checks"),
-        inputs=("train.csv", "test.csv", *package.CHECKED, "model-checks.json"),
+        inputs=("train.parquet", "test.parquet", *package.CHECKED, "model-checks.json"),
         outputs=("served.joblib", "served.onnx", "refit.json"),
     ),
     Stage(

@@ -21,7 +21,7 @@ from model_build.spec.source import SourceMode
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 """The libraries that a baked model names."""
-TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "markdown-it-py", "matplotlib", "optuna", "scipy")
+TOOLS = (*LIBRARIES, "fairlearn", "jinja2", "markdown-it-py", "matplotlib", "optuna", "pyarrow", "scipy")
 """All libraries that the outputs of the stages depend on."""
 CODE = Path(__file__).parent
 NOT_CODE = frozenset({".json", ".pyc", ".txt", ".yaml"})

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.core.instants import read_instant
 
@@ -30,6 +30,11 @@ BOOLEANS: dict[str, Value] = {
 
 # Beyond this, float32 has the same value for neighbouring integers.
 LARGEST_INTEGER = 2**24
+TOO_LARGE = (
+    f"must be from {-LARGEST_INTEGER} to {LARGEST_INTEGER}: the model computes in float32, which merges "
+    "larger neighbouring integers. Give the distance from a number near them, in the data and in requests, "
+    "or declare a code as a category, and an amount as a number"
+)
 # Beyond this, a float32 is infinite.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
@@ -116,9 +121,16 @@ class RangedFeature(BaseFeature):
 
 class IntegerFeature(RangedFeature):
     type: Literal["integer"]
-    minimum: int = Field(ge=-LARGEST_INTEGER)
-    maximum: int = Field(le=LARGEST_INTEGER)
+    minimum: int
+    maximum: int
     example: int
+
+    @field_validator("minimum", "maximum")
+    @classmethod
+    def _float32_holds_every_integer(cls, bound: int) -> int:
+        if abs(bound) > LARGEST_INTEGER:
+            raise ValueError(TOO_LARGE)
+        return bound
 
 
 class NumberFeature(RangedFeature):

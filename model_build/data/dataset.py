@@ -18,14 +18,13 @@ from app.core.validation import LATER_ROWS, RowValidator
 from model_build.artifacts import Cleaning, Origin, file_sha256
 from model_build.data import sources
 from model_build.data.csv_file import read_csv
+from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
 from model_build.spec.model_spec import ModelSpec, normalize_column_name
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
 from model_build.text import EXAMPLES, format_value
-
-ROW = "#"  # name of the column with the row numbers
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,9 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     """Return the columns of the spec with values as in a request, and a record of the cleaning.
 
     Text is stripped, missing markers and empty text become None, and exact duplicates are dropped if the spec
-    says so. A value that is not valid for its feature stays, for the checks to report. The index stays the
-    number of the row in the file.
+    says so: rows with equal values, and equal text in all columns that the spec does not know, such as an id.
+    A value that is not valid for its feature stays, for the checks to report. The index stays the number of
+    the row in the file.
     """
     columns = _match_columns(raw, spec, origin)
     values = {
@@ -116,14 +116,16 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     }
     labels = raw[columns[spec.target.name]].astype(str).str.strip()
     frame = pd.DataFrame({**values, spec.target.name: labels})
-    duplicated = frame.duplicated()
+    unknown = [column for column in raw.columns if column not in columns.values()]
+    others = raw[unknown].astype(str).apply(lambda column: column.str.strip())
+    duplicated = pd.concat([frame, others], axis="columns").duplicated()
     remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
     return remaining, Cleaning(
         rows_read=len(frame),
         rows=len(remaining),
         duplicates=int(duplicated.sum()),
         duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
-        unknown_columns=tuple(sorted(set(raw.columns) - set(columns.values()) - _id_columns(spec))),
+        unknown_columns=tuple(sorted(set(unknown) - _id_columns(spec))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
     )
 
@@ -155,24 +157,13 @@ def _match_columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str,
     return matched
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write rows as CSV; the first column is the number of the row in the file."""
-    frame.to_csv(path, index_label=ROW)
-
-
-def read(path: Path) -> pd.DataFrame:
-    """Return rows that `write` wrote, as text; a missing value is empty text."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
-    return frame.set_index(frame.pop(ROW).astype(int))
-
-
 def read_clean(path: Path, spec: ModelSpec) -> pd.DataFrame:
-    """Return clean rows that `write` wrote, with their values."""
-    return _parse_columns(read(path), spec.features)
+    """Return clean rows that `write_rows` wrote, with their values."""
+    return _parse_columns(read_rows(path), spec.features)
 
 
 def read_dataset(path: Path, spec: ModelSpec) -> Dataset:
-    """Return clean rows that `write` wrote, as the service would read them.
+    """Return clean rows that `write_rows` wrote, as the service would read them.
 
     The stages of a bake read the same two files again and again, so the last two are kept. Nobody may change
     the rows.
@@ -185,7 +176,7 @@ def read_dataset(path: Path, spec: ModelSpec) -> Dataset:
 
 @lru_cache(maxsize=2)
 def _read_dataset(path: Path, _sha256: str, features: tuple[Feature, ...], target: Target) -> Dataset:
-    return _build_dataset(_parse_columns(read(path), features), features, target)
+    return _build_dataset(_parse_columns(read_rows(path), features), features, target)
 
 
 def _parse_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
@@ -194,11 +185,11 @@ def _parse_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataF
     return frame
 
 
-def _parse_column(feature: Feature, column: "pd.Series[str]") -> "pd.Series[Any]":
-    """Return the values of a column of text; each distinct text is parsed once."""
+def _parse_column(feature: Feature, column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the values of a column of text, or of values already; each distinct text is parsed once."""
     cells = column.to_numpy(object).tolist()  # pandas takes ten times as long to iterate over its own text
-    values = {text: _parse_cell(feature, text) for text in set(cells)}
-    return pd.Series([values[text] for text in cells], column.index, dtype=object)
+    values = {cell: _parse_cell(feature, cell) for cell in set(cells) if isinstance(cell, str)}
+    return pd.Series([values.get(cell, cell) for cell in cells], column.index, dtype=object)
 
 
 def _parse_cell(feature: Feature, text: str) -> Value:

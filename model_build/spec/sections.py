@@ -117,8 +117,12 @@ class DataChecks(Frozen):
     duplicates: Severity = "warn"
     maximum_duplicates: Share = 0.01
     """Share of the rows in the file."""
+    maximum_dropped: Share = 0.2
+    """Share of the rows in the file that may be dropped as duplicates; a larger one always fails."""
     cardinality: Severity = "warn"
     """A feature with only one value, or a category or label without a row."""
+    maximum_merged: Share = 0.5
+    """Share of the different values of a feature that may be equal to another as float32; fewer only warn."""
     leakage: Severity = "fail"
     maximum_leakage: Share = 0.95
     """Largest ROC AUC with which one feature alone may rank the target."""

@@ -27,7 +27,7 @@ from model_build.reports.plots import plot_explanation, plot_fairness, plot_perf
 from model_build.reports.svg import to_file
 from model_build.spec.model_spec import ModelSpec
 
-NOT_LOGGED = frozenset({".csv", ".onnx"})
+NOT_LOGGED = frozenset({".csv", ".onnx", ".parquet"})
 """Rows are not logged, and the model goes to the registry."""
 MLFLOW_TYPES = {
     "integer": "long",

@@ -15,7 +15,7 @@ def read_checked_rows(job: Job) -> pd.DataFrame:
         BuildError: other rows were checked.
         DataError: a violation is fatal.
     """
-    clean, checked = job.path("clean.csv"), job.path("data-checks.json")
+    clean, checked = job.path("clean.parquet"), job.path("data-checks.json")
     report = DataReport.read(checked)
     if report.clean_sha256 != file_sha256(clean):
         raise BuildError(f"{checked} is about other rows; run `{job.command('check-data')}` first.")

@@ -8,9 +8,9 @@ from model_build.artifacts import Cleaning, DataReport, Violation
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import format_row_numbers, format_value, join_first, pluralize
-from model_build.validation import drift, leakage, schema
+from model_build.validation import drift, float32, leakage, schema
 
-CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "leakage")
+CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "float32", "leakage")
 
 
 def check_data(
@@ -32,6 +32,7 @@ def check_data(
         *_columns(spec, cleaning),
         *_duplicates(spec, cleaning),
         *_cardinality(spec, typed),
+        *float32.find_merged_numbers(spec, typed),
         *leakage.find_leakage(spec, typed),
     ]
     performed = [*CHECKS]
@@ -60,19 +61,26 @@ def _columns(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
 
 
 def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
-    checks, share = spec.data_checks, cleaning.duplicates / cleaning.rows_read
-    if share <= checks.maximum_duplicates:
+    checks, count, share = spec.data_checks, cleaning.duplicates, cleaning.duplicates / cleaning.rows_read
+    loses_rows = spec.data.drop_duplicates and share > checks.maximum_dropped
+    if share <= checks.maximum_duplicates and not loses_rows:
         return []
-    count = cleaning.duplicates
     sentence = (
         f"{pluralize(count, 'exact duplicate')} of an earlier row, {100 * share:.2f} % of all rows "
         f"({format_row_numbers(cleaning.duplicate_rows, count)}); "
-        f"at most {100 * checks.maximum_duplicates:g} % is allowed"
     )
+    if loses_rows:
+        sentence += (
+            f"data.drop_duplicates would drop them, and at most {100 * checks.maximum_dropped:g} % may be "
+            "dropped. If they are different rows that look alike, `data.drop_duplicates: false` keeps them; "
+            "if not, raise data_checks.maximum_dropped"
+        )
+    else:
+        sentence += f"at most {100 * checks.maximum_duplicates:g} % is allowed"
     return [
         Violation(
             check="duplicates",
-            severity=checks.duplicates,
+            severity="fail" if loses_rows else checks.duplicates,
             column=None,
             sentence=sentence,
             rows=count,

@@ -11,6 +11,7 @@ from app.core.contract import TWO_LABELS, Positions
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.threads import map_in_threads
+from model_build.validation.float32 import to_float32
 
 FOLDS = 2
 LEAVES = 64  # enough to separate that many categories, whatever their order in the spec
@@ -46,12 +47,11 @@ def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
 def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
     """Return the column as [N, 1]; a missing number is NaN, and a missing category -1.
 
-    Numbers are replaced by their ranks, because a tree reads float32, which can't hold all of them. A tree
-    depends on the order of the numbers only.
+    Numbers are replaced by the ranks that they have as float32: the model sees no smaller differences, and a
+    tree depends on the order of the numbers only.
     """
-    ranked = (
-        column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column.rank(method="dense")
-    )
+    is_coded = isinstance(column.dtype, pd.CategoricalDtype)
+    ranked = column.cat.codes if is_coded else to_float32(column).rank(method="dense")
     return np.asarray(ranked, np.float64)[:, None]
 
 

@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from app.core.features import CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature, Row
 from benchmarks.workloads import BODY_SIZES, WORKLOADS, as_csv, as_inputs, make_bodies, read_rows
+from model_build.data.row_files import write_rows
 
 FEATURES: tuple[Feature, ...] = (
     IntegerFeature(type="integer", name="age", title="Age", minimum=0, maximum=120, example=1),
@@ -27,8 +30,9 @@ def inputs(body: bytes) -> list[dict[str, int]]:
 
 
 def test_rows_of_a_bake_are_read_as_a_client_sends_them(tmp_path: Path) -> None:
-    path = tmp_path / "test.csv"
-    path.write_text("#,age,rate,work,target\n7,39.0,0.5,office,yes\n9,40.0,,,no\n")
+    path = tmp_path / "test.parquet"
+    columns = {"age": [39.0, 40.0], "rate": [0.5, None], "work": ["office", None], "target": ["yes", "no"]}
+    write_rows(pd.DataFrame(columns, index=[7, 9], dtype=object), path)
     assert read_rows(path, FEATURES) == [
         {"age": 39, "rate": 0.5, "work": "office"},
         {"age": 40, "rate": None, "work": "?"},

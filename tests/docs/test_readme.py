@@ -20,11 +20,11 @@ def test_the_readme_is_short() -> None:
 def churn(rows: int = 400) -> str:
     """Return the rows of the README's example: new customers with the basic plan leave."""
     rng = np.random.default_rng(0)
-    lines = ["months,plan,churned"]
-    for _ in range(rows):
+    lines = ["customer,months,plan,churned"]
+    for customer in range(rows):
         months, plan = rng.integers(1, 60), rng.choice(["basic", "plus", "pro"])
         leaves = 2 * (plan == "basic") - months / 20 + rng.normal(0.5, 0.5) > 0
-        lines.append(f"{months},{plan},{'yes' if leaves else 'no'}")
+        lines.append(f"{customer},{months},{plan},{'yes' if leaves else 'no'}")
     return "\n".join(lines) + "\n"
 
 

@@ -114,7 +114,9 @@ def test_a_run_has_the_data_set_with_its_columns(tiny: Path) -> None:
 def test_a_run_keeps_all_outputs_of_the_stages_except_rows_and_model() -> None:
     (run,) = runs("tiny")
     outputs = {name for stage in pipeline.STAGES for name in stage.outputs}
-    assert artifacts(run) == {name for name in outputs if not name.endswith((".csv", ".onnx"))} | {"plots"}
+    assert artifacts(run) == {
+        name for name in outputs if not name.endswith((".csv", ".onnx", ".parquet"))
+    } | {"plots"}
     assert {"eda.html", "card.html", "card.md", "model.joblib", "metrics.json"} <= artifacts(run)
 
 

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from model_build.artifacts import Origin, file_sha256
 from model_build.data import dataset, sources
 from model_build.data.dataset import Dataset
+from model_build.data.row_files import read_rows, write_rows
 from model_build.errors import DataError, SourceError
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -262,11 +264,11 @@ def test_written_rows_are_read_back_with_their_numbers(tiny_spec: ModelSpec, tmp
     text = HEADER + GOOD + "1,2.5,A,true,no\n30,n/a,?,no,yes\n7,nan,Z,2,maybe\n,,,,\n8, ,,,no\n"
     (tmp_path / "loans.csv").write_text(text)
     raw, origin = dataset.fetch_rows(tiny_spec, "real", tmp_path, pytest.fail)
-    dataset.write(raw, tmp_path / "raw.csv")
-    assert dataset.read(tmp_path / "raw.csv").equals(raw)
+    write_rows(raw, tmp_path / "raw.parquet")
+    assert read_rows(tmp_path / "raw.parquet").equals(raw.astype(object))
     frame, cleaned = dataset.clean(raw, tiny_spec, origin.uri)
-    dataset.write(frame, tmp_path / "clean.csv")
-    loaded = dataset.read_clean(tmp_path / "clean.csv", tiny_spec)
+    write_rows(frame, tmp_path / "clean.parquet")
+    loaded = dataset.read_clean(tmp_path / "clean.parquet", tiny_spec)
     assert loaded.index.tolist() == [1, 2, 4, 5, 6]
     assert loaded.to_dict("records") == frame.to_dict("records")
     assert loaded.loc[4].tolist() == [30, None, None, False, "yes"]
@@ -278,15 +280,16 @@ def test_written_rows_are_read_back_with_their_numbers(tiny_spec: ModelSpec, tmp
 def test_rows_of_a_file_are_kept_until_the_file_or_the_spec_changes(
     tiny_spec: ModelSpec, tmp_path: Path
 ) -> None:
-    path = tmp_path / "train.csv"
-    path.write_text("#," + HEADER + "1,1,2.5,A,true,no\n")
+    path = tmp_path / "train.parquet"
+    row = {"years": 1.0, "rate": 2.5, "grade": "A", "secured": True, "paid": "no"}
+    write_rows(pd.DataFrame([row], dtype=object), path)
     first = dataset.read_dataset(path, tiny_spec)
     assert dataset.read_dataset(path, tiny_spec) is first
     assert first.rows == [{"years": 1, "rate": 2.5, "grade": "A", "secured": True}]
     target = tiny_spec.target.model_copy(update={"labels": ("yes", "no")})
     changed = dataset.read_dataset(path, tiny_spec.model_copy(update={"target": target}))
     assert (first.labels.tolist(), changed.labels.tolist()) == ([0], [1])
-    path.write_text("#," + HEADER + "1,2,2.5,A,true,no\n")
+    write_rows(pd.DataFrame([row | {"years": 2.0}], dtype=object), path)
     assert [row["years"] for row in dataset.read_dataset(path, tiny_spec).rows] == [2]
 
 

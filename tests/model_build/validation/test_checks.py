@@ -20,6 +20,7 @@ ALWAYS = (
     "columns",
     "duplicates",
     "cardinality",
+    "float32",
     "leakage",
 )
 STATISTICAL = ("kolmogorov_smirnov", "chi_squared", "missing_rates")
@@ -90,6 +91,7 @@ def test_report_has_every_violation(tiny_spec: ModelSpec) -> None:
         "columns": 1,
         "duplicates": 1,
         "cardinality": 0,
+        "float32": 0,
         "leakage": 0,
         "kolmogorov_smirnov": 0,
         "chi_squared": 1,
@@ -148,10 +150,31 @@ def test_column_with_one_value_is_reported(
 
 def test_single_duplicate_is_reported_with_its_row(tiny_spec: ModelSpec) -> None:
     raw = table("years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n1,1,A,true,no\n")
-    violations = report(tiny_spec, raw, cardinality="warn").violations
+    violations = report(tiny_spec, raw, maximum_dropped=0.5).violations
     assert [violation.sentence for violation in violations if violation.check == "duplicates"] == [
         "1 exact duplicate of an earlier row, 33.33 % of all rows (row 3); at most 1 % is allowed"
     ]
+
+
+def test_more_duplicates_than_may_be_dropped_stop_with_the_choice(tiny_spec: ModelSpec) -> None:
+    raw = table("years,rate,grade,secured,paid\n1,1,A,true,no\n2,1,A,true,no\n1,1,A,true,no\n")
+    (violation,) = report(tiny_spec, raw, maximum_duplicates=1, cardinality="warn").fatal_violations
+    assert violation.sentence == (
+        "1 exact duplicate of an earlier row, 33.33 % of all rows (row 3); data.drop_duplicates would drop "
+        "them, and at most 20 % may be dropped. If they are different rows that look alike, "
+        "`data.drop_duplicates: false` keeps them; if not, raise data_checks.maximum_dropped"
+    )
+    keeps = tiny_spec.model_copy(
+        update={"data": tiny_spec.data.model_copy(update={"drop_duplicates": False})}
+    )
+    assert not [entry for entry in report(keeps, raw).violations if entry.severity == "fail"]
+
+
+def test_rows_with_different_ids_are_no_duplicates(tiny_spec: ModelSpec) -> None:
+    raw = table("id,years,rate,grade,secured,paid\n1,1,1,A,true,no\n 2,1,1,A,true,no\n2,1,1,A,yes,no\n")
+    frame, cleaning = dataset.clean(raw, tiny_spec, "loans.csv")
+    assert frame.index.tolist() == [1, 2]
+    assert cleaning.duplicate_rows == (3,)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def sentences(spec: ModelSpec, rows: pd.DataFrame) -> list[str]:
     ("column", "values"),
     [
         ("years", np.where(PAID, 7.0, RNG.choice([6.0, 8.0], ROWS))),
-        ("rate", np.where(PAID, 1e300, 1e299)),
+        ("rate", np.where(PAID, 3e38, 2e38)),
         ("rate", [None if paid else 1.5 for paid in PAID]),
         ("grade", np.where(PAID, "B", RNG.choice(["A", "C"], ROWS))),
         ("secured", ~PAID),

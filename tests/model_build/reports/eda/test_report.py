@@ -9,6 +9,7 @@ import pytest
 
 from model_build.artifacts import Origin
 from model_build.data import dataset
+from model_build.data.row_files import read_rows, write_rows
 from model_build.errors import DataError
 from model_build.reports.eda.report import render_report
 from model_build.spec import model_spec
@@ -77,8 +78,8 @@ def report(directory: Path, text: str, spec_text: str = TINY) -> str:
     (directory / "loans.csv").write_text(text)
     model = model_spec.load(str(directory / "tiny.yaml"))
     frame, origin = dataset.fetch_rows(model, "real", directory, pytest.fail)
-    dataset.write(frame, directory / "raw.csv")
-    return render_report(model, dataset.read(directory / "raw.csv"), origin)
+    write_rows(frame, directory / "raw.parquet")
+    return render_report(model, read_rows(directory / "raw.parquet"), origin)
 
 
 @pytest.fixture(scope="module")
