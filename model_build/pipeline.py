@@ -60,7 +60,7 @@ from model_build.validation.checked_rows import read_checked_rows, stop_at_viola
 
 CONTRACT_SECTIONS = (
     *("name", "title", "version", "description"),
-    *("data", "features", "derived", "target", "split", "evaluation"),
+    *("data", "features", "derived", "ids", "target", "split", "evaluation"),
 )
 """Sections that the contract or the card repeats."""
 EVALUATION_FILES = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
@@ -261,21 +261,21 @@ STAGES = (
     Stage(
         "eda",
         eda,
-        sections=("name", "title", "data", "features", "derived", "target"),
+        sections=("name", "title", "data", "features", "derived", "ids", "target"),
         inputs=("raw.parquet", "source.json"),
         outputs=("eda.html",),
     ),
     Stage(
         "preprocess",
         preprocess,
-        sections=("data", "features", "target"),
+        sections=("data", "features", "ids", "target"),
         inputs=("raw.parquet", "source.json"),
         outputs=("clean.parquet", "cleaning.json"),
     ),
     Stage(
         "check-data",
         check_data,
-        sections=("data", "features", "target", "data_checks", "split"),
+        sections=("data", "features", "ids", "target", "data_checks", "split"),
         inputs=("clean.parquet", "cleaning.json"),
         outputs=("data-checks.json",),
         reads_outside=_has_reference,
