@@ -17,6 +17,7 @@ Each room imports only rooms above it.
     evaluation  the metrics of a model, with their intervals
     training    from rows to a fitted scikit-learn model
     export      from a fitted model to the baked model that the service reads
+    train_stage the training as a stage, or the adoption of a trained model
     gates       what a model must pass before it is baked
     stability   the same model on other splits: spreads, and the bounds that follow
     reports     the model card and the EDA report

@@ -23,6 +23,7 @@ HELP = {
     "refit": "fit the model again on all rows, if the spec says so, and check it again",
     "card": "write the model card (card.html and card.md)",
     "cross-validate": "compare the model with untouched boosting, fold by fold, on all rows",
+    "adopt": "bake a model that is trained already: evaluate and check it, and write its card",
     "bake": "run all stages, and write the directory that the service reads",
     "stability": "measure the model on other splits, and suggest bounds for its gates",
 }
@@ -35,12 +36,7 @@ def parser() -> argparse.ArgumentParser:
     commands = arguments.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in HELP.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        command.add_argument(
-            "spec",
-            nargs="?",
-            default="census",
-            help="name of a spec, or path of a .yaml file (default: census)",
-        )
+        _add_model_and_spec(command, name)
         command.add_argument(
             "--build",
             type=Path,
@@ -49,10 +45,22 @@ def parser() -> argparse.ArgumentParser:
         )
         _add_stage_options(command, name)
     _add_bake_options(commands.choices["bake"])
+    _add_out(commands.choices["adopt"])
     commands.choices["stability"].add_argument(
         "--seeds", type=_count_of_seeds, default=10, metavar="N", help="number of splits (default: 10)"
     )
     return arguments
+
+
+def _add_model_and_spec(command: argparse.ArgumentParser, name: str) -> None:
+    text = "name of a spec, or path of a .yaml file"
+    if name == "adopt":
+        command.add_argument(
+            "model", type=Path, help="file of the model: .onnx, or .joblib, which can run code"
+        )
+        command.add_argument("--spec", required=True, help=text)
+    else:
+        command.add_argument("spec", nargs="?", default="census", help=f"{text} (default: census)")
 
 
 def _count_of_seeds(text: str) -> int:
@@ -63,7 +71,7 @@ def _count_of_seeds(text: str) -> int:
 
 def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
     """Add the options of one stage; a bake has those of all stages."""
-    if name in {"fetch", "cross-validate", "bake", "stability"}:
+    if name in {"fetch", "cross-validate", "adopt", "bake", "stability"}:
         command.add_argument(
             "--source",
             choices=get_args(SourceMode),
@@ -84,7 +92,7 @@ def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
             default=[1, 2, 3],
             help="seeds of the folds; the folds of each are others (default: 1 2 3)",
         )
-    if name in {"check-model", "bake"}:
+    if name in {"check-model", "adopt", "bake"}:
         command.add_argument(
             "--deployed",
             metavar="MODEL",
@@ -117,7 +125,11 @@ def _add_bake_options(bake: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="run no stage: bake the model registered as models:/NAME@ALIAS or models:/NAME/VERSION",
     )
-    bake.add_argument(
+    _add_out(bake)
+
+
+def _add_out(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--out", type=Path, default=Path("model"), help="directory of the baked model (default: model)"
     )
 

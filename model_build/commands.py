@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
         with stage.lock_build(job):
             if arguments.command == "bake":
                 _bake(job, arguments)
+            elif arguments.command == "adopt":
+                pipeline.bake(job, arguments.out)
             elif arguments.command == "cross-validate":
                 cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
             elif arguments.command == "stability":
@@ -75,5 +77,6 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         source_mode=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),
         deployed=getattr(arguments, "deployed", None),
+        adopted=getattr(arguments, "model", None),
         spec_argument=arguments.spec,
     )

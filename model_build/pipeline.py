@@ -35,8 +35,6 @@ from model_build.evaluation.fairness import compute_fairness
 from model_build.evaluation.importance import explain_model
 from model_build.evaluation.slices import compute_slices
 from model_build.export import package
-from model_build.export.drift_baseline import compute_drift_baseline
-from model_build.export.onnx import convert
 from model_build.export.served_model import serve_evaluated_model, write_refitted_model
 from model_build.gate_report import ModelReport, RefitReport
 from model_build.gates import baselines
@@ -54,7 +52,7 @@ from model_build.stability.document import find_report, stability_checksum
 from model_build.stage import Job, Stage, run_stage
 from model_build.text import pluralize
 from model_build.threads import in_thread
-from model_build.training import train as training
+from model_build.train_stage import train, training_options
 from model_build.validation import checks
 from model_build.validation.checked_rows import read_checked_rows, stop_at_violations
 
@@ -130,21 +128,6 @@ def segregate(job: Job, notes: list[str]) -> None:
     notes.append(f"{pluralize(len(split.train), 'row')} to train, {len(split.test):,} to test")
 
 
-def train(job: Job, notes: list[str]) -> None:
-    """Write the fitted model, the same model as ONNX, and the drift baseline."""
-    rows = _rows(job, "train.parquet")
-    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
-    search_for = partial(training.search, job) if job.search else None
-    trained = training.train_model(job.spec, matrix, rows.labels, search_for)
-    onnx = convert(trained.model, job.spec.name, len(job.spec.columns))
-    baseline = compute_drift_baseline(job.spec.columns, job.spec.target, matrix, trained.probabilities)
-    atomic.dump(trained.model, job.path("model.joblib"))
-    job.path("model.onnx").write_bytes(onnx)
-    job.path("reference.json").write_bytes(package.to_json(baseline))
-    trained.report.write(job.path("training.json"))
-    notes += [*training.notes(trained.report), f"model.onnx, {len(onnx):,} bytes"]
-
-
 def evaluate(job: Job, notes: list[str]) -> None:
     """Write the metrics of the test rows: overall, by slice and by protected group."""
     spec, rows = job.spec, _rows(job, "test.parquet")
@@ -194,9 +177,11 @@ def check_model(job: Job, notes: list[str]) -> None:
 def refit(job: Job, notes: list[str]) -> None:
     """Write the model to serve: the evaluated one, or that one fitted again on all rows and checked again."""
     evaluated = package.read_model_report(job)
-    if not job.spec.training.refit or evaluated.failed:
+    adopted = TrainingReport.read(job.path("training.json")).adopted
+    if not job.spec.training.refit or evaluated.failed or adopted:
         report = serve_evaluated_model(job, evaluated)
         reason = "some gates failed" if evaluated.failed else "the spec asks for none"
+        reason = "the model was adopted" if adopted else reason
         notes.append(f"no refit, because {reason}: the model stays as it was evaluated")
     else:
         train, test = _rows(job, "train.parquet"), _rows(job, "test.parquet")
@@ -293,7 +278,7 @@ STAGES = (
         sections=("name", "features", "derived", "target", "split", "estimator", "training"),
         inputs=("train.parquet",),
         outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
-        options=lambda job: [job.search, job.spec.estimator.code_sha256],
+        options=training_options,
     ),
     Stage(
         "evaluate",

@@ -44,6 +44,8 @@ class Job:
     """Whether training searches for better parameters, as training.search of the spec says."""
     deployed: str | None = None
     """The model that the new one must not be worse than; it replaces the one that the spec names."""
+    adopted: Path | None = None
+    """The file of a model that is trained already and takes the place of the training."""
     spec_argument: str | None = None
     """The spec as it was named on the command line."""
 

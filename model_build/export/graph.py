@@ -1,6 +1,8 @@
 """Changes to the graph of a converted model that do not depend on its estimator."""
 
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper
+
+from app.core.model import LABELS, PROBABILITIES
 
 
 def output_only(model: ModelProto, tensor: str, element_type: int, count: int) -> None:
@@ -13,3 +15,13 @@ def output_only(model: ModelProto, tensor: str, element_type: int, count: int) -
             needed |= set(node.input)
         else:
             model.graph.node.remove(node)
+
+
+def label_by_position(model: ModelProto) -> None:
+    """Output the position of the likeliest label in place of its text."""
+    for node in model.graph.node:
+        node.output[:] = [f"text_{name}" if name == LABELS else name for name in node.output]
+        node.input[:] = [f"text_{name}" if name == LABELS else name for name in node.input]
+    model.graph.node.append(helper.make_node("ArgMax", [PROBABILITIES], [LABELS], axis=1, keepdims=0))
+    labels = next(output for output in model.graph.output if output.name == LABELS)
+    labels.CopyFrom(helper.make_tensor_value_info(LABELS, TensorProto.INT64, [None]))

@@ -15,6 +15,7 @@ from model_build.export import linear, trees
 from model_build.export.boosting import correct_thresholds, register_converter
 from model_build.export.calibration import calibrate
 from model_build.export.columns import read_columns, read_ordered_columns
+from model_build.export.graph import label_by_position
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.estimators import Clipper
@@ -40,6 +41,8 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
     else:
         trees.correct_trees(converted, estimator)
         correct_thresholds(converted, estimator)
+    if isinstance(estimator.classes_[0], str):
+        label_by_position(converted)
     if isinstance(order, TargetOrder):
         read_ordered_columns(converted, classifier.columns_, width, order)
     else:
@@ -47,7 +50,7 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
     if isinstance(model, Calibrated):
         margins = sums_log_odds(estimator)
         converted = calibrate(converted, model.calibrator, len(model.classes_), sums_log_odds=margins)
-    return _serialize(converted)
+    return serialize(converted)
 
 
 def _convert_pipeline(classifier: Classifier, name: str) -> ModelProto:
@@ -70,7 +73,8 @@ def _convert_pipeline(classifier: Classifier, name: str) -> ModelProto:
     return converted
 
 
-def _serialize(model: ModelProto) -> bytes:
+def serialize(model: ModelProto) -> bytes:
+    """Check the model, and return the same bytes for the same graph."""
     opsets = sorted(model.opset_import, key=lambda opset: str(opset.domain))  # from a set, in any order
     del model.opset_import[:]
     model.opset_import.extend(opsets)

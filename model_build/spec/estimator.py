@@ -65,10 +65,12 @@ def find_estimator(name: str) -> Callable[..., Any]:
     """Return the class or the function that makes the estimator.
 
     Raises:
-        ValueError: its library is not installed.
+        ValueError: its library is not installed, or it can't be trained.
     """
     if is_own(name):
         return find_factory(name)
+    if name == ADOPTED:
+        raise ValueError("`adopted` stands for a model that is trained already; the command adopt takes it")
     if name not in BOOSTING_LIBRARIES:
         return ESTIMATORS[name]
     try:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from app.core.contract import Positions, Probabilities
 from app.core.features import Feature, Matrix
@@ -65,6 +66,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
         information = partial(mutual_info_classif, discrete_features=is_coded, random_state=self.seed)
         best = SelectKBest(information, k=self.training.select).fit(filled, labels)
         return [kept[position] for position in best.get_support(indices=True)]
+
+
+def adopt_estimator(estimator: Any, columns: Sequence[int], spec: ModelSpec) -> Classifier:
+    """Return an estimator that is fitted already, to these columns, as a model of the spec."""
+    model = Classifier(spec.estimator.name, {}, spec.columns, spec.training, spec.split.seed)
+    model.columns_ = list(columns)
+    model.pipeline_ = estimator if isinstance(estimator, Pipeline) else make_pipeline(estimator)
+    model.classes_ = np.arange(len(spec.target.labels))
+    return model
 
 
 def check_training_rows(spec: ModelSpec, matrix: Matrix, labels: Positions) -> None:

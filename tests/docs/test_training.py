@@ -16,7 +16,12 @@ from model_build.stability.spreads import spread, worst
 from tests.docs.markdown import read, spans, table
 
 PAGE = read("docs/training.md")
-OF_COMMANDS = {"cross-validate": {RESULTS}, "bake": {"model/"}, "stability": {"NAME.stability.json"}}
+OF_COMMANDS = {
+    "cross-validate": {RESULTS},
+    "adopt": {"model/"},
+    "bake": {"model/"},
+    "stability": {"NAME.stability.json"},
+}
 """The results of commands that are no stages."""
 
 

@@ -83,9 +83,7 @@ def test_a_converter_that_changes_a_model_stops_the_bake(
         content: bytes = serialize(model, **options)
         return content
 
-    monkeypatch.setattr(
-        "model_build.export.onnx._serialize", lambda model: shifted(model, deterministic=True)
-    )
+    monkeypatch.setattr("model_build.export.onnx.serialize", lambda model: shifted(model, deterministic=True))
     spec = load(data, f"{{name: {name}}}")
     with pytest.raises(GateError, match="The ONNX model does not predict as scikit-learn does"):
         bake(spec, "real", data / "model", data, quiet, data / "build")

@@ -1,0 +1,47 @@
+"""The stage that trains the model of a spec, or takes over one that is trained already."""
+
+from functools import partial
+from typing import Any
+
+from app.core.encoders import row_encoder
+from model_build import atomic
+from model_build.artifacts import TrainingReport, file_sha256
+from model_build.data import dataset
+from model_build.export import package
+from model_build.export.adopt import adopt_model
+from model_build.export.drift_baseline import compute_drift_baseline
+from model_build.export.onnx import convert
+from model_build.stage import Job
+from model_build.training import train as training
+
+
+def train(job: Job, notes: list[str]) -> None:
+    """Write the fitted or adopted model, the same model as ONNX, and the drift baseline."""
+    rows = dataset.read_dataset(job.path("train.parquet"), job.spec)
+    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
+    if job.adopted:
+        adopted = adopt_model(job.spec, job.adopted, len(matrix))
+        notes += [f"adopted {job.adopted}: {adopted.report.estimator}", *adopted.notes]
+        scores = adopted.model.predict_proba(matrix)
+        baseline = compute_drift_baseline(job.spec.columns, job.spec.target, matrix, scores)
+        _write_model(job, baseline, adopted.model, adopted.onnx, adopted.report)
+        return
+    search_for = partial(training.search, job) if job.search else None
+    trained = training.train_model(job.spec, matrix, rows.labels, search_for)
+    onnx = convert(trained.model, job.spec.name, len(job.spec.columns))
+    baseline = compute_drift_baseline(job.spec.columns, job.spec.target, matrix, trained.probabilities)
+    _write_model(job, baseline, trained.model, onnx, trained.report)
+    notes += [*training.notes(trained.report), f"model.onnx, {len(onnx):,} bytes"]
+
+
+def _write_model(job: Job, baseline: Any, model: Any, onnx: bytes, report: TrainingReport) -> None:
+    atomic.dump(model, job.path("model.joblib"))
+    job.path("model.onnx").write_bytes(onnx)
+    job.path("reference.json").write_bytes(package.to_json(baseline))
+    report.write(job.path("training.json"))
+
+
+def training_options(job: Job) -> list[Any]:
+    """Return what the outputs depend on beside the spec and the rows."""
+    adopted = file_sha256(job.adopted) if job.adopted else None
+    return [job.search, job.spec.estimator.code_sha256, adopted]
