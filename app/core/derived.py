@@ -1,6 +1,6 @@
 """Derived features: columns of the matrix that are computed from the features that a request holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -66,12 +66,11 @@ class ComputedColumns:
 
     def __init__(self, features: Sequence[Feature], derived: Sequence[Derived]) -> None:
         """Raise ValueError with the name of the derived feature whose expression is wrong."""
-        self._features = features
-        self._computed: dict[str, Compute] = {}
+        computed: dict[str, Compute] = {}
         columns: list[Feature] = []
         for feature in features:
             of_date = _parts(feature) if isinstance(feature, DatetimeFeature) else []
-            self._computed |= {part.name: compute for part, compute in of_date}
+            computed |= {part.name: compute for part, compute in of_date}
             columns += [part for part, _ in of_date] or [feature]
         terms = {feature.name: _term(feature) for feature in features}
         for one in derived:
@@ -79,11 +78,21 @@ class ComputedColumns:
                 expression = parse_expression(one.expression, terms)
             except ExpressionError as error:
                 raise ValueError(f"derived.{one.name}.expression: {error}") from error
-            self._computed[one.name] = expression.compute
+            computed[one.name] = expression.compute
             terms[one.name] = Term(expression.kind, partial(_read, one.name), expression.may_be_missing)
             columns.append(one.as_feature(expression))
         self.columns = tuple(columns)
         """Of the matrix, described as features are."""
+        self._computed = [
+            (position, column.name, computed[column.name], _missing_code(column))
+            for position, column in enumerate(columns)
+            if column.name in computed
+        ]
+        self._decoders = {
+            feature.name: (position, _missing_code(feature)) for position, feature in enumerate(features)
+        }
+        self._uncomputed = [i for i, column in enumerate(columns) if column.name not in computed]
+        self._plain = [i for i, feature in enumerate(features) if not isinstance(feature, DatetimeFeature)]
 
     @property
     def is_needed(self) -> bool:
@@ -92,19 +101,36 @@ class ComputedColumns:
 
     def __call__(self, codes: Codes) -> Matrix:
         """Return float32 [N, columns]; a number that float32 can't hold is missing."""
-        values = {
-            feature.name: _without_missing_code(feature, column)
-            for feature, column in zip(self._features, np.ascontiguousarray(codes.T), strict=True)
-        }
+        by_feature = np.ascontiguousarray(codes.T)
         matrix = np.empty((len(self.columns), len(codes)))
+        matrix[self._uncomputed] = by_feature[self._plain]
+        values = _Values(by_feature, self._decoders)
         with np.errstate(all="ignore"):
-            for name, compute in self._computed.items():
-                values[name] = np.broadcast_to(compute(values), len(codes))
-            for position, column in enumerate(self.columns):
-                matrix[position] = _with_missing_code(column, values[column.name])
+            for position, name, compute, missing_code in self._computed:
+                values[name] = column = compute(values)
+                if missing_code is not None:
+                    column = np.where(np.isnan(column), missing_code, column)
+                matrix[position] = column
             result = np.ascontiguousarray(matrix.T, np.float32)
         result[np.isinf(result)] = np.nan
         return result
+
+
+class _Values(dict[str, Column]):
+    """The columns by name; that of a feature is decoded when an expression first reads it."""
+
+    def __init__(self, by_feature: Column, decoders: Mapping[str, tuple[int, float | None]]) -> None:
+        super().__init__()
+        self._by_feature = by_feature
+        self._decoders = decoders
+
+    def __missing__(self, name: str) -> Column:
+        position, missing_code = self._decoders[name]
+        column: Column = self._by_feature[position]
+        if missing_code is not None:
+            column = np.where(column == missing_code, np.nan, column)
+        self[name] = column
+        return column
 
 
 @lru_cache(maxsize=8)
@@ -153,14 +179,8 @@ def _read(name: str, columns: Columns) -> Column:
     return columns[name]
 
 
-def _without_missing_code(feature: Feature, column: Column) -> Column:
-    """Return NaN in place of the code of a missing category or boolean."""
+def _missing_code(feature: Feature) -> float | None:
+    """Return the code of a missing category or boolean; a missing number is NaN already."""
     if feature.missing is None or not feature.is_categorical:
-        return column
-    return np.where(column == feature.codes[None], np.nan, column)
-
-
-def _with_missing_code(feature: Feature, column: Column) -> Column:
-    if feature.missing is None or not feature.is_categorical:
-        return column
-    return np.where(np.isnan(column), feature.codes[None], column)
+        return None
+    return feature.codes[None]

@@ -4,6 +4,7 @@ Booleans are 0 and 1. A result that is not finite is missing, such as x / 0.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ def finite(operation: Operation) -> Operation:
     """Return the operation with NaN in place of what is not finite."""
 
     def compute(*columns: Column) -> Column:
-        result = np.asarray(operation(*columns), np.float64)
+        result = operation(*columns)
         return np.where(np.isfinite(result), result, np.nan)
 
     return compute
@@ -27,7 +28,7 @@ def known(comparison: Operation) -> Operation:
     """Return the comparison as 0 and 1, and NaN where a side is missing."""
 
     def compute(left: Column, right: Column) -> Column:
-        return np.where(np.isnan(left) | np.isnan(right), np.nan, comparison(left, right))
+        return np.where(np.isnan(np.add(left, right)), np.nan, comparison(left, right))
 
     return compute
 
@@ -56,7 +57,8 @@ def is_missing(column: Column) -> Column:
 
 
 def is_one_of(column: Column, values: Sequence[float]) -> Column:
-    return np.where(np.isnan(column), np.nan, np.isin(column, values))
+    hits = [np.equal(column, value) for value in values]
+    return np.where(np.isnan(column), np.nan, reduce(np.logical_or, hits))
 
 
 def clip(column: Column, low: Column, high: Column) -> Column:

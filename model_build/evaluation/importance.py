@@ -31,12 +31,13 @@ def explain_model(
     """
     importance = sorted(_importance(spec, fitted, read, matrix, truth), key=lambda entry: -entry.drop.value)
     sample = matrix[np.random.default_rng(spec.split.seed).permutation(len(matrix))[:ROWS]]
-    positions = {feature.name: position for position, feature in enumerate(spec.columns)}
+    columns = spec.columns
+    positions = {column.name: position for position, column in enumerate(columns)}
     ranked = [positions[entry.feature] for entry in importance]
     top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
 
     def dependence(position: int) -> Dependence:
-        grid = _grid(spec.columns[position], matrix[:, position])
+        grid = _grid(columns[position], matrix[:, position])
         return _dependence(spec, fitted, sample, position, grid)
 
     return Explanation(
@@ -57,17 +58,17 @@ def _importance(
             weighted_metrics(ScoredRows(spec.target, truth, probabilities), ones, ["roc_auc"]).item()
         )
 
-    baseline = roc_auc(known.probabilities)
+    baseline, columns = roc_auc(known.probabilities), spec.columns
 
     def drops(position: int) -> npt.NDArray[np.float64]:
-        if spec.columns[position].name not in read:
+        if columns[position].name not in read:
             return np.zeros(len(orders))
         shuffled = known.predict_with(position, matrix[orders, position])
         return baseline - np.array([roc_auc(probabilities) for probabilities in shuffled])
 
     return [
-        Importance(feature=feature.name, drop=_mean(drop, spec.evaluation.confidence))
-        for feature, drop in zip(spec.columns, map_in_threads(drops, range(len(spec.columns))), strict=True)
+        Importance(feature=column.name, drop=_mean(drop, spec.evaluation.confidence))
+        for column, drop in zip(columns, map_in_threads(drops, range(len(columns))), strict=True)
     ]
 
 

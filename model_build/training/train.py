@@ -72,7 +72,7 @@ def train_model(
         rows=len(matrix),
         estimator=spec.estimator.name,
         parameters=parameters,
-        features=tuple(spec.columns[column].name for column in classifier.columns_),
+        features=tuple(classifier.features[column].name for column in classifier.columns_),
         folds=len(rows.folds),
         cross_validation=_cross_validate(spec.target, threshold, rows, probabilities),
         search=search,
