@@ -86,7 +86,7 @@ def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
         )
     if name == "cross-validate":
         command.add_argument(
-            "--seeds",
+            "--fold-seeds",
             type=_seed,
             nargs="+",
             default=[1, 2, 3],

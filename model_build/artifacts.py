@@ -183,6 +183,17 @@ class Threshold(Artifact):
     """At the threshold, on resamples of the rows of all folds: precision, recall, and the share selected."""
 
 
+class SelectionReport(Artifact):
+    """How many columns the model reads, if the spec leaves that open."""
+
+    by: str
+    count: int
+    reason: str
+    metric: str
+    scores: dict[int, float]
+    """The mean metric on the folds, by the number of columns; empty if the search chose it."""
+
+
 class TrainingReport(Artifact):
     """training.json: how the model was trained."""
 
@@ -206,6 +217,7 @@ class TrainingReport(Artifact):
     size: int
     not_converged: int = 0
     """Of the fits of the folds and the final one, how many were stopped before they had converged."""
+    selection: SelectionReport | None = None
     estimator_sha256: Sha256 | None = None
     """Of the code that made the estimator, or of the adopted model, if it is the user's own."""
     adopted: str | None = None

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
             elif arguments.command == "adopt":
                 pipeline.bake(job, arguments.out)
             elif arguments.command == "cross-validate":
-                cross_validate.compare_models(job, list(dict.fromkeys(arguments.seeds)))
+                cross_validate.compare_models(job, list(dict.fromkeys(arguments.fold_seeds)))
             elif arguments.command == "stability":
                 path = model_spec.stability_path(arguments.spec)
                 pipeline.run_before("segregate", job)

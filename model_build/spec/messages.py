@@ -11,7 +11,7 @@ from model_build.text import pluralize
 
 Models = Sequence[type[BaseModel]]
 
-UNION_TAGS = frozenset({"range", "choices", "rule", "word"})
+UNION_TAGS = frozenset({"range", "choices", "rule", "word", "selection", "count"})
 """Tags that pydantic puts into the path of an error; they are no keys of the file."""
 
 MESSAGES = {

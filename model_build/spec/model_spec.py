@@ -142,7 +142,10 @@ class ModelSpec(Frozen):
         training = self.training
         self._check_columns("training.drop", training.drop)
         self._check_columns("training.clip", training.clip, categorical=False)
-        remaining, required = len(self.columns) - len(set(training.drop)), training.select or 1
+        remaining, required = (
+            len(self.columns) - len(set(training.drop)),
+            training.select if isinstance(training.select, int) else 1,
+        )
         if remaining < required:
             raise ValueError(
                 f"training: drop leaves {pluralize(remaining, 'feature')}; at least {required} must remain"

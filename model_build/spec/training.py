@@ -11,7 +11,9 @@ from model_build.spec.sections import Share
 from model_build.spec.threshold import Threshold
 
 CATEGORY_ORDER = "category_order"
-"""The one parameter of a search that is not the estimator's."""
+"""A parameter of a search that is not the estimator's."""
+SELECT = "select"
+"""Another one, if training.select has shares: how many columns are kept."""
 
 CategoryOrder = Literal["codes", "target_rate"]
 CATEGORY_ORDERS: tuple[CategoryOrder, ...] = get_args(CategoryOrder)
@@ -74,14 +76,38 @@ class Clip(Frozen):
         return self
 
 
+class Selection(Frozen):
+    """How many columns to keep, as shares of those that are not dropped, and how they are ranked."""
+
+    minimum: Share = Field(gt=0)
+    maximum: Share = Field(gt=0)
+    by: Literal["sequential", "mutual_information", "importance"] = "mutual_information"
+    """sequential: added one by one to a small tree. importance: to a forest of random splits."""
+
+    @model_validator(mode="after")
+    def _minimum_is_not_above_maximum(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} must not be above maximum {self.maximum:g}")
+        return self
+
+
+Count = Annotated[int, Field(ge=1)]
+
+
 class Training(Frozen):
     """How the model is trained, in every fold and on all training rows."""
 
     folds: int = Field(default=5, ge=2)
     drop: tuple[str, ...] = ()
     """Features that every request has but the model does not read."""
-    select: int | None = Field(default=None, ge=1)
-    """How many features to keep, by mutual information with the target."""
+    select: (
+        Annotated[
+            Annotated[Selection, Tag("selection")] | Annotated[Count, Tag("count")],
+            Discriminator(lambda value: "selection" if isinstance(value, Mapping | Selection) else "count"),
+        ]
+        | None
+    ) = None
+    """How many columns to keep: a number, by mutual information with the target; or shares to choose from."""
     clip: dict[str, Clip] = Field(default_factory=dict)
     category_order: CategoryOrder = "codes"
     """codes: as the spec lists the categories. target_rate: by the labels' shares in the training rows."""
@@ -101,7 +127,7 @@ class Training(Frozen):
 
 def format_parameters(parameters: Mapping[str, Any]) -> str:
     """Return what to keep in the spec: the estimator's parameters, and the order of the categories."""
-    settings = {name: value for name, value in parameters.items() if name != CATEGORY_ORDER}
+    settings = {name: value for name, value in parameters.items() if name not in {CATEGORY_ORDER, SELECT}}
     line = f"parameters: {{{', '.join(f'{name}: {json.dumps(value)}' for name, value in settings.items())}}}"
     order = f"; {CATEGORY_ORDER}: {parameters[CATEGORY_ORDER]}" if CATEGORY_ORDER in parameters else ""
-    return line + order
+    return line + order + (f"; {SELECT}: {parameters[SELECT]}" if SELECT in parameters else "")

@@ -1,14 +1,11 @@
 """The model: an estimator's pipeline, fitted to the columns of the matrix that it reads."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.feature_selection import SelectKBest, mutual_info_classif
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from app.core.contract import Positions, Probabilities
@@ -16,8 +13,9 @@ from app.core.features import Feature, Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import require_known
-from model_build.spec.training import CATEGORY_ORDER, Training
+from model_build.spec.training import CATEGORY_ORDER, SELECT, Training
 from model_build.training.estimators import build_estimator
+from model_build.training.selection import Kept, select_columns, to_kept
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -30,12 +28,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
         features: Sequence[Feature],
         training: Training,
         seed: int,
+        kept: Kept | None = None,
     ) -> None:
         self.name = name
         self.parameters = parameters
         self.features = features
         self.training = training
         self.seed = seed
+        self.kept = kept
 
     def fit(self, matrix: Matrix, labels: Positions) -> Self:
         self.columns_ = self._columns(matrix, labels)
@@ -57,15 +57,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
 
     def _columns(self, matrix: Matrix, labels: Positions) -> list[int]:
-        """Return the columns that are not dropped, or the best of them by mutual information."""
-        kept = [i for i, feature in enumerate(self.features) if feature.name not in self.training.drop]
-        if self.training.select is None:
-            return kept
-        filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(matrix[:, kept])
-        is_coded = [self.features[i].is_categorical for i in kept]
-        information = partial(mutual_info_classif, discrete_features=is_coded, random_state=self.seed)
-        best = SelectKBest(information, k=self.training.select).fit(filled, labels)
-        return [kept[position] for position in best.get_support(indices=True)]
+        """Return the columns that are not dropped, or the best of them."""
+        columns = [i for i, feature in enumerate(self.features) if feature.name not in self.training.drop]
+        if self.kept is None:
+            return columns
+        named = [self.features[column] for column in columns]
+        best = select_columns(self.kept, named, matrix[:, columns], labels, self.seed)
+        return [columns[position] for position in best]
 
 
 def adopt_estimator(estimator: Any, columns: Sequence[int], spec: ModelSpec) -> Classifier:
@@ -106,7 +104,9 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     try:
         parameters = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
         training = training.model_copy(update={CATEGORY_ORDER: parameters.pop(CATEGORY_ORDER, "codes")})
-        model = Classifier(spec.estimator.name, parameters, spec.columns, training, seed)
+        kept = to_kept(training, spec.columns, parameters)
+        parameters.pop(SELECT, None)
+        model = Classifier(spec.estimator.name, parameters, spec.columns, training, seed, kept)
         return model.fit(matrix[rows], labels[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error

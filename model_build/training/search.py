@@ -22,10 +22,11 @@ from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import LOWER_IS_BETTER
-from model_build.spec.training import Choices, Range, Search, format_parameters
+from model_build.spec.training import SELECT, Choices, Range, Search, Selection, format_parameters
 from model_build.stage import Job, code_checksum, library_versions
 from model_build.training.choice import COMPARED, EvaluatedCandidate, choose_candidate, is_behind
 from model_build.training.cross_validation import TrainingRows, predict_folds, repeat_folds, standard_error
+from model_build.training.selection import count_limits, counts_to_try
 
 DATABASE = "study.db"
 FITTED = ("drop", "select", "clip", "category_order", "resample")
@@ -51,6 +52,7 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
     if search is None:
         raise SpecError(f"{job.spec.name} declares no training.search.")
     started = perf_counter()
+    search = _with_selection(job.spec, search)
     rows = repeat_folds(job.spec, rows, search.repeats)
     stored = _open_study(job, rows, search)
     runner = _TrialRunner(job.spec, search, rows)
@@ -59,6 +61,16 @@ def run_search(job: Job, rows: TrainingRows) -> SearchReport:
         runner.run(stored, advance)
     trials = stored.trials[: runner.total]  # an earlier run may have had more trials
     return _report(search, trials, resumed, perf_counter() - started)
+
+
+def _with_selection(spec: ModelSpec, search: Search) -> Search:
+    """Let the search choose the number of columns too, if the spec has shares for it."""
+    if not isinstance(spec.training.select, Selection) or SELECT in search.space:
+        return search
+    fewest, most = count_limits(spec.training.select, spec.training, spec.columns)
+    is_range = search.method == "optuna" and fewest < most
+    values: Range | Choices = Range(low=fewest, high=most) if is_range else tuple(counts_to_try(fewest, most))
+    return search.model_copy(update={"space": {**search.space, SELECT: values}})
 
 
 def _report(search: Search, trials: Sequence[FrozenTrial], resumed: int, seconds: float) -> SearchReport:

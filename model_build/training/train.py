@@ -6,21 +6,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.artifacts import FoldScores, SearchReport, Threshold, TrainingReport
+from model_build.artifacts import FoldScores, SearchReport, SelectionReport, Threshold, TrainingReport
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS
-from model_build.spec.training import CATEGORY_ORDER, format_parameters
+from model_build.spec.training import CATEGORY_ORDER, SELECT, format_parameters
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.threads import in_thread
 from model_build.training.calibration import Calibrated, calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, fit
+from model_build.training.column_count import choose_count
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
 from model_build.training.estimators import has_converged, model_size
 from model_build.training.threshold import choose_threshold
@@ -55,8 +57,7 @@ def train_model(
     """
     check_training_rows(spec, matrix, labels)
     rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, spec.training.folds, spec.split.seed))
-    search = search_for(rows) if search_for else None
-    parameters = search.chosen.parameters if search else spec.hyperparameters
+    parameters, search, selection = _choose_parameters(spec, rows, search_for)
     final_fit = partial(fit, spec, parameters, matrix, labels)
     with _without_convergence_warnings(), in_thread(final_fit) as final:
         scores = out_of_fold(spec, parameters, rows)
@@ -82,10 +83,21 @@ def train_model(
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=model_size(classifier.pipeline_[-1]),
+        selection=selection,
         estimator_sha256=spec.estimator.code_sha256,
         not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
     return Trained(calibrated(classifier, calibration.calibrator), probabilities, report)
+
+
+def _choose_parameters(
+    spec: ModelSpec, rows: TrainingRows, search_for: SearchFor | None
+) -> tuple[dict[str, Any], SearchReport | None, SelectionReport | None]:
+    """Return the parameters of the search or of the spec, with the number of columns if that is open."""
+    search = search_for(rows) if search_for else None
+    parameters = search.chosen.parameters if search else spec.hyperparameters
+    selection = choose_count(spec, parameters, rows)
+    return parameters | ({SELECT: selection.count} if selection else {}), search, selection
 
 
 @contextmanager
@@ -111,6 +123,8 @@ def notes(report: TrainingReport) -> Iterator[str]:
         for name in ("roc_auc", "log_loss", "accuracy")
     )
     yield f"{report.estimator} of size {report.size:,}; {report.folds} folds: {metrics}"
+    if chosen := report.selection:
+        yield f"{chosen.count} columns by {chosen.by.replace('_', ' ')}: {chosen.reason}"
     yield f"calibration {report.calibration.method}: {report.calibration.reason}"
     if report.threshold:
         yield f"threshold {report.threshold.value:g}: {report.threshold.reason}"

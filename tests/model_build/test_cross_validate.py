@@ -27,7 +27,17 @@ def tiny(tmp_path: Path, tiny_data: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_all_rows_are_cross_validated_once_for_each_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["model_build", "cross-validate", "tiny.yaml", "--source", "real", "--seeds", "3", "1", "3"]
+    arguments = [
+        "model_build",
+        "cross-validate",
+        "tiny.yaml",
+        "--source",
+        "real",
+        "--fold-seeds",
+        "3",
+        "1",
+        "3",
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as caught:
         main()
@@ -51,10 +61,10 @@ def test_all_rows_are_cross_validated_once_for_each_seed(
 def test_a_seed_that_no_generator_takes_exits_with_2(
     seed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["model_build", "cross-validate", "tiny.yaml", f"--seeds={seed}"])
+    monkeypatch.setattr(sys, "argv", ["model_build", "cross-validate", "tiny.yaml", f"--fold-seeds={seed}"])
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2
     assert capsys.readouterr().err.endswith(
-        "cross-validate: error: argument --seeds: a seed must be from 0 to 4294967295\n"
+        "cross-validate: error: argument --fold-seeds: a seed must be from 0 to 4294967295\n"
     )

@@ -49,6 +49,12 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
             "{threshold: auc}",
             "training.threshold: must be 'fixed', 'accuracy', 'balanced_accuracy', 'f1' or 'f2'.",
         ),
+        (
+            "{select: {minimum: 0.5, maximum: 0.2}}",
+            "training.select: minimum 0.5 must not be above maximum 0.2.",
+        ),
+        ("{select: {minimum: 0, maximum: 0.2}}", "training.select.minimum: must be above 0."),
+        ("{select: 0}", "training.select: must be at least 1."),
         ("{resample: smote}", "training.resample: must be 'over' or 'under'."),
         ("{category_order: alphabet}", "training.category_order: must be 'codes' or 'target_rate'."),
         (

@@ -73,6 +73,7 @@ def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> 
         "git_commit": git_commit(TRAINING_CODE),
         "size": 4,
         "not_converged": 0,
+        "selection": None,
         "estimator_sha256": None,
         "adopted": None,
     }
