@@ -35,6 +35,8 @@ TOO_LARGE = (
     "larger neighbouring integers. Give the distance from a number near them, in the data and in requests, "
     "or declare a code as a category, and an amount as a number"
 )
+# The first and the last day that Python's dates have.
+FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 # Beyond this, a float32 is infinite.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
@@ -205,8 +207,8 @@ class DatetimeFeature(BaseFeature):
     """Needed for the part of that name."""
     format: str | None = Field(default=None, pattern=r"^[^\[\]{}\"\\]*%[^\[\]{}\"\\]*$")
     """As strptime has it; by default ISO 8601. The range and `since` are in ISO 8601 all the same."""
-    minimum: str = "0001-01-01"
-    maximum: str = "9999-12-31"
+    minimum: str = FIRST_DAY
+    maximum: str = LAST_DAY
     example: str
 
     @model_validator(mode="after")
@@ -249,7 +251,9 @@ class DatetimeFeature(BaseFeature):
     def describe(self) -> str:
         """Say in words what is allowed."""
         form = f"in the format {self.format}" if self.format else "in ISO 8601"
-        return f"a date or date-time {form}, such as {self.example}, from {self.minimum} to {self.maximum}"
+        text = f"a date or date-time {form}, such as {self.example}"
+        any_year = (self.minimum, self.maximum) == (FIRST_DAY, LAST_DAY)
+        return text if any_year else f"{text}, from {self.minimum} to {self.maximum}"
 
     def encode(self, value: str | None) -> float:
         """Return the code of an accepted value."""

@@ -3,7 +3,7 @@
 With many rows every difference is significant, so a violation must be large as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
+from app.core.features import DatetimeFeature
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
@@ -49,7 +50,11 @@ def find_drift(
     has cells there and all of them are invalid.
     """
     typed_reference = typed_columns(spec, reference)
-    shifts = [*_distributions(config, typed, typed_reference), *_missing_rates(config, frame, reference)]
+    dates = {feature.name for feature in spec.features if isinstance(feature, DatetimeFeature)}
+    shifts = [
+        *_distributions(config, typed, typed_reference, dates),
+        *_missing_rates(config, frame, reference),
+    ]
     violations = [
         _violation(config, shift)
         for shift in shifts
@@ -78,22 +83,39 @@ def _is_categorical(values: pd.Series) -> bool:
     return isinstance(values.dtype, pd.CategoricalDtype)
 
 
-def _distributions(config: Reference, current: pd.DataFrame, reference: pd.DataFrame) -> Iterator[_Shift]:
+def _distributions(
+    config: Reference, current: pd.DataFrame, reference: pd.DataFrame, dates: Container[str]
+) -> Iterator[_Shift]:
     for name in current:
         samples = current[name].dropna(), reference[name].dropna()
         if all(map(len, samples)):
-            compare = _compare_categories if _is_categorical(current[name]) else _compare_numbers
+            compare = _compare_dates if name in dates else _compare_numbers
+            compare = _compare_categories if _is_categorical(current[name]) else compare
             yield from compare(name, *samples, config.minimum_shift)
 
 
-def _compare_numbers(name: str, current: pd.Series, reference: pd.Series, minimum: float) -> Iterator[_Shift]:
+def _compare_dates(name: str, current: pd.Series, reference: pd.Series, minimum: float) -> Iterator[_Shift]:
+    return _compare_numbers(name, current, reference, minimum, _show_date)
+
+
+def _show_date(seconds: float) -> str:
+    return str(np.datetime64(int(seconds), "s"))
+
+
+def _compare_numbers(
+    name: str,
+    current: pd.Series,
+    reference: pd.Series,
+    minimum: float,
+    show: Callable[[float], str] = "{:.7g}".format,
+) -> Iterator[_Shift]:
     test = ks_2samp(current, reference, method="asymp")
     value = test.statistic_location
     yield _Shift(
         check="kolmogorov_smirnov",
         column=name,
         comparison=_compare_shares(
-            f"at most {value:.7g}", (current <= value).mean(), (reference <= value).mean()
+            f"at most {show(value)}", (current <= value).mean(), (reference <= value).mean()
         ),
         effect="Kolmogorov-Smirnov's D",
         effect_size=float(test.statistic),

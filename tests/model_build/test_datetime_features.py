@@ -9,7 +9,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from model_build.artifacts import Explanation
+from model_build.artifacts import DataReport, Explanation
 from model_build.console import Progress
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
@@ -120,3 +120,16 @@ def test_a_wrong_date_stops_the_bake(
     with pytest.raises(DataError) as caught:
         bake(spec, "real", tmp_path / "model", tmp_path, quiet, tmp_path / "build")
     assert sentence in str(caught.value)
+
+
+def test_dates_that_shifted_are_shown_as_dates(quiet: Progress, tmp_path: Path) -> None:
+    early = visits().replace("2024-", "2020-").replace("2023-", "2020-").replace("2022-", "2020-")
+    early = early.replace("-02-29", "-02-28")
+    (tmp_path / "early.csv").write_text(early)
+    (tmp_path / "visits.csv").write_text(visits())
+    checks = "{leakage: warn, reference: {source: {uri: early.csv}, minimum_shift: 0.05}}"
+    spec = load_spec(tmp_path, SPEC.replace("{leakage: warn}", checks))
+    bake(spec, "real", tmp_path / "model", tmp_path, quiet, tmp_path / "build")
+    report = DataReport.read(tmp_path / "build" / "data-checks.json")
+    (shift,) = [violation for violation in report.violations if violation.column == "opened"]
+    assert "at most 202" in shift.sentence

@@ -119,6 +119,8 @@ def test_a_declared_format_replaces_iso_8601() -> None:
 
 def test_openapi_names_the_format() -> None:
     schema = row_schema([opened()])["properties"]["opened"]
+    anytime = opened(minimum="0001-01-01", maximum="9999-12-31").describe()
+    assert anytime == "a date or date-time in ISO 8601, such as 2024-05-06T10:30:00Z"
     assert (schema["type"], schema["format"], schema["description"]) == (
         "string",
         "date-time",
