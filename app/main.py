@@ -118,7 +118,7 @@ def wrap(app: ASGIApp, middleware: Sequence[Middleware]) -> ASGIApp:
 
 def add_routes(app: Service, model: Model, settings: Settings) -> None:
     contract = model.contract
-    predictor = Predictor(model, app.metrics, settings.max_rows)
+    predictor = Predictor(model, app.metrics, settings.max_rows, settings.max_body_bytes)
     app.predict = predict.Predict(predictor)
     app.include_router(home.router(contract))
     app.include_router(health.router(contract, app.readiness))

@@ -89,7 +89,7 @@ class RowValidator:
             "dict_type": f"Must be an object. A row has: {known}.",
             "list_type": "Must be an array of rows.",
             "too_short": "At least one row is needed.",
-            "too_long": f"At most {max_rows} rows are allowed in one request.",
+            "too_long": f"At most {max_rows} rows are allowed in one request (MAX_ROWS).",
             WRONG_SHAPE: 'Must be {"inputs": [row, …]} or one row: an object of plain values with at '
             f"most {self._longest_row} bytes. A row has: {known}.",
         }

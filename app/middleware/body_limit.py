@@ -44,5 +44,5 @@ def refuse_declared(scope: Scope, limit: int) -> None:
 
 def too_large(limit: int) -> Problem:
     """Return Problem 413. The rest of the body is not read, so the connection can't be used again."""
-    detail = f"The body may have at most {limit} bytes."
+    detail = f"The body may have at most {limit} bytes (MAX_BODY_BYTES). Send the rows in several requests."
     return Problem(413, "body-too-large", detail, headers={"Connection": "close"})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.core.contract import Contract
 from app.core.ids import Values
 from app.prediction.prediction import Prediction
-from app.prediction.responses import CsvWriter, JsonChunk, JsonWriter, Metrics, to_cell
+from app.prediction.responses import NO_EXTRAS, Cells, CsvWriter, Extras, JsonChunk, JsonWriter, to_cell
 
 
 class JsonIdChunk(NamedTuple):
@@ -24,12 +24,18 @@ class JsonIdWriter:
         self._writer = JsonWriter(contract)
         self._names = [one.name for one in contract.ids]
 
-    def write_chunk(self, prediction: Prediction, ids: Sequence[Values] = ()) -> JsonIdChunk:
+    def write_chunk(
+        self,
+        prediction: Prediction,
+        extras: Extras = NO_EXTRAS,
+        kept: Cells = (),
+        ids: Sequence[Values] = (),
+    ) -> JsonIdChunk:
         objects = [json.dumps(dict(zip(self._names, values, strict=True))) for values in ids]
-        return JsonIdChunk(self._writer.write_chunk(prediction), ",".join(objects))
+        return JsonIdChunk(self._writer.write_chunk(prediction, extras, kept), ",".join(objects))
 
-    def write_body(self, chunks: Sequence[JsonIdChunk], metrics: Metrics | None = None) -> bytes:
-        body = self._writer.write_body([chunk.rows for chunk in chunks], metrics)
+    def write_body(self, chunks: Sequence[JsonIdChunk], extras: Extras = NO_EXTRAS) -> bytes:
+        body = self._writer.write_body([chunk.rows for chunk in chunks], extras)
         ids = ",".join(chunk.ids for chunk in chunks)
         return b'%b,"ids":[%b]}' % (body[:-1], ids.encode())
 
@@ -41,15 +47,21 @@ class CsvIdWriter:
         self._writer = CsvWriter(contract)
         self._header = "".join(f"{to_cell(one.name)}," for one in contract.ids)
 
-    def write_chunk(self, prediction: Prediction, ids: Sequence[Values] = ()) -> str:
+    def write_chunk(
+        self,
+        prediction: Prediction,
+        extras: Extras = NO_EXTRAS,
+        kept: Cells = (),
+        ids: Sequence[Values] = (),
+    ) -> str:
         """Return the lines of some rows."""
-        lines = self._writer.write_lines(prediction)
+        lines = self._writer.write_lines(prediction, extras, kept)
         cells = ["".join(f"{_cell(value)}," for value in values) for values in ids]
         return "".join([row_ids + line for row_ids, line in zip(cells, lines, strict=True)])
 
-    def write_body(self, chunks: Sequence[str]) -> bytes:
+    def write_body(self, chunks: Sequence[str], extras: Extras = NO_EXTRAS) -> bytes:
         """Return the header and the lines of the chunks."""
-        return self._header.encode() + self._writer.write_body(chunks)
+        return self._header.encode() + self._writer.write_body(chunks, extras)
 
 
 def _cell(value: str | float | None) -> str:

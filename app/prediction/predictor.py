@@ -1,8 +1,10 @@
 """Request body → validated rows → matrix → probabilities → response body, without HTTP."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,14 +15,12 @@ from app.core.model import Model
 from app.core.validation import RowValidator
 from app.monitoring.metrics import Metrics
 from app.prediction.batch import Batch, Rows
+from app.prediction.csv_options import PLAIN, Options, decompress_body
 from app.prediction.csv_reader import CsvData, CsvReader
 from app.prediction.id_writers import CsvIdWriter, JsonIdWriter
 from app.prediction.prediction import Prediction
-from app.prediction.responses import CsvWriter, FileWriter, JsonWriter, Writer
+from app.prediction.responses import NO_EXTRAS, Cells, CsvWriter, Extras, JsonWriter, Writer
 from app.prediction.scoring import compute_metrics
-
-Sent = Sequence[Row] | CsvData
-"""The rows of a body, with the ids that it may hold."""
 
 JSON = b"application/json"
 CSV = b"text/csv"
@@ -30,10 +30,21 @@ VALUES_PER_RUN = 2_000
 """Of a large body in one run of the model: about a millisecond, with some hundred trees."""
 
 
+NOTHING: Cells = ()
+
+
+class Answer(NamedTuple):
+    """A response body, and what a client should know of its request."""
+
+    content: bytes
+    ignored: tuple[str, ...]
+    """The columns that were not read, for answers whose body can't name them."""
+
+
 class Predictor:
     """Turns a request body into a response body. Every method raises Problem for an invalid body."""
 
-    def __init__(self, model: Model, metrics: Metrics, max_rows: int) -> None:
+    def __init__(self, model: Model, metrics: Metrics, max_rows: int, max_bytes: int = 10 * 2**20) -> None:
         contract = model.contract
         width = len(contract.features)
         self._model = model
@@ -41,16 +52,13 @@ class Predictor:
         self._metrics = metrics
         self._ids = contract.ids
         self._validator = RowValidator(contract.features, max_rows, contract.ids)
-        self._csv = CsvReader(contract, self._validator, max_rows)
-        self._json_writer: FileWriter = JsonIdWriter(contract) if contract.ids else JsonWriter(contract)
+        self._max_bytes = max_bytes
+        self._csv = CsvReader(contract, self._validator, max_rows, max_bytes)
         self._rows_per_run = max(1, VALUES_PER_RUN // width)
-        self._read: dict[bytes, Callable[[bytes], Sent]] = {JSON: self._validator.parse, CSV: self._read_csv}
-        self._read_in_chunks: dict[bytes, Callable[[bytes], Work[Sent]]] = {
-            JSON: self._validator.parse_in_chunks,
-            CSV: self._read_csv_in_chunks,
+        self._writers: dict[bytes, Writer] = {
+            JSON: JsonIdWriter(contract) if contract.ids else JsonWriter(contract),
+            CSV: CsvIdWriter(contract) if contract.ids else CsvWriter(contract),
         }
-        csv_writer: Writer = CsvIdWriter(contract) if contract.ids else CsvWriter(contract)
-        self._writers: dict[bytes, Writer] = {JSON: self._json_writer, CSV: csv_writer}
         self._batch = Batch(self._predict_together, metrics, width)
         self._large_body = asyncio.Lock()  # held by the large body that is being answered
 
@@ -60,45 +68,69 @@ class Predictor:
         request_type: bytes = JSON,
         response_type: bytes = JSON,
         *,
+        options: Options = PLAIN,
         is_alone: bool = False,
-    ) -> bytes:
+    ) -> Answer:
         """Return the predictions for the rows in `body`, together with others unless it `is_alone`."""
-        rows, ids = self._split_ids(self._read[request_type](body))
+        if request_type == JSON:
+            rows, ids = self._split_ids(self._validator.parse(body))
+            extras, kept = NO_EXTRAS, NOTHING
+        else:
+            csv = run_at_once(self._csv.read_in_chunks(body, with_truth=False, options=options))
+            rows, ids, extras, kept = csv.matrix, csv.ids, _extras(csv), csv.kept
         if is_alone or len(rows) >= self._batch.most_rows:
             self._metrics.count_batch(1)
             prediction = self._predict_together([rows])
         else:
             prediction = await self._batch.add(rows)
         writer = self._writers[response_type]
-        return writer.write_body([writer.write_chunk(prediction, ids)])
+        text = writer.write_chunk(prediction, extras, kept, ids)
+        return Answer(writer.write_body([text], extras), extras.ignored)
 
     def answer_in_chunks(
-        self, body: bytes, request_type: bytes = JSON, response_type: bytes = JSON
-    ) -> Work[bytes]:
+        self,
+        body: bytes,
+        request_type: bytes = JSON,
+        response_type: bytes = JSON,
+        options: Options = PLAIN,
+    ) -> Work[Answer]:
         """Do as `answer` does for a large body, in chunks."""
-        rows, ids = self._split_ids((yield from self._read_in_chunks[request_type](body)))
-        writer = self._writers[response_type]
-        texts = []
-        for chunk, probabilities in self._probabilities_in_chunks(rows):
-            texts.append(writer.write_chunk(self._predict(probabilities), ids[chunk]))
-            yield
-        return writer.write_body(texts)
+        if options.is_compressed:
+            body = decompress_body(body, self._max_bytes)
+        if request_type == JSON:
+            rows, ids = self._split_ids((yield from self._validator.parse_in_chunks(body)))
+            return (yield from self._answer_rows(rows, ids, response_type))
+        csv = yield from self._csv.read_in_chunks(body, with_truth=False, options=options)
+        return (yield from self._answer_rows(csv.matrix, csv.ids, response_type, csv))
 
-    def answer_file(self, body: bytes) -> Work[bytes]:
+    def answer_file(self, body: bytes, response_type: bytes = JSON, options: Options = PLAIN) -> Work[Answer]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
-        csv = yield from self._csv.read_in_chunks(body, with_truth=True)
-        writer = self._json_writer
-        texts, matrices = [], []
-        for chunk, probabilities in self._probabilities_in_chunks(csv.matrix):
-            texts.append(writer.write_chunk(self._predict(probabilities), csv.ids[chunk]))
+        csv = yield from self._csv.read_in_chunks(body, with_truth=response_type == JSON, options=options)
+        return (yield from self._answer_rows(csv.matrix, csv.ids, response_type, csv))
+
+    def _answer_rows(
+        self, rows: Rows, ids: Sequence[Values], response_type: bytes, csv: CsvData | None = None
+    ) -> Work[Answer]:
+        writer = self._writers[response_type]
+        extras = _extras(csv) if csv else NO_EXTRAS
+        texts: list[Any] = []
+        matrices: list[Matrix] = []
+        for start, probabilities in self._probabilities_in_chunks(rows):
+            kept = csv.kept[start : start + len(probabilities)] if csv else NOTHING
+            some_ids = ids[start : start + len(probabilities)]
+            texts.append(writer.write_chunk(self._predict(probabilities), extras, kept, some_ids))
             matrices.append(probabilities)
             yield
-        if csv.truth is None:
-            return writer.write_body(texts)
-        metrics = compute_metrics(self._target, csv.truth, np.concatenate(matrices))
-        return writer.write_body(texts, metrics)
+        if csv and csv.truth is not None:
+            metrics = compute_metrics(self._target, csv.truth, np.concatenate(matrices))
+            extras = replace(extras, metrics=metrics)
+        return Answer(writer.write_body(texts, extras), extras.ignored)
 
-    async def run_in_turn(self, work: Work[bytes]) -> bytes:
+    def _split_ids(self, rows: Sequence[Row]) -> tuple[Rows, Sequence[Values]]:
+        """Return what the model reads, and the ids of each row if the contract has ids."""
+        return split_ids(self._ids, rows) if self._ids else (rows, ())
+
+    async def run_in_turn(self, work: Work[Answer]) -> Answer:
         """Answer a large body between small ones, one large body at a time."""
         async with self._large_body:
             return await run_in_turns(work)
@@ -119,23 +151,18 @@ class Predictor:
         self._metrics.count_predictions(prediction.positions)
         return prediction
 
-    def _probabilities_in_chunks(self, rows: Rows) -> Iterator[tuple[slice, Matrix]]:
-        """Yield which rows a chunk has, and their probabilities."""
+    def _probabilities_in_chunks(self, rows: Rows) -> Iterator[tuple[int, Matrix]]:
+        """Yield the number of the first row of each chunk, and the probabilities of its rows."""
         for start in range(0, len(rows), self._rows_per_run):
-            chunk = slice(start, start + self._rows_per_run)
-            yield chunk, self._model.probabilities(self._encode([rows[chunk]]))
+            yield start, self._model.probabilities(self._encode([rows[start : start + self._rows_per_run]]))
 
-    def _split_ids(self, sent: Sent) -> tuple[Rows, Sequence[Values]]:
-        """Return what the model reads, and the ids of each row if the contract has ids."""
-        if isinstance(sent, CsvData):
-            return sent.matrix, sent.ids
-        return split_ids(self._ids, sent) if self._ids else (sent, ())
 
-    def _read_csv(self, body: bytes) -> CsvData:
-        return run_at_once(self._read_csv_in_chunks(body))
-
-    def _read_csv_in_chunks(self, body: bytes) -> Work[CsvData]:
-        return (yield from self._csv.read_in_chunks(body, with_truth=False))
+def _extras(csv: CsvData) -> Extras:
+    """Return what an answer says of the columns of a file."""
+    header = csv.header
+    if not (header.kept or header.ignored):
+        return NO_EXTRAS
+    return Extras(tuple(header.names[column] for column in header.kept), header.ignored)
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:

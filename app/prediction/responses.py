@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
@@ -9,31 +10,46 @@ from pydantic import MISSING, BaseModel, Field, create_model
 
 from app.core.contract import Contract
 from app.core.ids import Values
+from app.core.printable import MOST_LISTED
 from app.prediction.prediction import Prediction
 from app.prediction.scoring import BinaryFileMetrics, FileMetrics
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-Metrics = FileMetrics | BinaryFileMetrics
-JsonChunk = tuple[str, str, str]
-"""A timestamp, and the texts of labels and of probabilities."""
+JsonChunk = tuple[str, str, str, str]
+"""A timestamp, and the texts of labels, of probabilities and of what was kept of the rows."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What an answer holds beside predictions."""
+
+    kept: tuple[str, ...] = ()
+    """The names of the columns that are repeated."""
+    ignored: tuple[str, ...] = ()
+    """The names of the columns that were not read."""
+    metrics: FileMetrics | BinaryFileMetrics | None = None
+
+
+NO_EXTRAS = Extras()
+Cells = Sequence[Sequence[str]]
+"""[N, kept columns]"""
 
 
 class Writer(Protocol):
     """Writes a body in chunks, so that other requests need not wait while a large one is written."""
 
-    def write_chunk(self, prediction: Prediction, ids: Sequence[Values] = ()) -> Any:
-        """Return the texts of some rows, and of the ids of each if the contract has ids."""
+    def write_chunk(
+        self,
+        prediction: Prediction,
+        extras: Extras = NO_EXTRAS,
+        kept: Cells = (),
+        ids: Sequence[Values] = (),
+    ) -> Any:
+        """Return the texts of some rows, with the cells that are kept of each, and with its ids if any."""
 
-    def write_body(self, chunks: Sequence[Any]) -> bytes:
-        """Return the body with the rows of all chunks, of which there is at least one."""
-
-
-class FileWriter(Writer, Protocol):
-    """Writes the metrics of a file too."""
-
-    def write_body(self, chunks: Sequence[Any], metrics: Metrics | None = None) -> bytes:
+    def write_body(self, chunks: Sequence[Any], extras: Extras = NO_EXTRAS) -> bytes:
         """Return the body with the rows of all chunks, of which there is at least one."""
 
 
@@ -48,18 +64,25 @@ class JsonWriter:
         self._row = "{" + ",".join(numbers) + "}"
         self._head = f'{{"model_lib_version":{json.dumps(contract.model_version)},"timestamp":"'
 
-    def write_chunk(self, prediction: Prediction, ids: Sequence[Values] = ()) -> JsonChunk:  # noqa: ARG002
+    def write_chunk(
+        self,
+        prediction: Prediction,
+        extras: Extras = NO_EXTRAS,
+        kept: Cells = (),
+        ids: Sequence[Values] = (),  # noqa: ARG002
+    ) -> JsonChunk:
         labels, row = self._labels, self._row
         return (
             prediction.timestamp,
             ",".join([labels[position] for position in prediction.positions]),
             ",".join([row % tuple(numbers) for numbers in prediction.probabilities]),
+            ",".join([_object(extras.kept, cells) for cells in kept]),
         )
 
-    def write_body(self, chunks: Sequence[JsonChunk], metrics: Metrics | None = None) -> bytes:
+    def write_body(self, chunks: Sequence[JsonChunk], extras: Extras = NO_EXTRAS) -> bytes:
         """Return the body with all rows of the chunks, of which there is at least one."""
-        timestamp, labels, scores = chunks[0] if len(chunks) == 1 else _join(chunks)
-        tail = "}" if metrics is None else f',"metrics":{json.dumps(metrics)}}}'
+        timestamp, labels, scores, kept = chunks[0] if len(chunks) == 1 else _join(chunks)
+        tail = "}" if extras is NO_EXTRAS else _write_extras(extras, kept) + "}"
         rows = f'"predictions":[{labels}],"probabilities":[{scores}]'
         return f'{self._head}{timestamp}",{rows}{tail}'.encode()
 
@@ -74,17 +97,27 @@ class CsvWriter:
         header = ["prediction", *(to_cell(f"probability {label}") for label in labels)]
         self._header = ",".join(header) + "\n"
 
-    def write_chunk(self, prediction: Prediction, ids: Sequence[Values] = ()) -> str:  # noqa: ARG002
+    def write_chunk(
+        self,
+        prediction: Prediction,
+        extras: Extras = NO_EXTRAS,
+        kept: Cells = (),
+        ids: Sequence[Values] = (),  # noqa: ARG002
+    ) -> str:
         """Return the lines of some rows."""
-        return "".join(self.write_lines(prediction))
+        return "".join(self.write_lines(prediction, extras, kept))
 
-    def write_lines(self, prediction: Prediction) -> list[str]:
+    def write_lines(self, prediction: Prediction, extras: Extras, kept: Cells) -> list[str]:
+        """Return the lines of some rows; kept cells come first."""
         rows = zip(prediction.positions, prediction.probabilities, strict=True)
-        return [self._line % (self._cells[position], *numbers) for position, numbers in rows]
+        lines = [self._line % (self._cells[position], *numbers) for position, numbers in rows]
+        if extras.kept:
+            return [_first_cells(cells) + line for cells, line in zip(kept, lines, strict=True)]
+        return lines
 
-    def write_body(self, chunks: Sequence[str]) -> bytes:
+    def write_body(self, chunks: Sequence[str], extras: Extras = NO_EXTRAS) -> bytes:
         """Return the header and the lines of the chunks."""
-        return "".join([self._header, *chunks]).encode()
+        return "".join([_first_cells(extras.kept), self._header, *chunks]).encode()
 
 
 def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel]]:
@@ -110,6 +143,15 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
         predictions=list[any_label],
         probabilities=list[probabilities],
         **ids,
+        kept=(
+            list[dict[str, str]] | MISSING,
+            Field(MISSING, description="The cells of the columns that keep= names."),
+        ),
+        ignored_columns=(
+            list[str] | MISSING,
+            Field(MISSING, description="The first columns of CSV that the model does not read."),
+        ),
+        ignored_columns_count=(int | MISSING, Field(MISSING, description="How many such columns there are.")),
     )
     return predict_response, create_model(
         "FileResponse", __base__=predict_response, metrics=(metrics | MISSING, MISSING)
@@ -118,8 +160,26 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
 
 def _join(chunks: Sequence[JsonChunk]) -> JsonChunk:
     """Return all labels and probabilities, with the time of the last."""
-    timestamps, labels, scores = zip(*chunks, strict=True)
-    return timestamps[-1], ",".join(labels), ",".join(scores)
+    timestamps, labels, scores, kept = zip(*chunks, strict=True)
+    return timestamps[-1], ",".join(labels), ",".join(scores), ",".join(kept)
+
+
+def _object(names: Sequence[str], cells: Sequence[str]) -> str:
+    return json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False)
+
+
+def _write_extras(extras: Extras, kept: str) -> str:
+    """Return the members of the JSON after the predictions."""
+    text = f',"kept":[{kept}]' if extras.kept else ""
+    if extras.ignored:
+        text += f',"ignored_columns":{json.dumps(extras.ignored[:MOST_LISTED], ensure_ascii=False)}'
+        text += f',"ignored_columns_count":{len(extras.ignored)}'
+    return text if extras.metrics is None else f'{text},"metrics":{json.dumps(extras.metrics)}'
+
+
+def _first_cells(cells: Sequence[str]) -> str:
+    """Return the first cells of a line of CSV."""
+    return "".join([to_cell(cell) + "," for cell in cells])
 
 
 def to_cell(text: str) -> str:

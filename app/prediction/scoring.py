@@ -29,6 +29,7 @@ class PositiveMetrics(TypedDict):
     recall: float | None
     f1: float | None
     roc_auc: float | None
+    average_precision: float | None
     brier: float
 
 
@@ -70,12 +71,23 @@ def _score_positive(
         "recall": _ratio(true_positives, actual),
         "f1": _ratio(2 * true_positives, predicted + actual),
         "roc_auc": _roc_auc(truth == positive, probabilities[:, positive]),
+        "average_precision": _average_precision(truth == positive, probabilities[:, positive]),
         "brier": float(((probabilities[:, positive] - (truth == positive)) ** 2).mean()),
     }
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:
     return float(numerator / denominator) if denominator else None
+
+
+def _average_precision(
+    is_positive: "np.ndarray[Any, np.dtype[np.bool_]]", score: Probabilities
+) -> float | None:
+    """Return the mean precision at the positive rows, from the highest score down; equal scores share one."""
+    _, group, sizes = np.unique(-score, return_inverse=True, return_counts=True)
+    hits = np.bincount(group, is_positive, len(sizes))
+    precision = np.cumsum(hits) / np.cumsum(sizes)
+    return _ratio((hits * precision).sum(), int(is_positive.sum()))
 
 
 def _roc_auc(is_positive: "np.ndarray[Any, np.dtype[np.bool_]]", score: Probabilities) -> float | None:

@@ -4,11 +4,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Problem
+from app.prediction.csv_options import PLAIN, Options
 from app.prediction.predictor import CSV, JSON, Predictor, is_large
+from app.routes.options import describe_ignored, find_charset, is_compressed, read_query
 
 PATH = "/predict"
 FORM = b"application/x-www-form-urlencoded"
-PARAMETERS = {b"", b"charset=utf-8", b"header=present"}  # of a media type, and all that the readers know
+PARAMETERS = {b"", b"charset=utf-8"}  # of JSON
 
 WHOLE_ANSWER = "app.whole_answer"
 """ASGI extension of a server that takes a whole answer in http.response.start, with its `body`."""
@@ -28,15 +30,21 @@ class Predict:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
         request_type, response_type = negotiate_request(headers), negotiate_response(headers)
+        options = PLAIN
+        if scope["query_string"] or request_type == CSV or b"content-encoding" in headers:
+            options = read_options(scope["query_string"], headers, request_type)
         body = await read_body(receive)
-        if is_large(body, request_type):
-            work = self._predictor.answer_in_chunks(body, request_type, response_type)
-            content = await self._predictor.run_in_turn(work)
+        if options.is_compressed or is_large(body, request_type):
+            work = self._predictor.answer_in_chunks(body, request_type, response_type, options)
+            answer = await self._predictor.run_in_turn(work)
         else:
-            content = await self._predictor.answer(
-                body, request_type, response_type, is_alone=is_alone(scope)
+            answer = await self._predictor.answer(
+                body, request_type, response_type, options=options, is_alone=is_alone(scope)
             )
+        content = answer.content
         answer_headers = [(b"content-type", response_type), (b"content-length", b"%d" % len(content))]
+        if answer.ignored and response_type == CSV:
+            answer_headers.append(describe_ignored(answer.ignored))
         start = {"type": "http.response.start", "status": 200, "headers": answer_headers}
         if WHOLE_ANSWER in scope.get("extensions", ()):
             await send(start | {"body": content})
@@ -68,36 +76,33 @@ def negotiate_request(headers: Headers) -> bytes:
     """Return the media type of the body: JSON if the client declares none.
 
     Raises:
-        Problem: 415 unless the body is JSON or CSV, in UTF-8 and not compressed.
+        Problem: 415 unless the body is JSON in UTF-8, or CSV in an encoding that is known.
     """
-    if b"content-encoding" in headers:
-        refuse_compressed(headers)
     content_type = headers.get(b"content-type", b"")
     if content_type in {JSON, b""}:
         return JSON
     media_type, _, parameters = content_type.lower().replace(b" ", b"").replace(b'"', b"").partition(b";")
-    if media_type not in {JSON, CSV} or not PARAMETERS.issuperset(parameters.split(b";")):
-        detail = "The Content-Type must be application/json or text/csv, in UTF-8."
-        if media_type == FORM:
-            detail += " curl -d sends a form unless it is told: add -H 'Content-Type: application/json'."
-        raise Problem(
-            415,
-            "unsupported-media-type",
-            detail,
-            headers={"Accept-Post": "application/json, text/csv"},
-        )
-    return media_type
+    is_known = media_type == CSV and find_charset(content_type) is not None
+    if is_known or (media_type == JSON and PARAMETERS.issuperset(parameters.split(b";"))):
+        return media_type
+    detail = (
+        "The Content-Type must be application/json in UTF-8, or text/csv in UTF-8, UTF-16 or windows-1252."
+    )
+    if media_type == FORM:
+        detail += " curl -d sends a form unless it is told: add -H 'Content-Type: application/json'."
+    accepted = {"Accept-Post": "application/json, text/csv"}
+    raise Problem(415, "unsupported-media-type", detail, headers=accepted)
 
 
-def refuse_compressed(headers: Headers) -> None:
-    """Raise Problem 415 for a body with a Content-Encoding."""
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+def read_options(query: bytes, headers: Headers, media_type: bytes) -> Options:
+    """Return what the client asks beyond predictions; raise Problem 400 or 415 for what can't be."""
+    options = read_query(query) if query else PLAIN
+    if options.keep and media_type == JSON:
         raise Problem(
-            415,
-            "unsupported-media-type",
-            "Compressed bodies are not accepted; send the body without Content-Encoding.",
-            headers={"Accept-Encoding": "identity"},
+            400, "invalid-query", "keep= is for CSV; a row of JSON has the features and nothing else."
         )
+    encoding = find_charset(headers.get(b"content-type", b"")) or PLAIN.encoding
+    return options._replace(encoding=encoding, is_compressed=is_compressed(headers))
 
 
 def negotiate_response(headers: Headers) -> bytes:

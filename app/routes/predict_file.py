@@ -8,8 +8,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import Problem
-from app.prediction.predictor import Predictor
-from app.routes.predict import read_body, refuse_compressed
+from app.prediction.csv_options import PLAIN
+from app.prediction.predictor import CSV, Predictor
+from app.routes.options import describe_ignored, find_charset, is_compressed, read_query
+from app.routes.predict import negotiate_response, read_body
 
 PATH = "/predict/file"
 FORM = b"multipart/form-data"
@@ -26,15 +28,27 @@ class PredictFile:
         self._predictor = predictor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        boundary = read_boundary(Headers(scope=scope))
-        content = read_file(await read_body(receive), boundary)
-        answer = await self._predictor.run_in_turn(self._predictor.answer_file(content))
-        await Response(answer, media_type="application/json")(scope, receive, send)
+        raw = dict(scope["headers"])
+        boundary, response_type = read_boundary(Headers(scope=scope)), negotiate_response(raw)
+        options = read_query(scope["query_string"])
+        content, encoding = read_file(await read_body(receive), boundary)
+        work = self._predictor.answer_file(content, response_type, options._replace(encoding=encoding))
+        answer = await self._predictor.run_in_turn(work)
+        response = Response(answer.content, headers={"Content-Type": response_type.decode()})
+        if answer.ignored and response_type == CSV:
+            response.raw_headers.append(describe_ignored(answer.ignored))
+        await response(scope, receive, send)
 
 
 def read_boundary(headers: Headers) -> bytes:
     """Return what separates the parts of the form; raise Problem 415 for another body, 400 without one."""
-    refuse_compressed(dict(headers.raw))
+    if is_compressed(dict(headers.raw)):
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            "A form is read without Content-Encoding; the file in it may be compressed with gzip.",
+            headers={"Accept-Encoding": "identity"},
+        )
     media_type, parameters = parse_options_header(headers.get("content-type", "")[:LONGEST_HEAD])
     if media_type.strip() != FORM:
         raise Problem(
@@ -49,8 +63,11 @@ def read_boundary(headers: Headers) -> bytes:
     return boundary
 
 
-def read_file(body: bytes, boundary: bytes) -> bytes:
-    """Return the file in a form that has nothing else (RFC 7578); raise Problem 400 for another form.
+def read_file(body: bytes, boundary: bytes) -> tuple[bytes, str]:
+    """Return the file in a form that has nothing else (RFC 7578), and the codec that its part declares.
+
+    Raises:
+        Problem: 400 for another form, 415 for a charset that is not known.
 
     One search for each separator, because a reader of parts takes seconds for millions of them, or for
     beginnings of a separator, and writes a large file to a disk.
@@ -65,7 +82,20 @@ def read_file(body: bytes, boundary: bytes) -> bytes:
     is_last = body.startswith(b"--", end + len(separator))
     if min(head_end, end) < 0 or not is_last or not is_file(body[start:head_end]):
         raise invalid_form()
-    return body[head_end + 4 : end]
+    return body[head_end + 4 : end], read_charset(body[start:head_end])
+
+
+def read_charset(head: bytes) -> str:
+    """Return the codec of the charset that the lines after a separator declare; UTF-8 if they do not."""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-type":
+            charset = find_charset(value)
+            if charset is None:
+                detail = "The file must be in UTF-8, UTF-16 or windows-1252."
+                raise Problem(415, "unsupported-media-type", detail)
+            return charset
+    return PLAIN.encoding
 
 
 def is_file(head: bytes) -> bool:

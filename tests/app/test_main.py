@@ -19,11 +19,11 @@ from tests.support.asgi import LEAVE, body_messages, http_scope, run_asgi
 from tests.support.bodies import FORM, Chunks, part
 from tests.support.clients import client_of
 from tests.support.keys import KEY, PAIRS
-from tests.support.problems import INTERNAL, SECRET, assert_problem, problem
+from tests.support.problems import INTERNAL, SECRET, assert_problem, problem, too_large
 from tests.support.prometheus import ZERO, counts, requests, series
 from tests.support.tiny import LINE, ROW, csv_body
 
-TOO_LARGE = problem(413, "body-too-large", "The body may have at most 2000 bytes.")
+TOO_LARGE = too_large(2000)
 POST_ONLY = problem(405, "method-not-allowed", "This path answers POST only.")
 
 

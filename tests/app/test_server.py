@@ -21,7 +21,7 @@ import pytest
 from app.core.contract import CONTRACT_FILE, MODEL_FILE, sha256
 from app.server import Master
 from app.settings import MOST_WORKERS
-from tests.support.problems import problem
+from tests.support.problems import too_large
 from tests.support.prometheus import requests, row_errors
 from tests.support.service_process import DEADLINE, ServiceProcess, Start, wait_for
 from tests.support.tiny import ROW, batch
@@ -76,7 +76,7 @@ def test_connection_serves_many_requests_until_the_body_is_too_large(start: Star
         again = client.post("/predict", json=ROW)
     assert [response.headers.get("connection") for response in kept] == [None] * 3
     assert (refused.status_code, refused.headers["connection"]) == (413, "close")
-    assert refused.json() == problem(413, "body-too-large", "The body may have at most 1000 bytes.")
+    assert refused.json() == too_large(1000)
     assert [response.status_code for response in [*kept, again]] == [200] * 4
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.clients.conftest import LIMIT
 from tests.clients.uploaders import UPLOADS
-from tests.support.problems import problem
+from tests.support.problems import problem, too_large
 from tests.support.service_process import ServiceProcess
 
-TOO_LARGE = problem(413, "body-too-large", f"The body may have at most {LIMIT} bytes.")
+TOO_LARGE = too_large(LIMIT)
 UNSUPPORTED = problem(
     415, "unsupported-media-type", "The Content-Type must be application/json or text/csv, in UTF-8."
 )

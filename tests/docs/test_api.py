@@ -45,6 +45,7 @@ def test_most_examples_show_their_answer() -> None:
         True,
         True,
         True,
+        True,
         False,
         True,
         False,

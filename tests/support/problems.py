@@ -34,6 +34,12 @@ def invalid_json(reason: str) -> dict[str, Any]:
     return problem(400, "invalid-json", f"The body is not JSON: {reason}.")
 
 
+def too_large(limit: int) -> dict[str, Any]:
+    """Return the problem of a body with more than `limit` bytes."""
+    detail = f"The body may have at most {limit} bytes (MAX_BODY_BYTES). Send the rows in several requests."
+    return problem(413, "body-too-large", detail)
+
+
 INTERNAL = problem(500, "internal-server-error", "The service failed. It is not the request's fault.")
 
 

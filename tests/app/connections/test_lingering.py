@@ -11,10 +11,10 @@ from app.connections.lingering import LINGER_BODIES
 from app.middleware.body_limit import BodyLimit
 from app.monitoring.metrics import Metrics
 from tests.support.echo import Echo, Server, answers, running
-from tests.support.problems import problem
+from tests.support.problems import too_large
 
 LIMIT = 1_000_000
-TOO_LARGE = problem(413, "body-too-large", f"The body may have at most {LIMIT} bytes.")
+TOO_LARGE = too_large(LIMIT)
 CHUNK = b"186a0\r\n" + bytes(100_000) + b"\r\n"
 
 

@@ -25,7 +25,7 @@ ALLOWED = {
 MUST_BE = {name: f"Must be {allowed}." for name, allowed in ALLOWED.items()}
 A_ROW_HAS = "A row has: years, rate, grade, secured, insured, use."
 MUST_BE_OBJECT = f"Must be an object. {A_ROW_HAS}"
-TOO_MANY_ROWS = "At most 3 rows are allowed in one request."
+TOO_MANY_ROWS = "At most 3 rows are allowed in one request (MAX_ROWS)."
 UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
 
 validator = RowValidator(FEATURES, max_rows=3)
@@ -325,7 +325,7 @@ def test_large_body_of_another_shape_is_refused_before_it_is_parsed(
 def test_more_rows_than_allowed_are_not_parsed(monkeypatch: pytest.MonkeyPatch, rows: bytes) -> None:
     validator = RowValidator(FEATURES, max_rows=10_000)
     spare(monkeypatch, validator)
-    message = "At most 10000 rows are allowed in one request."
+    message = "At most 10000 rows are allowed in one request (MAX_ROWS)."
     body = b'{"inputs":[%b{}]}' % (rows * 10_000)
     assert refusal(body, validator, in_chunks) == invalid_rows(["inputs"], message, "too_long")
 

@@ -4,9 +4,9 @@ from starlette.types import Message, Receive, Scope, Send
 from app.core.errors import Problem
 from app.middleware.body_limit import BodyLimit
 from tests.support.asgi import body_messages, http_scope, run_asgi
-from tests.support.problems import problem
+from tests.support.problems import too_large
 
-TOO_LARGE = problem(413, "body-too-large", "The body may have at most 10 bytes.")
+TOO_LARGE = too_large(10)
 
 
 class Reader:

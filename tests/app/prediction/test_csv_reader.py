@@ -177,7 +177,7 @@ def test_problem_after_the_last_listed_error_is_not_reported() -> None:
 
 
 def test_too_many_rows_are_refused() -> None:
-    message = f"At most {MAX_ROWS} rows are allowed in one request."
+    message = f"At most {MAX_ROWS} rows are allowed in one request (MAX_ROWS)."
     assert refusal(HEADER + LINE * (MAX_ROWS + 1)) == invalid_rows([], message, "too_long")
     assert len(read(HEADER + LINE * MAX_ROWS).rows) == MAX_ROWS
 

@@ -15,7 +15,7 @@ from app.core.errors import Problem
 from app.core.ids import Id
 from app.core.model import Model
 from app.monitoring.metrics import Metrics
-from app.prediction.predictor import CSV, JSON, Predictor
+from app.prediction.predictor import CSV, JSON, Answer, Predictor
 from tests.support.tiny import HEADER, LINE, POOR, ROW, batch, csv_body
 
 IDS = (Id(name="customer", aliases=("cust id",)), Id(name="order"))
@@ -35,8 +35,8 @@ def without_ids(model: Model) -> Predictor:
     return Predictor(model, Metrics(model.contract), max_rows=ROWS)
 
 
-def document(body: bytes) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(body)
+def document(answer: Answer) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(answer.content)
     return parsed | {"timestamp": ""}
 
 
@@ -60,10 +60,10 @@ async def test_one_row_alone_has_its_ids(with_ids: Predictor) -> None:
 
 async def test_ids_are_the_first_columns_of_csv(with_ids: Predictor, without_ids: Predictor) -> None:
     body = csv_body(f' C"1, {LINE}', f",{LINE}", header=f"cust id,{HEADER}")
-    answer = (await with_ids.answer(body, CSV, CSV)).decode()
+    answer = (await with_ids.answer(body, CSV, CSV)).content.decode()
     cells = [*csv.reader(io.StringIO(answer))]
     assert [line[:2] for line in cells] == [["customer", "order"], ['C"1', ""], ["", ""]]
-    plain = (await without_ids.answer(csv_body(LINE, LINE), CSV, CSV)).decode()
+    plain = (await without_ids.answer(csv_body(LINE, LINE), CSV, CSV)).content.decode()
     assert [line[2:] for line in cells] == [*csv.reader(io.StringIO(plain))]
 
 
@@ -121,7 +121,9 @@ async def test_an_id_stands_once_and_other_fields_are_unknown(
 async def test_a_column_of_ids_stands_once(with_ids: Predictor) -> None:
     with pytest.raises(Problem) as caught:
         await with_ids.answer(csv_body(f"1,2,{LINE}", header=f"customer,cust id,{HEADER}"), CSV, CSV)
-    assert caught.value.detail == "At line 1 customer: The column customer stands twice."
+    assert caught.value.detail == (
+        "At line 2 customer: The columns 1 and 2 are both customer, and differ. Remove one."
+    )
 
 
 async def test_text_of_an_id_may_look_like_json(with_ids: Predictor) -> None:

@@ -14,7 +14,7 @@ async def test_probabilities_sum_to_one_and_the_label_follows_the_threshold(mode
     grid = product([1, 8, 15, 22, 30], np.linspace(0, 20, 21).tolist(), ["A", "B", "C", None], [True, False])
     rows = [dict(zip(ROW, values, strict=True)) for values in grid]
     predictor = Predictor(model, Metrics(model.contract), max_rows=len(rows))
-    answer = json.loads(await predictor.answer(batch(*rows)))
+    answer = json.loads((await predictor.answer(batch(*rows))).content)
     yes = [probabilities["yes"] for probabilities in answer["probabilities"]]
     sums = [sum(probabilities.values()) for probabilities in answer["probabilities"]]
     assert sums == pytest.approx([1] * len(rows), abs=1e-6)

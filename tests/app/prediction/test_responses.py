@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from app.core.contract import Contract, Target
 from app.core.features import Matrix
 from app.prediction.prediction import Prediction
-from app.prediction.responses import CsvWriter, JsonWriter, response_models
+from app.prediction.responses import CsvWriter, Extras, JsonWriter, response_models
 from app.prediction.scoring import FileMetrics, compute_metrics
 
 TIMESTAMP = "2026-11-27T10:30:00.000001+00:00"
@@ -33,7 +33,7 @@ def prediction(positions: list[int], *rows: list[float], timestamp: str = TIMEST
 
 def write_json(contract: Contract, *chunks: Prediction, metrics: Any = None) -> bytes:
     writer = JsonWriter(contract)
-    return writer.write_body([writer.write_chunk(chunk) for chunk in chunks], metrics)
+    return writer.write_body([writer.write_chunk(chunk) for chunk in chunks], Extras(metrics=metrics))
 
 
 def write_csv(contract: Contract, *chunks: Prediction) -> bytes:

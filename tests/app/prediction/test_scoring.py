@@ -50,6 +50,7 @@ def test_metrics_of_two_labels_equal_those_of_scikit_learn(target: Target, seed:
         "recall": close(sklearn_metrics.recall_score(truth, predicted, pos_label=positive)),
         "f1": close(sklearn_metrics.f1_score(truth, predicted, pos_label=positive)),
         "roc_auc": close(sklearn_metrics.roc_auc_score(is_yes, yes)),
+        "average_precision": close(sklearn_metrics.average_precision_score(is_yes, yes)),
         "brier": close(sklearn_metrics.brier_score_loss(is_yes, yes)),
     }
 
@@ -83,6 +84,7 @@ def test_metric_that_the_rows_do_not_define_is_none() -> None:
         "recall": None,
         "f1": None,
         "roc_auc": None,
+        "average_precision": None,
         "brier": close(0.09375),
     }
 

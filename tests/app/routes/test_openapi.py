@@ -66,18 +66,38 @@ async def test_response_is_described_with_the_labels(document: dict[str, Any]) -
         },
         "probabilities": {"title": "Probabilities", "type": "array", "items": ref("Probabilities")},
     }
+    required = list(properties)
+    properties |= {
+        "kept": {
+            "title": "Kept",
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": {"type": "string"}},
+            "description": "The cells of the columns that keep= names.",
+        },
+        "ignored_columns": {
+            "title": "Ignored Columns",
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The first columns of CSV that the model does not read.",
+        },
+        "ignored_columns_count": {
+            "title": "Ignored Columns Count",
+            "type": "integer",
+            "description": "How many such columns there are.",
+        },
+    }
     probability = {"type": "number", "minimum": 0, "maximum": 1}
     assert schemas["PredictResponse"] == {
         "type": "object",
         "title": "PredictResponse",
         "properties": properties,
-        "required": list(properties),
+        "required": required,
     }
     assert schemas["FileResponse"] == {
         "type": "object",
         "title": "FileResponse",
         "properties": properties | {"metrics": ref("BinaryFileMetrics")},
-        "required": list(properties),
+        "required": required,
     }
     assert schemas["Probabilities"] == {
         "type": "object",
@@ -105,6 +125,7 @@ async def test_metrics_of_a_file_are_described(document: dict[str, Any]) -> None
         "recall": nullable,
         "f1": nullable,
         "roc_auc": nullable,
+        "average_precision": nullable,
         "brier": number,
     }
     described = document["components"]["schemas"]["BinaryFileMetrics"]
@@ -214,12 +235,12 @@ async def test_problem_is_as_documented(
 async def test_answer_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     response = await client.post("/predict", json=ROW)
     schema(document, "PredictResponse").validate(response.json())
-    assert list(response.json()) == list(document["components"]["schemas"]["PredictResponse"]["properties"])
+    assert list(response.json()) == document["components"]["schemas"]["PredictResponse"]["required"]
 
 
 async def test_answer_to_a_file_is_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
-    content = csv_body(f"yes,{LINE}", header=f"paid,{HEADER}")
-    response = await client.post("/predict/file", files={"file": content})
+    content = csv_body(f"17,yes,a,{LINE}", header=f"number,paid,note,{HEADER}")
+    response = await client.post("/predict/file?keep=number", files={"file": content})
     assert response.status_code == 200
     schema(document, "FileResponse").validate(response.json())
     schemas = document["components"]["schemas"]

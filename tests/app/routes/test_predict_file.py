@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from app.core.csv_table import NOT_UTF_8
 from app.main import create_app
 from app.settings import Settings
 from tests.support.bodies import FORM, form, part, split
@@ -88,6 +89,7 @@ async def test_file_with_the_target_is_answered_with_the_metrics_of_scikit_learn
         "recall": metrics.recall_score(truth, predicted, pos_label="yes"),
         "f1": metrics.f1_score(truth, predicted, pos_label="yes"),
         "roc_auc": metrics.roc_auc_score(is_yes, yes),
+        "average_precision": metrics.average_precision_score(is_yes, yes),
         "brier": metrics.brier_score_loss(is_yes, yes),
     }
     assert response.json() == plain.json() | {
@@ -116,6 +118,7 @@ async def test_metric_that_the_file_does_not_define_is_null(uploads: httpx.Async
         "recall": None,
         "f1": 0.0 if positive else None,
         "roc_auc": None,
+        "average_precision": None,
         "brier": pytest.approx(probability["yes"] ** 2, abs=1e-6),
     }
 
@@ -255,7 +258,7 @@ async def test_other_media_type_is_415_and_says_what_is_accepted(
 @pytest.mark.parametrize(
     ("content", "document"),
     [
-        (b"", invalid_rows(["line", 1, "years"], "The column years is missing.", "missing")),
+        (b"", invalid_rows(["line", 1], "The file is empty.", "missing")),
         (csv_body(), invalid_rows([], "At least one row is needed.", "too_short")),
         (
             csv_body(LINE, f"5,2.5,{SECRET},true"),
@@ -267,9 +270,9 @@ async def test_other_media_type_is_415_and_says_what_is_accepted(
         ),
         (
             csv_body(*[LINE] * 10_001),
-            invalid_rows([], "At most 10000 rows are allowed in one request.", "too_long"),
+            invalid_rows([], "At most 10000 rows are allowed in one request (MAX_ROWS).", "too_long"),
         ),
-        (csv_body() + b"\xff", problem(400, "invalid-csv", "The body is not text in UTF-8.")),
+        (csv_body() + b"\xff", problem(400, "invalid-csv", NOT_UTF_8)),
         (
             csv_body(f'"{SECRET}')[:-1],
             problem(400, "invalid-csv", "Line 2 is not CSV: unexpected end of data."),
@@ -296,6 +299,6 @@ async def test_form_in_chunks_is_joined(uploads: httpx.AsyncClient, size: int) -
 async def test_compressed_form_is_415(uploads: httpx.AsyncClient) -> None:
     headers = FORM | {"Content-Encoding": "gzip"}
     response = await uploads.post("/predict/file", content=form(part(CSV)), headers=headers)
-    detail = "Compressed bodies are not accepted; send the body without Content-Encoding."
+    detail = "A form is read without Content-Encoding; the file in it may be compressed with gzip."
     document = problem(415, "unsupported-media-type", detail)
     assert_problem(response, document, {"accept-encoding": "identity"})

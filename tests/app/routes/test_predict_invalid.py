@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.csv_table import NOT_UTF_8
 from app.main import create_app
 from app.settings import Settings
 from tests.support.clients import client_of
@@ -14,6 +15,7 @@ from tests.support.problems import Error, assert_problem, invalid_json, invalid_
 from tests.support.tiny import LINE, MUST_BE, ROW, csv_body
 
 COLUMNS = "The features are: years, rate, grade, secured."
+NO_COLUMN = "The first line has one column, and no known one; comma, semicolon, tab and | delimit columns."
 A_ROW_HAS = "A row has: years, rate, grade, secured."
 MUST_BE_OBJECT = f"Must be an object. {A_ROW_HAS}"
 UNKNOWN = f"Unknown field, or one given twice under two names. {A_ROW_HAS}"
@@ -50,7 +52,12 @@ async def test_body_that_is_not_json_is_400_and_says_where(
         (b'{"inputs": {}}', ["inputs"], "Must be an array of rows.", "list_type"),
         (b'{"inputs": null}', ["inputs"], "Must be an array of rows.", "list_type"),
         (b'{"inputs": []}', ["inputs"], "At least one row is needed.", "too_short"),
-        ({"inputs": [ROW] * 6}, ["inputs"], "At most 5 rows are allowed in one request.", "too_long"),
+        (
+            {"inputs": [ROW] * 6},
+            ["inputs"],
+            "At most 5 rows are allowed in one request (MAX_ROWS).",
+            "too_long",
+        ),
         ({"inputs": [ROW, 5]}, ["inputs", 1], MUST_BE_OBJECT, "dict_type"),
         ({"inputs": [ROW], "more": 1}, ["more"], UNKNOWN, "extra_forbidden"),
         (ROW | {"salary": 1}, ["salary"], UNKNOWN, "extra_forbidden"),
@@ -97,14 +104,14 @@ async def test_several_errors_are_listed_and_the_first_is_the_detail(client: htt
 @pytest.mark.parametrize(
     ("content", "document"),
     [
-        (b"", invalid_rows(["line", 1, "years"], "The column years is missing.", "missing")),
-        (b"{}", invalid_rows(["line", 1], f"Unknown column. {COLUMNS}", "extra_forbidden")),
+        (b"", invalid_rows(["line", 1], "The file is empty.", "missing")),
+        (b"{}", invalid_rows(["line", 1], f"{NO_COLUMN} {COLUMNS}", "missing")),
         (csv_body(), invalid_rows([], "At least one row is needed.", "too_short")),
         (
             csv_body(*[LINE] * 6),
-            invalid_rows([], "At most 5 rows are allowed in one request.", "too_long"),
+            invalid_rows([], "At most 5 rows are allowed in one request (MAX_ROWS).", "too_long"),
         ),
-        (b"\xff", problem(400, "invalid-csv", "The body is not text in UTF-8.")),
+        (b"\xff", problem(400, "invalid-csv", NOT_UTF_8)),
         (csv_body('"'), problem(400, "invalid-csv", "Line 2 is not CSV: unexpected end of data.")),
         (
             csv_body(LINE, "5,2.5,B"),

@@ -437,7 +437,7 @@ def test_service_that_accepts_only_smaller_bodies_is_an_error(
     with served(save(tmp_path / "model", BOTH), max_body_bytes=100) as url:
         assert refusal(sums, url, good) == (
             f"The model at {url} can't be compared, because it refuses the test rows: "
-            "The body may have at most 100 bytes."
+            "The body may have at most 100 bytes (MAX_BODY_BYTES). Send the rows in several requests."
         )
 
 

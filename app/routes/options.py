@@ -1,0 +1,63 @@
+"""The query and the headers of a prediction: what the client asks of CSV, and how the body is encoded."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs, quote
+
+from app.core.errors import Problem
+from app.core.printable import MOST_LISTED
+from app.core.text_files import ENCODINGS
+from app.prediction.csv_options import MOST_KEPT, PLAIN, Options
+
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
+MOST_FIELDS = 100  # of a query
+
+
+def read_query(query: bytes) -> Options:
+    """Return what `?strict=true&keep=id,name` asks; raise Problem 400 for other values of these two."""
+    try:
+        fields = parse_qs(query.decode("latin-1"), max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise _invalid(f"The query may have at most {MOST_FIELDS} fields.") from error
+    strict = BOOLEANS.get(fields.get("strict", [""])[-1].lower())
+    if strict is None:
+        raise _invalid("strict= must be true or false.")
+    keep = [name.strip() for names in fields.get("keep", []) for name in names.split(",")]
+    if len(keep) > MOST_KEPT:
+        raise _invalid(f"keep= may name at most {MOST_KEPT} columns.")
+    return Options(strict, tuple(dict.fromkeys(keep)))
+
+
+def find_charset(content_type: bytes) -> str | None:
+    """Return the codec of the charset in a Content-Type; None for one that is not known."""
+    _, _, parameters = content_type.lower().replace(b" ", b"").replace(b'"', b"").partition(b";")
+    for parameter in parameters.split(b";"):
+        name, _, value = parameter.partition(b"=")
+        if name == b"charset":
+            return ENCODINGS.get(value.decode("latin-1"))
+    return PLAIN.encoding
+
+
+def is_compressed(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether a body is declared to be gzip; raise Problem 415 for another Content-Encoding."""
+    encoding = headers.get(b"content-encoding", b"identity").lower().strip()
+    if encoding in {b"identity", b""}:
+        return False
+    if encoding in {b"gzip", b"x-gzip"}:
+        return True
+    raise Problem(
+        415,
+        "unsupported-media-type",
+        "The Content-Encoding must be gzip, or the body plain. Zstandard, Brotli and others are not read.",
+        headers={"Accept-Encoding": "gzip, identity"},
+    )
+
+
+def describe_ignored(ignored: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """Return the header that names the columns that were not read, percent-encoded as far as necessary."""
+    names = [quote(name, safe=" /:.()#") for name in ignored[:MOST_LISTED]]
+    more = [f"and {len(ignored) - MOST_LISTED} more"] if len(ignored) > MOST_LISTED else []
+    return b"ignored-columns", ", ".join([*names, *more]).encode()
+
+
+def _invalid(detail: str) -> Problem:
+    return Problem(400, "invalid-query", detail)
