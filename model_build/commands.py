@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.command == "bake":
                 _bake(job, arguments)
             elif arguments.command == "adopt":
-                pipeline.bake(job, arguments.out)
+                _adopt(job, arguments)
             elif arguments.command == "cross-validate":
                 cross_validate.compare_models(job, list(dict.fromkeys(arguments.fold_seeds)))
             elif arguments.command == "stability":
@@ -65,6 +65,12 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
         registry.restore_model(job, arguments.from_registry, arguments.out)
     else:
         pipeline.bake(job, arguments.out, registry.track_bake(job, pipeline.STAGES, arguments.out))
+
+
+def _adopt(job: Job, arguments: argparse.Namespace) -> None:
+    if not arguments.model.is_file():
+        raise BuildError(f"There is no model {arguments.model}.")
+    pipeline.bake(job, arguments.out)
 
 
 def _job(arguments: argparse.Namespace, progress: Progress) -> Job:

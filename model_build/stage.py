@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from app.core.contract import sha256
 from model_build.artifacts import file_sha256, require
 from model_build.console import Progress
 from model_build.errors import BuildError
+from model_build.spec.estimator import BOOSTING_LIBRARIES
 from model_build.spec.model_spec import ModelSpec, stability_path
 from model_build.spec.source import SourceMode
 
@@ -178,9 +180,12 @@ def code_checksum() -> str:
     return sha256(json.dumps(contents, sort_keys=True).encode())
 
 
-def baked_libraries() -> dict[str, str]:
-    """Return the versions of the libraries that a baked model names."""
-    return {name: library_versions()[name] for name in LIBRARIES}
+def baked_libraries(estimator: str = "") -> dict[str, str]:
+    """Return the versions of the libraries that a baked model names, and of the estimator's own."""
+    versions = {name: library_versions()[name] for name in LIBRARIES}
+    if estimator in BOOSTING_LIBRARIES:
+        versions[estimator] = import_module(estimator).__version__
+    return versions
 
 
 @cache

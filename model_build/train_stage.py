@@ -11,7 +11,7 @@ from model_build.export import package
 from model_build.export.adopt import adopt_model
 from model_build.export.drift_baseline import compute_drift_baseline
 from model_build.export.onnx import convert
-from model_build.stage import Job
+from model_build.stage import Job, baked_libraries
 from model_build.training import train as training
 
 
@@ -44,4 +44,5 @@ def _write_model(job: Job, baseline: Any, model: Any, onnx: bytes, report: Train
 def training_options(job: Job) -> list[Any]:
     """Return what the outputs depend on beside the spec and the rows."""
     adopted = file_sha256(job.adopted) if job.adopted else None
-    return [job.search, job.spec.estimator.code_sha256, adopted]
+    estimator = job.spec.estimator
+    return [job.search, estimator.code_sha256, adopted, baked_libraries(estimator.name)]

@@ -111,8 +111,9 @@ class ModelSpec(Frozen):
 
     def _checksum(self, *sections: str) -> str:
         document = self.model_dump(mode="json", include=set(sections), exclude_defaults=True)
-        if "estimator" in sections and self.estimator.code_sha256:
-            document["code"] = self.estimator.code_sha256
+        code = dict(self)["estimator"].code_sha256  # as the dump, no reading of a section by a stage
+        if "estimator" in sections and code:
+            document["code"] = code
         return sha256(json.dumps(document, sort_keys=True).encode())
 
     def _check_file_columns(self) -> None:

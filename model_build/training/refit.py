@@ -26,7 +26,7 @@ def refit_model(
         BuildError: other code or libraries trained the evaluated model, so its metrics would say nothing
             about this one.
     """
-    if (report.code_sha256, report.libraries) != (code_checksum(), baked_libraries()):
+    if (report.code_sha256, report.libraries) != (code_checksum(), baked_libraries(job.spec.estimator.name)):
         raise BuildError(
             f"The model in {job.directory} was trained with other code or libraries; "
             f"run `{job.command('train')}` again, and the stages after it."

@@ -79,7 +79,7 @@ def train_model(
         search=search,
         calibration=calibration.report,
         threshold=threshold,
-        libraries=baked_libraries(),
+        libraries=baked_libraries(spec.estimator.name),
         git_commit=git_commit(TRAINING_CODE),
         trained_at=datetime.now(UTC).replace(microsecond=0),
         size=model_size(classifier.pipeline_[-1]),

@@ -1,5 +1,6 @@
 """LightGBM, XGBoost and CatBoost bake behind the same parity gate, whatever their converters do."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ def test_each_library_bakes_and_is_served_as_it_predicts(
     rows = rows_of(spec, "real", data)
     probabilities = model.probabilities(Encoder(spec.features)(rows.rows))
     assert (model.contract.target.decide(probabilities) == rows.labels).mean() > 0.5
-    assert load_contract(data / "model").metrics["roc_auc"] > 0.65
+    contract = load_contract(data / "model")
+    assert contract.metrics["roc_auc"] > 0.65
+    assert contract.provenance.libraries[name] == importlib.import_module(name).__version__
 
 
 @pytest.mark.parametrize("name", BOOSTING_LIBRARIES)

@@ -18,7 +18,8 @@ from app.core.baked_model import load_contract
 from app.core.contract import sha256
 from app.core.features import Encoder, Matrix
 from app.core.model import Model
-from model_build import pipeline
+from model_build import commands, pipeline
+from model_build.__main__ import parser
 from model_build.console import Progress
 from model_build.errors import ExportError, SpecError
 from model_build.export.adopt import adopt_model
@@ -148,3 +149,23 @@ def test_a_spec_of_an_adopted_model_can_t_be_trained(
 ) -> None:
     with pytest.raises(SpecError, match="the command adopt takes it"):
         pipeline.bake(Job(spec, tmp_path / "build", tiny_data, quiet, "real"), tmp_path / "model")
+
+
+def test_the_command_bakes_a_file_and_names_one_that_is_absent(
+    spec: ModelSpec,
+    tmp_path: Path,
+    tiny_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", str(tiny_data))
+    joblib.dump(forest().fit(*encoded(spec, tiny_data)), "mine.joblib")
+    arguments = ["--spec", "spec.yaml", "--source", "real"]
+    assert commands.run(parser().parse_args(["adopt", "absent.joblib", *arguments])) == 1
+    assert capsys.readouterr().out.strip().endswith("There is no model absent.joblib.")
+    assert commands.run(parser().parse_args(["adopt", "mine.joblib", *arguments])) == 0
+    printed = capsys.readouterr().out
+    assert "adopted mine.joblib: RandomForestClassifier" in printed
+    assert "no refit, because the model was adopted" in printed
+    assert Model.load(tmp_path / "model").contract.name == "tiny"
