@@ -55,6 +55,17 @@ def test_threshold_without_a_position_on_the_curves_is_not_drawn(
     assert [plot.title for plot in plots if "threshold" in plot.drawing] == []
 
 
+def test_precision_and_recall_come_first_if_positives_are_rare(documents: CardDocuments) -> None:
+    def first(matrix: tuple[tuple[int, int], ...]) -> str:
+        rows = sum(map(sum, matrix))
+        update = {"confusion_matrix": matrix, "rows": rows}
+        evaluation = documents.evaluation.model_copy(update=update)
+        return plot_performance(documents.contract.target, documents.curves, evaluation)[0].title
+
+    assert first(((890, 11), (4, 95))) == "Precision and recall"
+    assert first(((890, 10), (5, 95))) == "ROC curve"
+
+
 def test_every_label_has_a_curve_and_a_name_in_the_legend(documents: CardDocuments) -> None:
     labels = ("a", "b", "a label so long that it would fill the plot")
     curves = CURVES.model_copy(update={"roc": dict.fromkeys(labels, CURVE)})
