@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from app.core.chunks import run_at_once
+from app.core.column_names import normalize_column_name
 from app.core.contract import Positions, Target
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
@@ -21,7 +22,7 @@ from model_build.data.csv_file import read_csv
 from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
-from model_build.spec.model_spec import ModelSpec, normalize_column_name
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
 from model_build.spec.source import Source, SourceMode
 from model_build.text import EXAMPLES, format_value

@@ -1,7 +1,6 @@
 """YAML → ModelSpec: the single source of truth about a model."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -12,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from app.core.column_names import normalize_column_name
 from app.core.contract import Target, Version, sha256
 from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, Frozen, RangedFeature, check_names
@@ -285,11 +285,6 @@ def find(name_or_path: str) -> Path:
 def stability_path(name_or_path: str) -> Path:
     """Return the file with what `stability` measured, beside that of the spec."""
     return find(name_or_path).with_suffix(".stability.json")
-
-
-def normalize_column_name(name: str) -> str:
-    """Return the one spelling of a column: `Marital-Status` and `marital status` become `marital_status`."""
-    return "_".join(re.findall(r"[^-_.\s]+", name.lower()))
 
 
 def _parse_yaml(path: Path, content: bytes) -> Mapping[str, Any]:

@@ -73,6 +73,10 @@ class Data(Frozen):
     """Tried in this order."""
     columns: tuple[str, ...] = ()
     """Column names of a file without a header line."""
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    """Default: the one that makes most known names of the first line."""
+    encoding: Literal["utf-8", "utf-16", "cp1252"] = "utf-8"
+    """A byte order mark counts more."""
     drop_duplicates: bool = True
     synthetic: Synthetic | None = None
     licence: str

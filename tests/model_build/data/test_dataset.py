@@ -194,7 +194,10 @@ def test_auto_with_invalid_real_data_is_an_error(adults: ModelSpec, tmp_path: Pa
     (tmp_path / "second.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     with pytest.raises(DataError) as caught:
         dataset.fetch_rows(adults, "auto", tmp_path, pytest.fail)
-    assert str(caught.value) == f"{tmp_path / 'first.csv'} is not a CSV file: line 2 has 2 cells, not 3"
+    assert (
+        str(caught.value)
+        == f"{tmp_path / 'first.csv'} is not a CSV file: At line 2: Has 2 cells where the header has 3."
+    )
 
 
 def test_synthetic_never_reads_a_source(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.column_names import normalize_column_name
 from app.core.features import TOO_LARGE
 from model_build.errors import SpecError
 from model_build.spec import model_spec
@@ -63,6 +64,8 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
         "data": {
             "sources": ({"uri": "loans.csv", "sha256": None},),
             "columns": (),
+            "delimiter": None,
+            "encoding": "utf-8",
             "drop_duplicates": True,
             "synthetic": None,
             "licence": "none",
@@ -276,4 +279,4 @@ def test_inner_spaces_are_allowed(path: Path) -> None:
     ["marital_status", "Marital-Status", " marital.status ", "marital  status", "MARITAL_STATUS"],
 )
 def test_spellings_of_a_column_become_one_name(text: str) -> None:
-    assert model_spec.normalize_column_name(text) == "marital_status"
+    assert normalize_column_name(text) == "marital_status"
