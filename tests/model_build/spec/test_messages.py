@@ -51,7 +51,8 @@ TREE_PARAMETERS = (
         (
             "licence: none",
             "licence: none\n  rows: 5",
-            "data.rows: unknown key; allowed are sources, columns, delimiter, encoding, drop_duplicates, synthetic, licence.",
+            "data.rows: unknown key; allowed are sources, columns, delimiter, encoding, drop_duplicates, "
+            "synthetic, licence.",
         ),
         (
             "licence: none",
