@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
+from app.core.body_shapes import as_batch, name_shape, write_example
 from app.core.chunks import (
     HEAD,
     NotRowsError,
@@ -20,6 +21,7 @@ from app.core.chunks import (
     split_body,
     split_rows,
 )
+from app.core.column_names import ColumnNames
 from app.core.errors import LISTED_ERRORS, Problem
 from app.core.features import (
     BooleanFeature,
@@ -31,14 +33,15 @@ from app.core.features import (
     Row,
 )
 from app.core.ids import ALLOWED, LONGEST, Id
+from app.core.printable import clean_name, list_some
 from app.core.schemas import row_core_schema
 
-MAX_NAME_LENGTH = 64  # of an unknown field, in an error
 MAX_ERRORS = 1000  # of one body; pydantic-core takes long to list more
 SMALL_BODY = 4 * 1024  # bytes; validating so few takes less than a millisecond, whatever they hold
 LARGE_ROW = 256 * 1024  # bytes
 MAX_NESTED = 500  # objects within a row, of which the error shall name the field
 LOOK_AHEAD = 16 * 1024  # bytes in which an error of the JSON is looked for
+ONE_NUMBER = " A number stands without quotes and brackets."
 JSON_INVALID = "json_invalid"
 WRONG_SHAPE = "wrong_shape"
 EXACT = {"int_from_float": "multiple_of"}  # one name for all fractions
@@ -47,7 +50,6 @@ Loc = tuple[str | int, ...]
 RowError = tuple[Loc, str]  # where, and the type
 
 _BATCH = re.compile(rb'\s*+\{\s*+"inputs"')
-_UNPRINTABLE = re.compile(r"[^\w .:/-]")
 _JSON = SchemaValidator(core_schema.typed_dict_schema({}, extra_behavior="ignore"))
 
 
@@ -82,8 +84,17 @@ class RowValidator:
         self._brackets = _count_most(features, "[") + len(ids) * LONGEST
         self._order = {name: number for number, field in enumerate([*features, *ids]) for name in field.names}
         self._allowed = {name: describe_allowed(feature) for feature in features for name in feature.names}
+        self._codes = {
+            name
+            for feature in features
+            if isinstance(feature, CategoryFeature) and any(map(_is_number, feature.categories))
+            for name in feature.names
+        }
         self._allowed |= {name: ALLOWED for one in ids for name in one.names}
-        known = ", ".join(field.name for field in [*features, *ids])
+        self._names = ColumnNames([field.names for field in [*features, *ids]])
+        self._fields = [field.name for field in [*features, *ids]]
+        self._example = write_example(features)
+        known = list_some(self._fields)
         self._messages = {
             "extra_forbidden": f"Unknown field, or one given twice under two names. A row has: {known}.",
             "dict_type": f"Must be an object. A row has: {known}.",
@@ -114,15 +125,21 @@ class RowValidator:
                 return rows
         except ValidationError as error:
             failure = error
-        raise self._explain(body, is_batch, failure)
+            batch = as_batch(body, self._max_rows)
+            if batch is not None:
+                return self.parse(batch)
+        raise name_shape(body, self._order, self._example) or self._explain(body, is_batch, failure)
 
     def parse_in_chunks(self, body: bytes) -> Work[list[Row]]:
         """Do as `parse` does, in chunks."""
         head, braces, is_flat = HEAD.match(body), count_sign(body, b"{"), self._is_flat(body)
         if head is None:
+            batch = as_batch(body, self._max_rows)
+            if batch is not None:
+                return (yield from self.parse_in_chunks(batch))
             if is_flat and braces <= MAX_NESTED and len(body) <= self._longest_row:
                 return self.parse(body)
-            raise self._refuse_shape(body, 0)
+            raise name_shape(body, self._order, self._example) or self._refuse_shape(body, 0)
         if braces > self._max_braces and has_rows(body, head.end(), int(self._max_rows)):
             raise self._invalid_rows([(("inputs",), "too_long")])
         rows: list[Row] = []
@@ -291,10 +308,22 @@ class RowValidator:
         )
 
     def _describe_error(self, loc: Loc, kind: str, lines: Sequence[int] | None) -> dict[str, Any]:
-        printable = [_printable(key) for key in loc]
+        printable = [key if key in self._order else _printable(key) for key in loc]
         if lines is not None and loc and isinstance(loc[0], int):
             printable[:1] = ["line", lines[loc[0]]]
-        return {"loc": printable, "msg": self._message(loc, kind), "type": kind}
+        message = self._message(loc, kind)
+        if loc and isinstance(loc[-1], str) and not isinstance(loc[0], int):
+            message += self._hint(loc[-1], kind)
+        return {"loc": printable, "msg": message, "type": kind}
+
+    def _hint(self, name: str, kind: str) -> str:
+        """Return what the sender of JSON probably meant."""
+        if kind == "float_type":
+            return ONE_NUMBER
+        if kind == "literal_error" and name in self._codes:
+            return " Text stands in quotes."
+        number = self._names.guess(name) if kind == "extra_forbidden" and name not in self._order else None
+        return "" if number is None else f" Perhaps {self._fields[number]} is meant."
 
     def _message(self, loc: Loc, kind: str) -> str:
         allowed = self._allowed.get(str(loc[-1])) if loc else None
@@ -344,7 +373,7 @@ def describe_allowed(feature: Feature) -> str:
     """Say in words what a feature accepts."""
     match feature:
         case CategoryFeature():
-            words = f"one of {', '.join(feature.categories)}"
+            words = f"one of {list_some(feature.categories)}"
         case BooleanFeature():
             words = "true or false"
         case IntegerFeature():
@@ -360,4 +389,8 @@ def describe_allowed(feature: Feature) -> str:
 
 def _printable(key: str | int) -> str | int:
     """Return a row number, or the name of a field, cut and cleaned: a client may send any text."""
-    return key if isinstance(key, int) else _UNPRINTABLE.sub("_", key[:MAX_NAME_LENGTH])
+    return key if isinstance(key, int) else clean_name(key)
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("+-").replace(".", "", 1).isdigit()
