@@ -29,7 +29,7 @@ ENCODINGS = {
 }
 """The codec of each encoding that may be declared, by its name in lower case."""
 
-MOST_MEMBERS = 200  # of a gzip file: what follows each of them is copied
+MOST_MEMBERS = 20  # of a gzip file: what follows each of them is copied
 
 
 class TextFileError(ValueError):

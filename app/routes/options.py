@@ -28,13 +28,13 @@ def read_query(query: bytes) -> Options:
 
 
 def find_charset(content_type: bytes) -> str | None:
-    """Return the codec of the charset in a Content-Type; None for one that is not known."""
+    """Return the codec that a Content-Type of CSV declares; None for an unknown one, or without a header."""
     _, _, parameters = content_type.lower().replace(b" ", b"").replace(b'"', b"").partition(b";")
-    for parameter in parameters.split(b";"):
-        name, _, value = parameter.partition(b"=")
-        if name == b"charset":
-            return ENCODINGS.get(value.decode("latin-1"))
-    return PLAIN.encoding
+    declared = dict(parameter.partition(b"=")[::2] for parameter in parameters.split(b";"))
+    if declared.get(b"header", b"present") != b"present":
+        return None
+    charset = declared.get(b"charset", PLAIN.encoding.encode())
+    return ENCODINGS.get(charset.decode("latin-1"))
 
 
 def is_compressed(headers: Mapping[bytes, bytes]) -> bool:

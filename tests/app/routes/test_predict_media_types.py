@@ -36,6 +36,8 @@ MUST_BE_PLAIN = (
         ({"Content-Type": "application/json; charset=latin-1"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "application/json; charset=utf-16"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "text/csv; charset=latin-1"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "text/csv; header=absent"}, MUST_BE_TEXT, ACCEPTED),
+        ({"Content-Type": "text/csv; charset=cp1252; header=absent"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "text/csvs"}, MUST_BE_TEXT, ACCEPTED),
         ({"Content-Type": "multipart/form-data; boundary=b"}, MUST_BE_TEXT, ACCEPTED),
         (JSON | {"Content-Encoding": "zstd"}, MUST_BE_PLAIN, NOT_PLAIN),
