@@ -27,7 +27,7 @@ CONNECTION_PROBLEMS = {
 PREDICT_PROBLEMS = {
     400: "The body can't be read.",
     413: "The body is larger than MAX_BODY_BYTES.",
-    415: "The Content-Type is not accepted, or the body is compressed.",
+    415: "The Content-Type is not accepted, or a compression other than gzip.",
     422: "The rows do not fit the features, or there are more than MAX_ROWS; `errors` says where.",
     503: "The replica has more requests than it can answer in time.",
 }
@@ -113,7 +113,7 @@ def _predict_file() -> dict[str, Any]:
         "predict_file",
         "Label the rows of a CSV file, and compute metrics if it has the target's column",
         {"multipart/form-data": {"schema": form, "encoding": {name: {"contentType": "text/csv"}}}},
-        {"application/json": {"schema": _ref("FileResponse")}},
+        {"application/json": {"schema": _ref("FileResponse")}, "text/csv": CSV},
     )
 
 
