@@ -117,7 +117,7 @@ class CsvTable:
         self._text_left = self._longest_row
         try:
             for cells in reader:
-                if any(cells):
+                if cells and (cells[0] or any(cells)):  # most rows have a first cell
                     rows.cells.append(cells)
                     rows.lines.append(skipped + reader.line_num)
                     if len(rows.cells) == count:
