@@ -16,6 +16,7 @@ Each room imports only rooms above it.
     validation  checks of the data before anything trains
     evaluation  the metrics of a model, with their intervals
     training    from rows to a fitted scikit-learn model
+    drafting    from a table to a spec that bakes at once
     export      from a fitted model to the baked model that the service reads
     train_stage the training as a stage, or the adoption of a trained model
     gates       what a model must pass before it is baked

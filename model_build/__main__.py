@@ -2,12 +2,13 @@
 
 import argparse
 import gc
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED
+from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED, MODEL_NAME
 from model_build.spec.source import SourceMode
 
 HELP = {
@@ -29,11 +30,15 @@ HELP = {
 }
 
 
+INIT = "write the spec of a table: types, ranges, categories, the target, and a gate that holds"
+
+
 def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="python -m model_build", description="Train, check and bake a model from its spec."
     )
     commands = arguments.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_init(commands.add_parser("init", help=INIT, description=f"{INIT[0].upper()}{INIT[1:]}."))
     for name, text in HELP.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         _add_model_and_spec(command, name)
@@ -61,6 +66,21 @@ def _add_model_and_spec(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--spec", required=True, help=text)
     else:
         command.add_argument("spec", nargs="?", default="census", help=f"{text} (default: census)")
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    init.add_argument("table", type=Path, help="CSV file with a header line")
+    init.add_argument("--target", metavar="COLUMN", help="column to predict (default: asked for, or guessed)")
+    init.add_argument("--name", type=_model_name, help="name of the model (default: from the file's name)")
+    init.add_argument("--out", type=Path, help="file of the spec (default: beside the table)")
+    init.add_argument("--yes", action="store_true", help="take all guesses, and ask nothing")
+    init.add_argument("--force", action="store_true", help="replace the file of the spec if it is there")
+
+
+def _model_name(text: str) -> str:
+    if not re.fullmatch(MODEL_NAME, text):
+        raise argparse.ArgumentTypeError(f"{text!r} must have lower case, digits and hyphens only")
+    return text
 
 
 def _count_of_seeds(text: str) -> int:

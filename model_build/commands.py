@@ -2,16 +2,20 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from app.core.errors import StartupError
 from model_build import cross_validate, pipeline, stage
 from model_build.console import Progress
-from model_build.errors import BuildError
+from model_build.drafting import draft, questions
+from model_build.errors import BuildError, SpecError
 from model_build.export import package
 from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
 from model_build.stability.measure import measure_stability
 from model_build.stage import Job
+from model_build.text import pluralize
 
 INTERRUPTED = 130
 """The exit code that shells use after Ctrl-C."""
@@ -25,6 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     progress = Progress()
     try:
+        if arguments.command == "init":
+            _init(arguments, progress)
+            return 0
         job = _job(arguments, progress)
         with stage.lock_build(job):
             if arguments.command == "bake":
@@ -46,6 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
         progress.fail("Stopped. The same command continues from here.")
         return INTERRUPTED
     return 0
+
+
+def _init(arguments: argparse.Namespace, progress: Progress) -> None:
+    table: Path = arguments.table
+    out: Path = arguments.out or table.with_suffix(".yaml")
+    if out.exists() and not arguments.force:
+        raise SpecError(f"{out} is there already; --force replaces it, and --out PATH writes another file.")
+    is_asked = sys.stdin.isatty() and not arguments.yes
+    ask = questions.ask_at_terminal if is_asked else questions.take_guess
+    name = arguments.name or draft.to_model_name(table.stem)
+    spec = draft.draft_spec(table, out, name, arguments.target, ask, progress)
+    progress.say(f"{out} has {pluralize(len(spec.features), 'feature')}. Next:")
+    for command in draft.next_commands(spec, out):
+        progress.say(f"  {command}")
 
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
@@ -78,7 +99,7 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
     return Job(
         spec=spec,
         directory=arguments.build / spec.name,
-        data_directory=Path(os.environ.get("DATA_DIR", "data")),
+        data_directory=_data_directory(arguments.spec, spec),
         progress=progress,
         source_mode=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),
@@ -86,3 +107,12 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         adopted=getattr(arguments, "model", None),
         spec_argument=arguments.spec,
     )
+
+
+def _data_directory(argument: str, spec: ModelSpec) -> Path:
+    """Return DATA_DIR; without it, the directory of the spec if a source is there, and data/ otherwise."""
+    if directory := os.environ.get("DATA_DIR"):
+        return Path(directory)
+    beside = model_spec.find(argument).parent
+    is_beside = any((beside / name).is_file() for source in spec.data.sources for name in source.file_names)
+    return beside if is_beside else Path("data")

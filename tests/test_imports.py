@@ -38,7 +38,7 @@ MODEL_BUILD_TIERS = (
     ("model_build.data",),
     ("model_build.evaluation", "model_build.validation"),
     ("model_build.training",),
-    ("model_build.export",),
+    ("model_build.drafting", "model_build.export"),
     ("model_build.train_stage",),
     ("model_build.gates",),
     ("model_build.stability",),

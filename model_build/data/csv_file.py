@@ -36,28 +36,39 @@ def read_csv(path: Path, spec: ModelSpec) -> pd.DataFrame:
             different columns of one name.
     """
     names = ColumnNames([*(one.names for one in spec.features), (spec.target.name,)])
-    try:
-        with _open_text(path, spec) as text:
-            table = CsvTable(text, names, delimiter=spec.data.delimiter, longest_row=LONGEST_ROW)
-            rows = [cells for chunk in _read_chunks(table) for cells in chunk]
-    except Problem as problem:
-        raise DataError(_describe(problem, path, spec)) from problem
-    except (OSError, EOFError) as error:  # of the file, or of its compression
-        raise DataError(f"{path} can't be read: {error}") from error
-    if not table.header:
-        raise DataError(f"{path} is empty")
-    header = table.header
+    header, rows, delimiter = read_cells(path, names, spec.data.delimiter, spec.data.encoding)
     if not _is_header(header, names, spec):
         rows.insert(0, header)
         header = _declared_columns(path, header, spec)
-    if table.delimiter != ",":
-        replace_decimal_commas(rows, _number_columns(header, names, spec), table.delimiter)
+    if delimiter != ",":
+        replace_decimal_commas(rows, _number_columns(header, names, spec), delimiter)
     frame = pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=range(len(header)), dtype=str)
     return _name_columns(frame, header, names, path)
 
 
+def read_cells(
+    path: Path, names: ColumnNames, delimiter: str | None = None, encoding: str = "utf-8"
+) -> tuple[list[str], list[list[str]], str]:
+    """Return the first line, the others, and the delimiter, which the names tell if it is not given.
+
+    Raises:
+        DataError: the file is not a CSV file.
+    """
+    try:
+        with _open_text(path, encoding) as text:
+            table = CsvTable(text, names, delimiter=delimiter, longest_row=LONGEST_ROW)
+            rows = [cells for chunk in _read_chunks(table) for cells in chunk]
+    except Problem as problem:
+        raise DataError(_describe(problem, path, encoding)) from problem
+    except (OSError, EOFError) as error:  # of the file, or of its compression
+        raise DataError(f"{path} can't be read: {error}") from error
+    if not table.header:
+        raise DataError(f"{path} is empty")
+    return table.header, rows, table.delimiter
+
+
 @contextmanager
-def _open_text(path: Path, spec: ModelSpec) -> Iterator[IO[str]]:
+def _open_text(path: Path, encoding: str) -> Iterator[IO[str]]:
     """Open a file, compressed or not, in its encoding."""
     with _decompress(path) as content:
         start = content.read(LONGEST_START)
@@ -65,7 +76,7 @@ def _open_text(path: Path, spec: ModelSpec) -> Iterator[IO[str]]:
     if words:
         raise DataError(f"{path} is not a CSV file: it is {words}")
     with _decompress(path) as content:
-        yield io.TextIOWrapper(content, find_encoding(start, spec.data.encoding), newline="")
+        yield io.TextIOWrapper(content, find_encoding(start, encoding), newline="")
 
 
 def _decompress(path: Path) -> IO[bytes]:
@@ -85,10 +96,9 @@ def _read_chunks(table: CsvTable) -> Iterator[list[list[str]]]:
         yield rows.cells
 
 
-def _describe(problem: Problem, path: Path, spec: ModelSpec) -> str:
+def _describe(problem: Problem, path: Path, encoding: str) -> str:
     if problem.detail == NOT_UTF_8:
-        encoding = spec.data.encoding.upper()
-        return f"{path} is not text in {encoding}; save it in UTF-8, or declare data.encoding"
+        return f"{path} is not text in {encoding.upper()}; save it in UTF-8, or declare data.encoding"
     return f"{path} is not a CSV file: {problem.detail}"
 
 

@@ -21,6 +21,7 @@ from model_build.spec.estimator import CODE, Estimator, check_category_orders, c
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
 from model_build.spec.own_estimator import import_code, is_own
 from model_build.spec.sections import (
+    MODEL_NAME,
     Card,
     Data,
     DataChecks,
@@ -40,7 +41,7 @@ SHA256 = "sha256 of the spec"  # no key of a file has this name
 class ModelSpec(Frozen):
     """A whole spec file, and the sha256 of its bytes."""
 
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    name: str = Field(pattern=MODEL_NAME)
     title: str = Field(min_length=1)
     version: Version
     description: str
@@ -238,13 +239,17 @@ def _error_at(key: str) -> Iterator[None]:
 
 
 def load(name_or_path: str) -> ModelSpec:
-    """Read the spec of that name in `model_build/specs`, or the file at that path.
+    """Read the spec of that name in `model_build/specs`, or the file at that path, as `parse` does."""
+    path = find(name_or_path)
+    return parse(path.read_bytes(), path)
+
+
+def parse(content: bytes, path: Path) -> ModelSpec:
+    """Return the spec that a file at that path has.
 
     Raises:
         SpecError: a sentence with the file, the key and what is allowed.
     """
-    path = find(name_or_path)
-    content = path.read_bytes()
     document = _parse_yaml(path, content)
     try:
         text = json.dumps({**_with_code(document, path.parent), SHA256: sha256(content)}, default=_to_text)

@@ -36,6 +36,7 @@ DISPARITIES = {
     "false_negative_rate": "false_negative_rate",
 }
 """Measures of fairness, each with the rate whose difference and ratio between groups it is."""
+MODEL_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 LARGEST_SEED = 2**32 - 1  # of NumPy and scikit-learn
 RARE = 0.1
 """Share of positive rows below which the ROC AUC hides what the average precision shows."""

@@ -1,0 +1,154 @@
+"""The command `init`: a table becomes a spec that bakes at once."""
+
+import json
+import re
+import shlex
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from app.core.column_names import normalize_column_name
+from model_build import atomic
+from model_build.console import Progress
+from model_build.drafting import questions
+from model_build.drafting.cells import Cells
+from model_build.drafting.columns import DraftColumn, draft_column
+from model_build.drafting.render import Draft, render_spec
+from model_build.drafting.table import Table, read_table
+from model_build.drafting.trial import MOST_ROWS, Trial, find_suspects, try_model
+from model_build.errors import DataError
+from model_build.spec import model_spec
+from model_build.spec.model_spec import ModelSpec
+from model_build.spec.sections import DataChecks
+from model_build.text import pluralize
+
+LEAK = 0.999
+"""ROC AUC above which one feature alone gives the target away, and is left out."""
+SEED = 42
+ESTIMATORS = ("hist_gradient_boosting", "logistic_regression")
+"""The first is taken if both are equally good."""
+
+
+def draft_spec(
+    path: Path, out: Path, name: str, target: str | None, ask: questions.Ask, progress: Progress
+) -> ModelSpec:
+    """Write the spec of a table to `out`, and return it.
+
+    Raises:
+        DataError: the file is no table, or no column can be the target.
+    """
+    with progress.step("read") as notes:
+        table = read_table(path)
+        cells = table.count_cells()
+        notes.append(f"{path}: {pluralize(len(table.rows), 'row')}, {pluralize(len(table.names), 'column')}")
+    draft = _describe_table(table, cells, name, target, ask)
+    _report_columns(draft, progress)
+    sample = table.sample(MOST_ROWS, SEED)
+    with progress.step("leakage") as notes:
+        spec = model_spec.parse(render_spec(draft).encode(), out)
+        draft = _judge_suspects(draft, find_suspects(spec, sample))
+        notes.extend(draft.remarks or ["no suspects"])
+    draft = _choose_estimator(draft, sample, out, progress)
+    text = render_spec(draft).encode()
+    spec = model_spec.parse(text, out)
+    atomic.write(out, text)
+    return spec
+
+
+def _choose_estimator(draft: Draft, sample: pd.DataFrame, out: Path, progress: Progress) -> Draft:
+    """Try each estimator, and return the draft with the better one and the bound that it keeps."""
+    trials: dict[str, Trial] = {}
+    for name in ESTIMATORS:
+        spec = model_spec.parse(render_spec(replace(draft, estimator=name)).encode(), out)
+        with progress.step("try") as notes:
+            trials[name] = try_model(spec, sample)
+            rows = pluralize(len(sample), "row")
+            notes.append(f"{name}: ROC AUC {trials[name].roc_auc:.4f}, by cross-validation of {rows}")
+    best = max(ESTIMATORS, key=lambda name: trials[name].roc_auc)
+    return replace(draft, estimator=best, minimum_roc_auc=trials[best].minimum_roc_auc)
+
+
+def _describe_table(
+    table: Table, cells: Mapping[str, Cells], name: str, target_name: str | None, ask: questions.Ask
+) -> Draft:
+    target = questions.choose_target(cells, target_name, ask)
+    columns = [draft_column(name, column) for name, column in cells.items() if name != target.name]
+    columns = _leave_out_doubles(columns)
+    features = [column for column in columns if column.keys]
+    if not features:
+        raise DataError(f"No column of {table.path} can be a feature.")
+    protected = questions.choose_protected(features, cells, ask) if target.positive else {}
+    return Draft(
+        name=name,
+        source=table.path.name,
+        rows=len(table.rows),
+        target=target,
+        columns=columns,
+        protected=protected,
+        keeps_duplicates=table.share_of_duplicates() > DataChecks().maximum_dropped,
+    )
+
+
+def _leave_out_doubles(columns: list[DraftColumn]) -> list[DraftColumn]:
+    """Keep the first of the columns whose names differ only in case, spaces and the like."""
+    names: set[str] = set()
+    kept: list[DraftColumn] = []
+    for column in columns:
+        spelling = normalize_column_name(column.name)
+        is_double = spelling in names or column.name == "inputs"
+        names.add(spelling)
+        kept.append(
+            DraftColumn(column.name, "has the name of another column, or of a key") if is_double else column
+        )
+    return kept
+
+
+def _report_columns(draft: Draft, progress: Progress) -> None:
+    for guess in questions.describe_guesses(draft.target, draft.protected):
+        progress.say(f"  {guess}")
+    for column in draft.ids:
+        progress.say(f"  id: {column.name}")
+    for column in draft.left_out:
+        progress.say(f"  left out: {column.name} {column.comment}")
+    if draft.keeps_duplicates:
+        progress.say("  many lines are equal; they are kept (data.drop_duplicates)")
+
+
+def _judge_suspects(draft: Draft, suspects: Mapping[str, float]) -> Draft:
+    """Leave out features that give the target away, and allow those that only may."""
+    leaks = {name for name, area in suspects.items() if area > LEAK}
+    if leaks >= {column.name for column in draft.features}:
+        leaks = set()
+    kept = {name: area for name, area in suspects.items() if name not in leaks}
+    columns = [
+        DraftColumn(column.name, "gives the target away") if column.name in leaks else column
+        for column in draft.columns
+    ]
+    remarks = [f"TODO: {name} alone gives the target away, so it is no feature." for name in sorted(leaks)]
+    remarks += [
+        f"TODO: is {name} known before {draft.target.name}? It alone ranks it with a ROC AUC of {area:.3f}."
+        for name, area in kept.items()
+    ]
+    maximum = 1.0 if kept else None
+    protected = {name: group for name, group in draft.protected.items() if name not in leaks}
+    return replace(draft, columns=columns, remarks=remarks, maximum_leakage=maximum, protected=protected)
+
+
+def next_commands(spec: ModelSpec, out: Path) -> list[str]:
+    """Return the commands that bake the spec, serve the model and ask it."""
+    row = {feature.name: feature.example for feature in spec.features}
+    body = shlex.quote(json.dumps(row, ensure_ascii=False))
+    return [
+        f"python -m model_build bake {shlex.quote(str(out))}",
+        "./run.sh",
+        f"curl -H 'Content-Type: application/json' -d {body} http://127.0.0.1:8001/predict",
+    ]
+
+
+def to_model_name(text: str) -> str:
+    """Return a name of lower case, digits and hyphens: `Adult Data` becomes `adult-data`."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return "-".join(re.findall("[a-z0-9]+", ascii_text)) or "model"

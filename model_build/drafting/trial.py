@@ -1,0 +1,76 @@
+"""A quick trial of a draft: suspicious features, and the bound that its models will keep."""
+
+import warnings
+from dataclasses import dataclass
+from math import floor, sqrt
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from app.core.contract import Positions, Probabilities, Target
+from app.core.encoders import row_encoder
+from model_build.data import dataset
+from model_build.spec.model_spec import ModelSpec
+from model_build.threads import map_in_threads
+from model_build.training.classifier import fit
+from model_build.training.cross_validation import Fold
+from model_build.validation import leakage, schema
+
+MOST_ROWS = 20_000
+"""Of a trial; more would only sharpen what is rounded anyway."""
+FOLDS = 5
+ITERATIONS = 40
+"""Fewer than a bake has, whose models are better than the bound says."""
+ERRORS = 6
+"""Standard errors from the mean of the folds to the bound: the interval of any test split ends above it."""
+MARGIN = 0.01
+USELESS = 0.55
+"""A ROC AUC below this is no bound."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the models of the folds showed."""
+
+    roc_auc: float
+    minimum_roc_auc: float | None
+    """What the ROC AUC of a bake will keep; None if the features say too little about the target."""
+
+
+def find_suspects(spec: ModelSpec, raw: pd.DataFrame) -> dict[str, float]:
+    """Return the features that alone rank the target too well, with their ROC AUC."""
+    frame, _ = dataset.clean(raw, spec, spec.data.sources[0].uri)
+    violations = leakage.find_leakage(spec, schema.typed_columns(spec, frame))
+    return {str(violation.column): violation.statistic or 0.0 for violation in violations}
+
+
+def try_model(spec: ModelSpec, raw: pd.DataFrame) -> Trial:
+    """Return what a cross-validation on these rows shows."""
+    frame, _ = dataset.clean(raw, spec, spec.data.sources[0].uri)
+    rows = dataset.build_dataset(frame[frame[spec.target.name].isin(spec.target.labels)], spec)
+    matrix = row_encoder(spec.features, spec.derived)(rows.rows)
+
+    fewer = {"max_iter": ITERATIONS} if spec.estimator.name == "hist_gradient_boosting" else {}
+    parameters = {**spec.hyperparameters, **fewer}
+
+    def score(fold: Fold) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a bake counts and says them
+            model = fit(spec, parameters, matrix[fold.train], rows.labels[fold.train])
+        return _area(spec.target, rows.labels[fold.validate], model.predict_proba(matrix[fold.validate]))
+
+    splits = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed).split(matrix, rows.labels)
+    areas = list(map_in_threads(score, [Fold(*split) for split in splits]))
+    mean, error = float(np.mean(areas)), float(np.std(areas, ddof=1)) * sqrt(1 / FOLDS / spec.split.test)
+    bound = floor(100 * (mean - ERRORS * error - MARGIN)) / 100
+    return Trial(mean, bound if bound >= USELESS else None)
+
+
+def _area(target: Target, labels: Positions, probabilities: Probabilities) -> float:
+    if not target.is_binary:
+        return float(roc_auc_score(labels, probabilities, multi_class="ovr"))
+    positive = target.positive_index
+    return float(roc_auc_score(labels == positive, probabilities[:, positive]))
