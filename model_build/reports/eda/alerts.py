@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from model_build.reports.eda.profile import DataProfile
+from model_build.reports.eda.profile import ColumnProfile, DataProfile
 from model_build.text import format_number, format_percent, pluralize
 
 RARE = 30  # a level with fewer rows teaches a model little
@@ -22,12 +22,13 @@ def find_alerts(
 ) -> Iterator[str]:
     """Yield one sentence for each alert, the most serious first.
 
-    `associations` has a row and a column for every column of the file. `information` has, for every
-    feature, its mutual information with the target as a share of the target's entropy.
+    `associations` has a row and a column for the target and for every feature to compare with others.
+    `information` has, for every feature, its mutual information with the target as a share of the target's
+    entropy.
     """
     yield from _invalid_cells(data)
     yield from _repeated_rows(data)
-    yield from _missing_cells(data)
+    yield from _missing_cells(column for column in data.features if column.name in associations)
     yield from _associations(data, associations, information)
     yield from _uneven_values(data)
 
@@ -53,8 +54,8 @@ def _repeated_rows(data: DataProfile) -> Iterator[str]:
         )
 
 
-def _missing_cells(data: DataProfile) -> Iterator[str]:
-    missing = {column.name: column.missing for column in data.features if column.missing.any()}
+def _missing_cells(features: Iterable[ColumnProfile]) -> Iterator[str]:
+    missing = {column.name: column.missing for column in features if column.missing.any()}
     for first, second in combinations(missing, 2):
         both = (missing[first] & missing[second]).sum()
         either = (missing[first] | missing[second]).sum()
@@ -71,7 +72,7 @@ def _associations(
     strongest = [f"{name} ({value:.2f})" for name, value in strengths[:STRONGEST].items() if value >= WEAK]
     if strongest:
         yield f"The strongest associations with {target}: {join_names(strongest)}."
-    for first, second in combinations([column.name for column in data.features], 2):
+    for first, second in combinations([name for name in associations if name != target], 2):
         strength = associations.loc[first, second]
         if abs(strength) >= NEARLY_SAME:
             yield f"{first} and {second} hold nearly the same information ({strength:.2f})."

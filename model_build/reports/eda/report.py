@@ -21,6 +21,8 @@ from model_build.text import format_number, format_percent
 EXAMPLES = 5
 MOST_PATTERNS = 10
 LEVELS = 3
+MOST_COMPARED = 40
+"""Features that are drawn, and compared in pairs, of which thousands take long and say little."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def render_report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
     """
     data = profile.profile_columns(spec, raw, origin)
     labels = RowLabels.of(spec.target, data.target.values)
-    associations = compute_associations(data.columns)
     information = {column.name: information_share(column, data.target) for column in data.features}
+    compared = _most_informative(data, information)
+    associations = compute_associations((*compared, data.target))
     titles = {column.name: column.title for column in data.columns}
     return render(
         "eda.html",
@@ -74,13 +77,20 @@ def render_report(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> str:
         alerts=list(find_alerts(data, associations, information)),
         summaries={column.name: _summarize(column) for column in data.columns},
         outliers={column.name: profile.find_outliers(column, EXAMPLES) for column in data.numbers},
-        plots={column.name: distributions.draw_distribution(column, labels) for column in data.features},
+        plots={column.name: distributions.draw_distribution(column, labels) for column in compared},
         heat_map=distributions.draw_heat_map(associations, titles),
         links=_rank_features(data, associations, information),
         patterns=_missing_patterns(data, labels),
         repeated=_repeated_rows(data),
         invalid={column.name: _invalid_cells(column) for column in data.columns if len(column.invalid)},
     )
+
+
+def _most_informative(data: DataProfile, information: Mapping[str, float]) -> tuple[ColumnProfile, ...]:
+    """Return the features that alone say most about the target, in the order of the spec."""
+    ranked = sorted(data.features, key=lambda column: information[column.name], reverse=True)
+    names = {column.name for column in ranked[:MOST_COMPARED]}
+    return tuple(column for column in data.features if column.name in names)
 
 
 def _summarize(column: ColumnProfile) -> str:
@@ -104,6 +114,7 @@ def _rank_features(
             information=information[column.name],
         )
         for column in data.features
+        if column.name in associations
     ]
     return sorted(links, key=lambda link: link.association if link.association >= 0 else -1, reverse=True)
 

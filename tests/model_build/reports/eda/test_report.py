@@ -11,11 +11,12 @@ from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.data.row_files import read_rows, write_rows
 from model_build.errors import DataError
+from model_build.reports.eda import report as eda_report
 from model_build.reports.eda.report import render_report
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import NOTHING
-from tests.support.tiny import TINY
+from tests.support.tiny import TINY, loans
 
 HEADER = "years, rate, grade, secured, paid\n"
 ROWS = """\
@@ -246,3 +247,16 @@ def test_the_report_on_the_real_census_data_has_its_known_alerts() -> None:
     ):
         assert sentence in overview
     assert len(html) < 1_500_000
+
+
+def test_only_the_most_informative_of_many_features_are_drawn_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eda_report, "MOST_COMPARED", 2)
+    html = report(tmp_path, loans())
+    page = Page(html)
+    assert "Of 4 features, the 2 that alone say most about paid are drawn" in page.text["distributions"]
+    assert html.count('<article class="feature"') == 2
+    assert len(page.rows["columns"]) == 6
+    assert [row[0] for row in page.rows["associations"][1:]] == ["years", "rate"]
+    assert re.findall(r'href="#(feature-\d)"', html) == re.findall(r'id="(feature-\d)"', html)
