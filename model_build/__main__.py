@@ -8,8 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED, MODEL_NAME
-from model_build.spec.source import SourceMode
+try:
+    from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED, MODEL_NAME
+    from model_build.spec.source import SourceMode
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} is not installed here. `make serve` installs it in .venv: . .venv/bin/activate")
 
 HELP = {
     "fetch": "get the rows from a file, a download or the synthetic generator",

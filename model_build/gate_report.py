@@ -30,7 +30,7 @@ class GateResult(Artifact):
     """`fail` stops the bake if the gate fails; `warn` only says so."""
     passed: bool
     judged: bool = True
-    """False if there was nothing to judge; the gate then passes, but says nothing about the model."""
+    """False if there was nothing to judge; a gate that is not optional then fails."""
     sentence: str
     """What was measured, what is allowed, and the difference if the gate fails."""
     bounds: tuple[BoundResult, ...] = ()
@@ -65,7 +65,7 @@ class ModelReport(Artifact):
 
     @property
     def not_judged(self) -> tuple[GateResult, ...]:
-        return tuple(result for result in self.results if not result.judged)
+        return tuple(result for result in self.results if result.passed and not result.judged)
 
 
 class RefitReport(ModelReport):

@@ -130,10 +130,13 @@ def _magnitude(interval: Interval) -> Interval:
     return Interval(value=abs(interval.value), low=0.0 if contains_zero else low, high=high)
 
 
-def _check_each(gate: Bounds, noun: str, size: str, intervals: Mapping[str, Interval]) -> tuple[bool, str]:
+def _check_each(
+    gate: SliceGate | FairnessGate, noun: str, size: str, intervals: Mapping[str, Interval]
+) -> tuple[bool, str]:
     """Check the intervals of many slices or groups, and name those that fail, the worst first."""
     if not intervals:
-        return True, f"no {noun} has {size}, so there was nothing to judge"
+        remedy = "" if gate.optional else "; lower minimum_rows, or say `optional: true`"
+        return gate.optional, f"no {noun} has {size}, so there was nothing to judge{remedy}"
     ranked = sorted(intervals, key=lambda name: _margin(gate, intervals[name]))
     failed = [name for name in ranked if _margin(gate, intervals[name])[0] < 0]
     sentence = (

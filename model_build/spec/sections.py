@@ -208,6 +208,8 @@ class SliceGate(Bounds):
     """Counts the rows that the metric is a share of: for precision, the rows predicted positive."""
     features: tuple[str, ...] | None = None
     """Only slices by these features and their intersections are judged. Default: all slices."""
+    optional: bool = False
+    """Whether the gate passes when nothing has enough rows."""
 
     @field_validator("metric")
     @classmethod
@@ -225,6 +227,8 @@ class FairnessGate(Bounds):
     feature: str
     minimum_rows: int = Field(default=200, ge=1)
     """Counts the rows that the rate is a share of: for a false negative rate, the positives."""
+    optional: bool = False
+    """Whether the gate passes when nothing has enough rows."""
 
     @field_validator("metric")
     @classmethod

@@ -62,6 +62,7 @@ def test_the_contract_has_all_that_the_service_needs(
             "fitted_on": "training rows",
             "licence": "none",
             "spec_sha256": sha256(TINY.encode()),
+            "estimator_sha256": None,
             "git_commit": git_commit(TRAINING_CODE),
             "libraries": {name: version(name) for name in LIBRARIES},
         },

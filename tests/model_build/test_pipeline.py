@@ -204,12 +204,20 @@ def test_report_and_gate_have_the_same_three_digits_of_the_time(
     assert f"one row takes {report.microseconds:g} µs" in sentence
 
 
-def test_a_gate_with_nothing_to_judge_is_noted_and_not_counted_as_passed(
+NO_SUBJECT = "{metric: accuracy, minimum: 0.9, minimum_rows: 1000}"
+
+
+def test_a_gate_with_nothing_to_judge_stops_the_bake(tiny_data: Path, tmp_path: Path) -> None:
+    spec = load_spec(tmp_path, TINY + f"gates: {{slices: [{NO_SUBJECT}]}}\n")
+    with pytest.raises(GateError, match="nothing to judge; lower minimum_rows, or say `optional: true`"):
+        bake(spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
+
+
+def test_an_optional_gate_with_nothing_to_judge_is_noted_and_not_counted_as_passed(
     tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = load_spec(
-        tmp_path, TINY + "gates: {slices: [{metric: accuracy, minimum: 0.9, minimum_rows: 1000}]}\n"
-    )
+    gate = NO_SUBJECT.replace("}", ", optional: true}")
+    spec = load_spec(tmp_path, TINY + f"gates: {{slices: [{gate}]}}\n")
     bake(spec, "real", tmp_path / "model", tiny_data, Progress(), tmp_path / "build")
     *_, unjudged, passed = capsys.readouterr().out.partition("✓ refit")[0].splitlines()
     assert unjudged.strip() == (

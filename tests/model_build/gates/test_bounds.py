@@ -194,8 +194,9 @@ def test_every_gate_has_a_result_whether_it_passes_or_fails() -> None:
         ),
         (
             SliceGate(metric="accuracy", minimum=0.65, minimum_rows=1000),
-            True,
-            "no slice has at least 1,000 rows for accuracy, so there was nothing to judge",
+            False,
+            "no slice has at least 1,000 rows for accuracy, so there was nothing to judge; "
+            "lower minimum_rows, or say `optional: true`",
         ),
     ],
 )
@@ -301,8 +302,9 @@ def test_rows_of_a_slice_are_the_support_of_the_metric(metric: str, levels: list
         ),
         (
             FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.8),
-            True,
-            ": no group has at least 200 rows for true_positive_rate, so there was nothing to judge",
+            False,
+            ": no group has at least 200 rows for true_positive_rate, so there was nothing to judge; "
+            "lower minimum_rows, or say `optional: true`",
         ),
     ],
 )
@@ -323,19 +325,20 @@ def test_rows_of_a_group_are_the_support_of_the_rate(metric: str, judged: list[s
     assert re.findall(r"(\w+) against White", sentence) == judged
 
 
-def test_gates_without_a_slice_or_group_judge_nothing() -> None:
+@pytest.mark.parametrize("optional", [False, True])
+def test_gates_without_a_slice_or_group_fail_unless_they_are_optional(optional: bool) -> None:
     gates = Gates(
         slices=(
-            SliceGate(metric="accuracy", minimum=0.1, minimum_rows=1000),
+            SliceGate(metric="accuracy", minimum=0.1, minimum_rows=1000, optional=optional),
             SliceGate(metric="accuracy", minimum=0.1, minimum_rows=900),
         ),
         fairness=(
-            FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.1),
+            FairnessGate(metric="equal_opportunity_ratio", feature="race", minimum=0.1, optional=optional),
             FairnessGate(metric="demographic_parity_ratio", feature="race", minimum=0.1),
         ),
     )
     results = check_gates(gates, "real", EVALUATION, SLICES, FAIRNESS)
-    assert [(result.passed, result.judged) for result in results] == [(True, False), (True, True)] * 2
+    assert [(result.passed, result.judged) for result in results] == [(optional, False), (True, True)] * 2
 
 
 # What each bound was compared with
@@ -378,10 +381,10 @@ def test_result_without_anything_to_judge_has_no_bounds() -> None:
     assert result == GateResult(
         kind="slice",
         name="accuracy of slices",
-        passed=True,
+        passed=False,
         judged=False,
         sentence="accuracy of slices: no slice has at least 200 rows for accuracy, so there was nothing "
-        "to judge",
+        "to judge; lower minimum_rows, or say `optional: true`",
     )
 
 
