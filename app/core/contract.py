@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, Frozen, check_names
+from app.core.features import Feature, Frozen, Name, check_names
 from app.core.ids import Id
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -35,8 +35,8 @@ class Target(Frozen):
     """What is predicted: one of the labels. If there are two, one is positive and has a threshold."""
 
     name: str = Field(min_length=1)
-    labels: tuple[str, ...] = Field(min_length=TWO_LABELS)
-    positive: str | None = None
+    labels: tuple[Name, ...] = Field(min_length=TWO_LABELS)
+    positive: Name | None = None
     threshold: float = Field(default=0.5, gt=0, lt=1)
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 Training and serving use this one definition.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, cycle
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from app.core.instants import read_instant
 
@@ -20,13 +21,32 @@ Row = Mapping[str, Value]
 Matrix = npt.NDArray[np.float32]
 
 BOOLEANS: dict[str, Value] = {
-    "true": True,
-    "false": False,
-    "yes": True,
-    "no": False,
-    "1": True,
-    "0": False,
+    **dict.fromkeys(("true", "yes", "on", "t", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "off", "f", "n", "0", "0.0"), False),
 }
+"""The words for a boolean, in any case: those that pydantic takes, and the numbers of some files."""
+_WHOLE_NUMBER = re.compile(r"(-?[0-9]+)\.0+")
+
+
+def number_to_text(value: Any) -> Any:
+    """Return a whole number or a boolean as the text that names it as a category or label."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float() if value.is_integer():
+            return str(int(value))
+    return value
+
+
+def is_whole_number(text: str) -> bool:
+    """Return whether this is how `number_to_text` writes a whole number."""
+    return text == "0" or bool(re.fullmatch("-?[1-9][0-9]*", text))
+
+
+Name = Annotated[str, BeforeValidator(number_to_text)]
+"""Text that a file may hold as a number or a boolean."""
 
 # Beyond this, float32 has the same value for neighbouring integers.
 LARGEST_INTEGER = 2**24
@@ -145,8 +165,8 @@ class CategoryFeature(BaseFeature):
     """One of the categories; its code is its position, and missing comes after the last."""
 
     type: Literal["category"]
-    categories: tuple[str, ...] = Field(min_length=2)
-    example: str
+    categories: tuple[Name, ...] = Field(min_length=2)
+    example: Name
 
     @model_validator(mode="after")
     def _categories_are_distinct(self) -> Self:
@@ -164,6 +184,16 @@ class CategoryFeature(BaseFeature):
     @property
     def levels(self) -> tuple[str, ...]:
         return self.categories
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether a category is a whole number, so that a number may stand for it."""
+        return any(map(is_whole_number, self.categories))
+
+    def _from_text(self, text: str) -> Value:
+        if text not in self.codes and (number := _WHOLE_NUMBER.fullmatch(text)):
+            return number[1] if number[1] in self.codes else text
+        return text
 
     @cached_property
     def codes(self) -> dict[Value, float]:

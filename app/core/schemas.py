@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import core_schema
 
 from app.core.features import (
+    BOOLEANS,
     BooleanFeature,
     CategoryFeature,
     DatetimeFeature,
@@ -13,11 +14,17 @@ from app.core.features import (
     IntegerFeature,
     NumberFeature,
     RangedFeature,
+    is_whole_number,
+    number_to_text,
 )
 from app.core.ids import Id, id_fields, id_properties
 from app.core.instants import LONGEST
 
 DATE_LENGTH = len("2024-05-06")
+
+WORDS = "|".join("".join(f"[{sign.upper()}{sign}]" for sign in word) for word in BOOLEANS if word.isalpha())
+BOOLEAN_FORMS = [{"type": "boolean"}, {"enum": [0, 1]}, {"type": "string", "pattern": f"^({WORDS}|0|1)$"}]
+"""What a boolean may be in JSON."""
 
 
 def row_core_schema(
@@ -45,9 +52,11 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
     match feature:
         case CategoryFeature():
             schema = core_schema.literal_schema([*feature.categories, *markers])
+            if feature.has_numbers:
+                schema = core_schema.no_info_before_validator_function(_category_of, schema)
             markers = ()
         case BooleanFeature():
-            schema = core_schema.bool_schema(strict=True)
+            schema = core_schema.bool_schema(strict=False)
         case IntegerFeature():
             schema = _integer(feature)
             if mostly_integers:
@@ -77,6 +86,11 @@ def _instant(feature: DatetimeFeature) -> core_schema.CoreSchema:
     text = core_schema.str_schema(strict=True, max_length=LONGEST)
     date = core_schema.no_info_after_validator_function(check, text)
     return core_schema.custom_error_schema(date, "datetime", custom_error_message=feature.describe())
+
+
+def _category_of(value: Any) -> Any:
+    """Return the text of a number; true is no number."""
+    return value if isinstance(value, bool) else number_to_text(value)
 
 
 def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
@@ -113,22 +127,26 @@ def _property(feature: Feature) -> dict[str, Any]:
     value: dict[str, Any]
     match feature:
         case CategoryFeature():
-            value = {
-                "type": ["string", "null"] if missing else "string",
-                "enum": [*feature.categories, *missing],
-            }
+            value = _category(feature, missing)
             missing = []
         case BooleanFeature():
-            value = {"type": "boolean"}
+            value = {"anyOf": BOOLEAN_FORMS}
         case DatetimeFeature():
             notes.append(f"Must be {feature.describe()}.")
             value = {"type": "string", **_text_format(feature)}
         case RangedFeature():
             value = {"type": feature.type, "minimum": feature.minimum, "maximum": feature.maximum}
     if missing:
-        value = {"anyOf": [value, {"enum": missing}]}
+        value = {"anyOf": [*value.get("anyOf", [value]), {"enum": missing}]}
     description = {"description": " ".join(notes)} if notes else {}
     return {"title": feature.title} | description | value | {"examples": [feature.example]}
+
+
+def _category(feature: CategoryFeature, missing: Sequence[str | None]) -> dict[str, Any]:
+    if feature.has_numbers:
+        numbers = [int(category) for category in feature.categories if is_whole_number(category)]
+        return {"enum": [*feature.categories, *numbers, *missing]}
+    return {"type": ["string", "null"] if missing else "string", "enum": [*feature.categories, *missing]}
 
 
 def _text_format(feature: DatetimeFeature) -> dict[str, str]:

@@ -44,7 +44,10 @@ LOOK_AHEAD = 16 * 1024  # bytes in which an error of the JSON is looked for
 ONE_NUMBER = " A number stands without quotes and brackets."
 JSON_INVALID = "json_invalid"
 WRONG_SHAPE = "wrong_shape"
-EXACT = {"int_from_float": "multiple_of"}  # one name for all fractions
+EXACT = {
+    "int_from_float": "multiple_of",
+    "bool_parsing": "bool_type",
+}  # one name for all fractions, and words
 LATER_ROWS = "Later rows were not checked."
 Loc = tuple[str | int, ...]
 RowError = tuple[Loc, str]  # where, and the type

@@ -111,10 +111,18 @@ def test_name_of_a_feature_stands_whole_in_errors() -> None:
     assert refusal('{"years": 5, "length [%] (cm)": -1}', named).errors[0]["loc"] == ["length [%] (cm)"]
 
 
-def test_a_category_that_looks_like_a_number_is_text() -> None:
+@pytest.mark.parametrize("value", ['"2"', "2", "2.0"])
+def test_a_number_stands_for_the_category_that_it_names(value: str) -> None:
     codes: CategoryFeature = grade(categories=("1", "2"), example="1")
-    message = refusal('{"grade": 1, "years": 5}', RowValidator((codes, years()))).errors[0]["msg"]
-    assert message == "Must be one of 1, 2. Text stands in quotes."
+    body = f'{{"grade": {value}, "years": 5}}'.encode()
+    assert RowValidator((codes, years())).parse(body) == [{"grade": "2", "years": 5}]
+
+
+@pytest.mark.parametrize("value", ["3", "1.5", "true", "null", "[1]"])
+def test_no_other_value_stands_for_a_category_with_the_name_of_a_number(value: str) -> None:
+    codes: CategoryFeature = grade(categories=("1", "2"), example="1")
+    (error,) = refusal(f'{{"grade": {value}, "years": 5}}', RowValidator((codes, years()))).errors
+    assert error["type"] == "literal_error"
 
 
 def test_only_the_first_categories_are_listed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.core.chunks import run_at_once
 from app.core.features import Feature, Missing, Row
-from app.core.schemas import row_schema
+from app.core.schemas import BOOLEAN_FORMS, row_schema
 from app.core.validation import LARGE_ROW, RowValidator
 from tests.app.core.loans import FEATURES, ROW, row_text, without
 from tests.support.features import grade, rate, secured
@@ -157,10 +157,10 @@ def test_schema_of_a_row_describes_every_feature() -> None:
                 "enum": ["A", "B", "C", "?", None],
                 "examples": ["B"],
             },
-            "secured": {"title": "Secured", "type": "boolean", "examples": [True]},
+            "secured": {"title": "Secured", "anyOf": BOOLEAN_FORMS, "examples": [True]},
             "insured": {
                 "title": "Insured",
-                "anyOf": [{"type": "boolean"}, {"enum": [None]}],
+                "anyOf": [*BOOLEAN_FORMS, {"enum": [None]}],
                 "examples": [False],
             },
             "use": {"title": "Use", "type": "string", "enum": ["car", "home"], "examples": ["car"]},
