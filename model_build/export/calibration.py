@@ -24,7 +24,7 @@ SMALLEST = 1e-300
 MODEL = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}, "ai.onnx.ml" : {ml_opset}]>
 calibration ({type}[N, {count}] raw_input) => (int64[N] labels, float[N, {count}] probabilities)
-<double zero = {{0}}, double one = {{1}}, int64[1] last = {{1}}, {constants}> {{
+<int64[1] last = {{1}}, {constants}> {{
     doubles = Cast <to = 11> (raw_input)
     {nodes}
     total = ReduceSum (scores, last)
@@ -130,10 +130,12 @@ def _output_margins(model: ModelProto, count: int) -> str:
 def _log_odds(count: int, *, has_margins: bool) -> tuple[str, str]:
     """Return constants and nodes in ONNX's text format: from margins or shares [N, count] to log-odds."""
     if not has_margins:
-        constants = (
-            f"double shrinkage = {_braced([SHRINKAGE])}, double proportion = {_braced([1 - 2 * SHRINKAGE])}"
+        shrinkage, proportion = _braced([SHRINKAGE]), _braced([1 - 2 * SHRINKAGE])
+        limits = "double zero = {0}, double one = {1}"
+        return (
+            f"{limits}, double shrinkage = {shrinkage}, double proportion = {proportion}",
+            LOG_ODDS_OF_SHARES,
         )
-        return constants, LOG_ODDS_OF_SHARES
     if count == TWO_LABELS:
         return f"double[2] signs = {_braced([-1, 1])}", LOG_ODDS_OF_TWO_MARGINS
     others = (1 - np.eye(count)).ravel()

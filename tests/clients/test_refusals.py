@@ -12,7 +12,9 @@ from tests.support.service_process import ServiceProcess
 
 TOO_LARGE = too_large(LIMIT)
 UNSUPPORTED = problem(
-    415, "unsupported-media-type", "The Content-Type must be application/json or text/csv, in UTF-8."
+    415,
+    "unsupported-media-type",
+    "The Content-Type must be application/json in UTF-8, or text/csv in UTF-8, UTF-16 or windows-1252.",
 )
 NOT_FOUND = problem(404, "not-found", "There is nothing at this path. See /docs for what there is.")
 NOT_ALLOWED = problem(405, "method-not-allowed", "This path answers GET and HEAD only.")
