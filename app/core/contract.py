@@ -11,11 +11,12 @@ import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, Frozen, Name, check_names
+from app.core.features import WRITTEN_WITH_A_POINT, Feature, Frozen, Name, check_names
 from app.core.ids import Id
 
 SCHEMA_VERSION: Literal[1] = 1
 TWO_LABELS = 2
+MOST_LABELS = 50
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.onnx"
 CARD_FILE = "card.html"
@@ -43,12 +44,25 @@ class Target(Frozen):
     def _positive_is_a_label(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("every label may appear only once")
+        if len(self.labels) > MOST_LABELS:
+            raise ValueError(f"at most {MOST_LABELS} labels are possible, because a model classifies")
         if len(self.labels) > TWO_LABELS:
             if self.positive is not None:
                 raise ValueError("a positive label is for two labels only")
         elif self.positive not in self.labels:
             raise ValueError(f"positive must be one of the labels: {', '.join(self.labels)}")
         return self
+
+    def read_label(self, text: str) -> str:
+        """Return the label that a cell means: `1.0` is 1, and `True` is true.
+
+        A text that is a label itself, or means none, is returned as it is.
+        """
+        if text in self.labels:
+            return text
+        number = WRITTEN_WITH_A_POINT.fullmatch(text)
+        meant = number[1] if number else text.lower()
+        return meant if meant in self.labels and (number or meant in {"true", "false"}) else text
 
     @property
     def is_binary(self) -> bool:

@@ -25,7 +25,8 @@ BOOLEANS: dict[str, Value] = {
     **dict.fromkeys(("false", "no", "off", "f", "n", "0", "0.0"), False),
 }
 """The words for a boolean, in any case: those that pydantic takes, and the numbers of some files."""
-_WHOLE_NUMBER = re.compile(r"(-?[0-9]+)\.0+")
+WRITTEN_WITH_A_POINT = re.compile(r"(-?[0-9]+)\.0+")
+"""A whole number as some programs write it, when other cells of its column are empty."""
 
 
 def number_to_text(value: Any) -> Any:
@@ -191,7 +192,7 @@ class CategoryFeature(BaseFeature):
         return any(map(is_whole_number, self.categories))
 
     def _from_text(self, text: str) -> Value:
-        if text not in self.codes and (number := _WHOLE_NUMBER.fullmatch(text)):
+        if text not in self.codes and (number := WRITTEN_WITH_A_POINT.fullmatch(text)):
             return number[1] if number[1] in self.codes else text
         return text
 

@@ -114,7 +114,9 @@ class CsvReader:
                 return
 
     def _read_labels(self, rows: CsvRows, target: int) -> list[int]:
-        positions = [self._labels.get(cells[target].strip(), -1) for cells in rows.cells]
+        positions = [
+            self._labels.get(self._target.read_label(cells[target].strip()), -1) for cells in rows.cells
+        ]
         if -1 in positions:
             unknown = positions.index(-1)
             message = f"Must be one of {list_some(self._target.labels)}."

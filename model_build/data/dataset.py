@@ -116,6 +116,7 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
         for feature in spec.features
     }
     labels = raw[columns[spec.target.name]].astype(str).str.strip()
+    labels = labels.map({text: spec.target.read_label(text) for text in labels.unique()})
     frame = pd.DataFrame({**values, spec.target.name: labels})
     unknown = [column for column in raw.columns if column not in columns.values()]
     others = raw[unknown].astype(str).apply(lambda column: column.str.strip())

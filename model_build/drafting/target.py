@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.column_names import normalize_column_name
-from app.core.contract import TWO_LABELS
+from app.core.contract import MOST_LABELS, TWO_LABELS
 from model_build.drafting.cells import Cells
 from model_build.errors import DataError
 from model_build.text import pluralize
@@ -26,7 +26,6 @@ NAMES = (
 POSITIVES = frozenset(
     {"yes", "true", "1", "1.0", "y", "t", "positive", "pos", "fraud", "bad", "malignant", "m"}
 )
-MOST_LABELS = 50
 MOST_NUMBERS = 20
 """A column with more different numbers is measured, not a label."""
 FEWEST_ROWS = 10

@@ -41,6 +41,10 @@ ADOPTED = "adopted"
 """Stands for a model that is trained already; the command `adopt` takes it."""
 CODE = "sha256 of the code"  # no key of a file has this name
 
+BINNING = frozenset({"hist_gradient_boosting", "lightgbm"})
+"""Estimators that put the codes of a category into bins."""
+MOST_BINS = 255
+
 
 class Estimator(Frozen):
     """An estimator by name. Parameters without a value have the defaults of its library."""

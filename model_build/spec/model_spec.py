@@ -17,7 +17,14 @@ from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, Frozen, RangedFeature, check_names
 from app.core.ids import Id
 from model_build.errors import SpecError
-from model_build.spec.estimator import CODE, Estimator, check_category_orders, check_parameters
+from model_build.spec.estimator import (
+    BINNING,
+    CODE,
+    MOST_BINS,
+    Estimator,
+    check_category_orders,
+    check_parameters,
+)
 from model_build.spec.messages import describe_errors, describe_yaml_error, list_keys
 from model_build.spec.own_estimator import import_code, is_own
 from model_build.spec.sections import (
@@ -154,10 +161,21 @@ class ModelSpec(Frozen):
             )
         if not self.target.is_binary and training.threshold != "fixed":
             raise ValueError("training.threshold: only a target with two labels has a threshold")
+        self._check_bins()
         with _error_at(f"training.{CATEGORY_ORDER}"):
             check_category_orders(self.estimator.name, [training.category_order])
         if training.search:
             self._check_space(training.search.space)
+
+    def _check_bins(self) -> None:
+        """Raise ValueError for categories that the boosting would merge, because it has too few bins."""
+        for column in self.columns:
+            count = len(set(column.codes.values())) if column.is_categorical else 0
+            if self.estimator.name in BINNING and count > MOST_BINS and column.name not in self.training.drop:
+                raise ValueError(
+                    f"features.{column.name}: {self.estimator.name} can't tell {count:,} categories apart, "
+                    f"only {MOST_BINS}. Merge rare ones, or use random_forest or logistic_regression"
+                )
 
     def _check_space(self, space: Mapping[str, Values]) -> None:
         with _error_at("training.search.space"):

@@ -77,3 +77,26 @@ def test_error_in_a_target_is_named(declared: dict[str, Any], message: str) -> N
     with pytest.raises(ValidationError) as refused:
         Target.model_validate({"name": "paid"} | declared)
     assert [error["msg"] for error in refused.value.errors()] == [message]
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "label"),
+    [
+        (["0", "1"], "1.0", "1"),
+        (["0", "1"], "0", "0"),
+        (["0", "1"], "2.0", "2.0"),
+        (["1", "1.0"], "1.0", "1.0"),
+        (["false", "true"], "True", "true"),
+        (["no", "yes"], "Yes", "Yes"),
+    ],
+)
+def test_a_cell_means_the_label_that_it_can_only_mean(labels: list[str], text: str, label: str) -> None:
+    target = Target(name="y", labels=tuple(labels), positive=labels[1])
+    assert target.read_label(text) == label
+
+
+def test_labels_may_be_numbers_or_booleans_and_at_most_fifty() -> None:
+    target = Target.model_validate_json('{"name": "y", "labels": [0, 1], "positive": 1}')
+    assert (target.labels, target.positive) == (("0", "1"), "1")
+    with pytest.raises(ValueError, match="at most 50 labels are possible"):
+        Target(name="y", labels=tuple(map(str, range(51))))

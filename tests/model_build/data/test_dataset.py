@@ -314,3 +314,12 @@ def test_reference_without_rows_is_an_error(tiny_spec: ModelSpec, tmp_path: Path
 def test_reference_without_a_source_is_generated(adults: ModelSpec, tmp_path: Path) -> None:
     loaded = dataset.fetch_reference(adults, Reference(), tmp_path)
     assert loaded["age"].tolist() == [row["age"] for row in rows_of(adults, "synthetic", tmp_path).rows]
+
+
+def test_labels_of_a_file_are_read_as_the_numbers_that_they_are(tiny_spec: ModelSpec) -> None:
+    target = tiny_spec.target.model_copy(update={"labels": ("0", "1"), "positive": "1"})
+    spec = tiny_spec.model_copy(update={"target": target})
+    raw = pd.DataFrame({"duration_years": ["1", "2"], "rate": ["1", "2"], "grade": ["A", "B"]})
+    raw = raw.assign(secured=["yes", "0.0"], paid=["1.0", "0"])
+    frame, _ = dataset.clean(raw, spec, "loans.csv")
+    assert frame["paid"].tolist() == ["1", "0"]

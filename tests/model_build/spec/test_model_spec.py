@@ -280,3 +280,15 @@ def test_inner_spaces_are_allowed(path: Path) -> None:
 )
 def test_spellings_of_a_column_become_one_name(text: str) -> None:
     assert normalize_column_name(text) == "marital_status"
+
+
+def test_more_categories_than_a_boosting_has_bins_for_are_an_error(path: Path) -> None:
+    categories = ", ".join(f"c{number}" for number in range(256))
+    many = TINY.replace("[A, B, C]", f"[{categories}]").replace("example: B", "example: c7")
+    path.write_text(many)
+    with pytest.raises(SpecError, match=r"boosting can't tell 257 categories apart, only 255\."):
+        model_spec.load(str(path))
+    path.write_text(many.replace("hist_gradient_boosting, parameters: {max_iter: 5}", "random_forest"))
+    assert model_spec.load(str(path)).estimator.name == "random_forest"
+    path.write_text(many + "training: {drop: [grade]}\n")
+    assert model_spec.load(str(path)).training.drop == ("grade",)
