@@ -43,7 +43,7 @@ def read_csv(path: Path, spec: ModelSpec) -> pd.DataFrame:
     if delimiter != ",":
         replace_decimal_commas(rows, _number_columns(header, names, spec), delimiter)
     frame = pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=range(len(header)), dtype=str)
-    return _name_columns(frame, header, names, path)
+    return name_columns(frame, header, names, path)
 
 
 def read_cells(
@@ -128,7 +128,7 @@ def _number_columns(header: Sequence[str], names: ColumnNames, spec: ModelSpec) 
     return [column for column, name in enumerate(header) if names.find(name) in numbers]
 
 
-def _name_columns(frame: pd.DataFrame, header: Sequence[str], names: ColumnNames, path: Path) -> pd.DataFrame:
+def name_columns(frame: pd.DataFrame, header: Sequence[str], names: ColumnNames, path: Path) -> pd.DataFrame:
     """Return the frame with a name for each column, without repeated and without empty unnamed columns.
 
     Raises:

@@ -51,6 +51,8 @@ def draft_column(name: str, cells: Cells) -> DraftColumn:
     """Return what a column with these cells is best taken for."""
     if not name:
         return DraftColumn("(no name)", "has no name")
+    if name == "inputs":
+        return DraftColumn(name, "has the name of the key that holds the rows of a request")
     if not cells.counts:
         return DraftColumn(name, "has no value")
     if len(cells.counts) == 1:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from app.core.column_names import normalize_column_name
 from model_build import atomic
 from model_build.console import Progress
 from model_build.drafting import questions
@@ -76,7 +75,6 @@ def _describe_table(
 ) -> Draft:
     target = questions.choose_target(cells, target_name, ask)
     columns = [draft_column(name, column) for name, column in cells.items() if name != target.name]
-    columns = _leave_out_doubles(columns)
     features = [column for column in columns if column.keys]
     if not features:
         raise DataError(f"No column of {table.path} can be a feature.")
@@ -90,20 +88,6 @@ def _describe_table(
         protected=protected,
         keeps_duplicates=table.share_of_duplicates() > DataChecks().maximum_dropped,
     )
-
-
-def _leave_out_doubles(columns: list[DraftColumn]) -> list[DraftColumn]:
-    """Keep the first of the columns whose names differ only in case, spaces and the like."""
-    names: set[str] = set()
-    kept: list[DraftColumn] = []
-    for column in columns:
-        spelling = normalize_column_name(column.name)
-        is_double = spelling in names or column.name == "inputs"
-        names.add(spelling)
-        kept.append(
-            DraftColumn(column.name, "has the name of another column, or of a key") if is_double else column
-        )
-    return kept
 
 
 def _report_columns(draft: Draft, progress: Progress) -> None:

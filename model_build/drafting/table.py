@@ -10,7 +10,7 @@ import pandas as pd
 
 from app.core.column_names import ColumnNames, normalize_column_name
 from app.core.decimal_comma import replace_decimal_commas
-from model_build.data.csv_file import read_cells
+from model_build.data.csv_file import name_columns, read_cells
 from model_build.drafting.cells import MARKERS, Cells, count_cells
 from model_build.errors import DataError
 
@@ -23,16 +23,14 @@ class Table:
 
     path: Path
     names: Sequence[str]
-    """The header, without space around the names."""
+    """Of the columns, as the header has them, without space around them."""
     rows: pd.DataFrame
     """Text, with the normalized names, as `fetch_rows` returns it; the index is the number in the file."""
 
     def count_cells(self) -> Mapping[str, Cells]:
-        """Return the cells of each column by its name; of two columns with one name, those of the first."""
-        cells: dict[str, Cells] = {}
-        for position, name in enumerate(self.names):
-            cells.setdefault(name, count_cells(self.rows.iloc[:, position].to_numpy(object).tolist()))
-        return cells
+        """Return the cells of each column by its name; of columns without one, those of the last."""
+        columns = (column.to_numpy(object).tolist() for _, column in self.rows.items())
+        return dict(zip(self.names, map(count_cells, columns), strict=True))
 
     def sample(self, count: int, seed: int) -> pd.DataFrame:
         """Return `count` rows drawn at random, in the order of the file, or all if there are no more."""
@@ -48,7 +46,11 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Return a table; raise DataError if it is no table with a header line."""
+    """Return a table.
+
+    Raises:
+        DataError: the file is no table with a header line, or has two different columns of one name.
+    """
     first, rows, delimiter = read_cells(path, ColumnNames([]))
     names = [name.strip() for name in first]
     if not rows:
@@ -59,8 +61,10 @@ def read_table(path: Path) -> Table:
         columns = enumerate(zip(*rows, strict=True))
         numbers = [number for number, column in columns if all(map(_may_be_number, column))]
         replace_decimal_commas(rows, numbers, delimiter)
-    spellings = [normalize_column_name(name) for name in names]
-    return Table(path, names, pd.DataFrame(rows, range(1, len(rows) + 1), spellings, dtype=object))
+    names_of = {normalize_column_name(name): name for name in reversed(names)}
+    frame = pd.DataFrame(rows, range(1, len(rows) + 1), dtype=object)
+    frame = name_columns(frame, first, ColumnNames([[spelling] for spelling in names_of if spelling]), path)
+    return Table(path, [names_of.get(spelling, "") for spelling in frame], frame)
 
 
 def _may_be_number(cell: str) -> bool:

@@ -71,6 +71,7 @@ def test_a_column_becomes_a_feature(cells: list[str], expected: dict[str, Any]) 
     ("name", "cells", "reason"),
     [
         ("", ["a", "b"], "has no name"),
+        ("inputs", ["1", "2"], "has the name of the key that holds the rows of a request"),
         ("x", ["", "NA"], "has no value"),
         ("x", ["7", "7", ""], "every row with a value has 7"),
         ("x", [f"text {number}" for number in range(200)], "has 200 different texts in 200 rows"),

@@ -155,3 +155,12 @@ def test_a_sample_is_drawn_in_the_order_of_the_file(tmp_path: Path) -> None:
     sample = read_table(tmp_path / "x.csv").sample(100, 1)
     assert len(sample) == 100
     assert list(sample.index) == sorted(sample.index)
+
+
+def test_equal_columns_of_one_name_count_once_and_different_ones_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "equal.csv").write_text("Age,x,age\n1,2,1\n3,4,3\n")
+    table = read_table(tmp_path / "equal.csv")
+    assert (table.names, list(table.rows)) == (["Age", "x"], ["age", "x"])
+    (tmp_path / "different.csv").write_text("Age,x,age\n1,2,1\n3,4,5\n")
+    with pytest.raises(DataError, match="two columns age, at the positions 1 and 3, and they differ"):
+        read_table(tmp_path / "different.csv")
