@@ -12,6 +12,8 @@ try:
     from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED, MODEL_NAME
     from model_build.spec.source import SourceMode
 except ModuleNotFoundError as error:
+    if (error.name or "").startswith(("app.", "model_build.")):
+        raise
     sys.exit(f"{error.name} is not installed here. `make serve` installs it in .venv: . .venv/bin/activate")
 
 HELP = {

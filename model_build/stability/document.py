@@ -59,7 +59,8 @@ class GateSpread(Artifact):
     name: str
     bounds: tuple[BoundSpread, ...]
     unbounded: tuple[int, ...]
-    """Positions of the seeds at which the gate failed within its bounds: a golden row had another label."""
+    """Positions of the seeds at which the gate failed, but by no bound: a golden row had another label, or
+    there was nothing to judge."""
 
     def failures(self, bounds: Bounds) -> int:
         """Return at how many seeds the gate fails with these bounds."""
