@@ -234,12 +234,27 @@ class TrainingReport(Artifact):
 class Curve(Artifact):
     x: tuple[float, ...]
     y: tuple[float, ...]
+    thresholds: tuple[float | None, ...]
+    """Of each point, the probability from which on a row counts as the label; None where none is enough."""
 
 
 class CalibrationBin(Artifact):
     rows: int
     predicted: float
     observed: Interval
+
+
+class LabelMetrics(Artifact):
+    """How well the model tells one label from all others."""
+
+    support: int
+    """The number of rows that have the label."""
+    predicted: int
+    """The number of rows for which the label is predicted."""
+    precision: Interval | None
+    """None if the label is never predicted."""
+    recall: Interval
+    f1: Interval
 
 
 class Evaluation(Artifact):
@@ -255,6 +270,9 @@ class Evaluation(Artifact):
     resamples: int
     confusion_matrix: tuple[tuple[int, ...], ...]
     """Rows are the true labels and columns the predicted ones, in the order of `labels`."""
+    by_label: dict[str, LabelMetrics] = Field(default_factory=dict)
+    interval_rows: int | None = None
+    """How many of the rows the intervals come from; None if all."""
 
 
 class Curves(Artifact):
@@ -281,6 +299,8 @@ class Slice(Artifact):
     """The number of rows that each of SHARES is a share of."""
     metrics: dict[str, Interval]
     """The metrics of SLICE_METRICS that the rows allow; rows of one label have no ROC AUC, for example."""
+    of_label: bool = False
+    """Whether the rows have one true label in common; their accuracy is the recall of the label."""
 
 
 class Slices(Artifact):
@@ -290,36 +310,8 @@ class Slices(Artifact):
     too_small: int
     """The number of slices left out because they have fewer rows."""
     slices: tuple[Slice, ...]
-
-
-class Group(Artifact):
-    level: str
-    rows: int
-    support: dict[str, int]
-    """The number of rows that each rate is a share of."""
-    selection_rate: Interval
-    true_positive_rate: Interval | None
-    false_positive_rate: Interval | None
-    false_negative_rate: Interval | None
-    disparities: dict[str, Interval]
-    """FAIRNESS_METRICS: this group's rate minus the reference group's, or divided by it.
-
-    Empty for the reference group itself. A ratio to a rate of 0 is left out.
-    """
-    four_fifths: bool
-    """Whether the selection rate is 80 % to 125 % of the reference group's."""
-
-
-class Protected(Artifact):
-    feature: str
-    reference: str
-    groups: tuple[Group, ...]
-
-
-class Fairness(Artifact):
-    """fairness.json: the rates of the groups of protected features."""
-
-    protected: tuple[Protected, ...]
+    interval_rows: int | None = None
+    """The most rows of a slice that its intervals come from; None if all."""
 
 
 class Importance(Artifact):
@@ -339,6 +331,9 @@ class Dependence(Artifact):
 
 class Explanation(Artifact):
     """importance.json: which features the model uses, and how."""
+
+    rows: int | None = None
+    """How many of the test rows the importance was measured on; None if all."""
 
     importance: tuple[Importance, ...]
     dependence: tuple[Dependence, ...]

@@ -15,6 +15,8 @@ from model_build.artifacts import Comparison, CrossValidation, Evaluation, Inter
 STEP = "[green]✓[/] {name:<11}[dim]{seconds:6.2f} s[/]  {notes}"
 WEAKEST_BY = ("accuracy", "roc_auc")
 MOST_SLICES = 3  # by each of these metrics
+SILENCE = 10.0  # seconds between two lines about the same loop
+LONG = 5.0  # seconds from which on a part of a step is worth a line
 INDENT = "\n" + " " * 23
 
 
@@ -62,6 +64,28 @@ class Progress:
         with Bar(*columns, console=self._console, transient=True) as bar:
             task = bar.add_task(name, total=total, completed=done, words="")
             yield lambda words: bar.update(task, advance=1, words=words)
+
+    def count(self, name: str) -> Callable[[], None]:
+        """Return a function to call whenever one more item is done; it says how many, every ten seconds."""
+        done, last = 0, time.perf_counter()
+
+        def tick() -> None:
+            nonlocal done, last
+            done += 1
+            if time.perf_counter() - last > SILENCE:
+                last = time.perf_counter()
+                self.say(f"  {name}: {done:,} done")
+
+        return tick
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time a part of a step, and say the time of a long one."""
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        if seconds > LONG:
+            self.say(f"  {name}: {seconds:.1f} s")
 
     def show_table(self, table: Table) -> None:
         self._console.print()

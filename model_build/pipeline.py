@@ -17,7 +17,6 @@ from model_build.artifacts import (
     DataReport,
     Evaluation,
     Explanation,
-    Fairness,
     Origin,
     Slices,
     TrainingReport,
@@ -36,6 +35,7 @@ from model_build.evaluation.importance import explain_model
 from model_build.evaluation.slices import compute_slices
 from model_build.export import package
 from model_build.export.served_model import serve_evaluated_model, write_refitted_model
+from model_build.fairness_report import Fairness
 from model_build.gate_report import ModelReport, RefitReport
 from model_build.gates import baselines
 from model_build.gates.bounds import describe_interval
@@ -136,18 +136,21 @@ def evaluate(job: Job, notes: list[str]) -> None:
     matrix = row_encoder(spec.features, spec.derived)(rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
+    say = job.progress
     explain = partial(explain_model, spec, fitted, training_report.features, matrix, rows.labels)
-    with in_thread(explain) as explanation:
-        evaluation = evaluate_model(
-            target, spec.evaluation, rows.labels, probabilities, spec.split.seed
-        ).model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
+    with in_thread(partial(explain, say.count("importance of the features"))) as explanation:
+        with say.part("metrics of all rows"):
+            evaluation = evaluate_model(
+                target, spec.evaluation, rows.labels, probabilities, spec.split.seed
+            ).model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
         evaluation.write(job.path("metrics.json"))
         job.path(METRIC_VALUES).write_bytes(package.to_json(evaluation.metrics))
         curves = compute_curves(target, rows.labels, probabilities, spec.evaluation.confidence)
         curves.write(job.path("curves.json"))
         curve_tables.write_curve_tables(curves, job.directory)
-        compute_slices(spec, target, matrix, rows.labels, probabilities).write(job.path("slices.json"))
-        compute_fairness(spec, target, matrix, rows.labels, probabilities).write(job.path("fairness.json"))
+        groups = (spec, target, matrix, rows.labels, probabilities)
+        compute_slices(*groups, say.count("slices")).write(job.path("slices.json"))
+        compute_fairness(*groups).write(job.path("fairness.json"))
     explanation.result().write(job.path("importance.json"))
     roc_auc = evaluation.intervals["roc_auc"]
     notes.append(f"ROC AUC {describe_interval(roc_auc)}")

@@ -1,13 +1,16 @@
 """The levels of a feature: its categories, false and true, or bands of a number; and missing values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from app.core.contract import Positions
 from app.core.features import Feature
+from model_build.text import format_number
 
 MISSING = "missing"
 
@@ -30,6 +33,20 @@ def divide_into_levels(feature: Feature, column: Numbers, bands: int) -> Levels:
     ends = _ends(values, sizes, bands)
     names = _band_names(values, ends)
     return Levels((*names, MISSING), np.searchsorted(ends, column))  # NaN comes after every end
+
+
+def divide_at(column: Numbers, cuts: Sequence[float] | Literal["mean"]) -> Levels:
+    """Divide rows by the values [N] of a number at ascending cuts, or at the mean of the values."""
+    is_missing = np.isnan(column)
+    if cuts == "mean":
+        mean = float(column[~is_missing].mean(dtype=float)) if not is_missing.all() else 0.0
+        ends, shown = [mean], [f"the mean {format_number(mean)}"]
+    else:
+        ends, shown = list(cuts), [f"{cut:,.15g}" for cut in cuts]
+    inner = (f"{low} to below {high}" for low, high in pairwise(shown))
+    names = (f"below {shown[0]}", *inner, f"{shown[-1]} or more", MISSING)
+    of_row = np.searchsorted(np.array(ends, dtype=np.float32), column, side="right")
+    return Levels(names, np.where(is_missing, len(ends) + 1, of_row))
 
 
 def level_names(feature: Feature) -> tuple[str, ...]:

@@ -33,20 +33,22 @@ def compute_curves(
 
 
 def _roc(is_positive: npt.NDArray[np.bool_], score: Probabilities) -> Curve:
-    false_positive_rate, true_positive_rate, _ = roc_curve(is_positive, score)
-    return _thin(false_positive_rate, true_positive_rate)
+    false_positive_rate, true_positive_rate, thresholds = roc_curve(is_positive, score)
+    return _thin(false_positive_rate, true_positive_rate, thresholds)
 
 
 def _precision_recall(is_positive: npt.NDArray[np.bool_], score: Probabilities) -> Curve:
-    precision, recall, _ = precision_recall_curve(is_positive, score)
-    return _thin(recall[::-1], precision[::-1])
+    precision, recall, thresholds = precision_recall_curve(is_positive, score)
+    return _thin(recall[::-1], precision[::-1], np.append(thresholds, np.inf)[::-1])
 
 
 def _lift(is_positive: npt.NDArray[np.bool_], score: Probabilities) -> Curve:
-    false_positive_rate, true_positive_rate, _ = roc_curve(is_positive, score, drop_intermediate=False)
+    false_positive_rate, true_positive_rate, thresholds = roc_curve(
+        is_positive, score, drop_intermediate=False
+    )
     share = is_positive.mean()
     selected = true_positive_rate * share + false_positive_rate * (1 - share)
-    return _thin(selected[1:], true_positive_rate[1:] / selected[1:])
+    return _thin(selected[1:], true_positive_rate[1:] / selected[1:], thresholds[1:])
 
 
 def _calibration(
@@ -68,11 +70,12 @@ def _bin(is_positive: npt.NDArray[np.bool_], score: Probabilities, confidence: f
     )
 
 
-def _thin(x: Numbers, y: Numbers) -> Curve:
+def _thin(x: Numbers, y: Numbers, thresholds: Numbers) -> Curve:
     """Keep points at even distances along the curve, both ends included."""
     if len(x) > POINTS:
         steps = np.abs(np.diff(x)) / np.ptp(x) + np.abs(np.diff(y)) / (np.ptp(y) or 1)
         length = np.concatenate([[0], np.cumsum(steps)])
         kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
-        x, y = x[kept], y[kept]
-    return Curve(x=tuple(x.tolist()), y=tuple(y.tolist()))
+        x, y, thresholds = x[kept], y[kept], thresholds[kept]
+    finite = (None if np.isinf(threshold) else float(threshold) for threshold in thresholds)
+    return Curve(x=tuple(x.tolist()), y=tuple(y.tolist()), thresholds=tuple(finite))

@@ -1,13 +1,18 @@
 """The metrics of the test split, with intervals."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from model_build.artifacts import Evaluation
+from model_build.artifacts import Evaluation, LabelMetrics
 from model_build.errors import DataError
-from model_build.evaluation.intervals import bootstrap, compute_intervals
-from model_build.evaluation.metrics import ScoredRows, weighted_metrics
+from model_build.evaluation.bags import BAG, LARGE, bootstrap_from_bag
+from model_build.evaluation.borders import widen_at_borders
+from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
+from model_build.evaluation.metrics import LABEL_METRICS, ScoredRows, label_metrics, weighted_metrics
 from model_build.spec.sections import METRICS, EvaluationSection
 
 
@@ -21,22 +26,61 @@ def evaluate_model(
     Raises:
         DataError: a label of the target has no row.
     """
-    values = point_metrics(target, truth, probabilities)
     scored = ScoredRows(target, truth, probabilities)
-    estimates = bootstrap(
-        lambda weights: weighted_metrics(scored, weights, METRICS), len(truth), section.resamples, seed
+    values = point_metrics(target, truth, probabilities)
+    of_labels = label_metrics(scored, np.ones((len(truth), 1)))[..., 0]
+    estimates = _bootstrap(scored, values, of_labels, section.resamples, seed)
+    intervals = compute_intervals(
+        METRICS, values.values(), estimates[: len(METRICS)], section.confidence, scored.support
     )
+    of_label = estimates[len(METRICS) :].reshape(*of_labels.shape, -1)
     return Evaluation(
         rows=len(truth),
         labels=target.labels,
         metrics=values,
-        intervals=compute_intervals(METRICS, values.values(), estimates, section.confidence, scored.support),
+        intervals=widen_at_borders(intervals, scored, section.confidence),
+        by_label=dict(zip(target.labels, _by_label(scored, of_labels, of_label, section), strict=True)),
+        interval_rows=BAG if len(truth) > LARGE else None,
         confidence=section.confidence,
         resamples=section.resamples,
         confusion_matrix=metrics.confusion_matrix(
             truth, target.decide(probabilities), labels=range(len(target.labels))
         ).tolist(),
     )
+
+
+def _bootstrap(
+    scored: ScoredRows, values: dict[str, float], of_labels: Estimates, resamples: int, seed: int
+) -> Estimates:
+    """Return METRICS, and then LABEL_METRICS label by label, of every resample."""
+    if len(scored.truth) <= LARGE:
+        return bootstrap(partial(_measure, scored), len(scored.truth), resamples, seed)
+    metrics = values | {str(position): value for position, value in enumerate(of_labels.ravel().tolist())}
+    return bootstrap_from_bag(_measure, scored, metrics, resamples, seed, BAG)
+
+
+def _measure(scored: ScoredRows, weights: Weights) -> Estimates:
+    of_labels = label_metrics(scored, weights)
+    return np.concatenate(
+        [weighted_metrics(scored, weights, METRICS), of_labels.reshape(-1, weights.shape[1])]
+    )
+
+
+def _by_label(
+    scored: ScoredRows, values: Estimates, estimates: Estimates, section: EvaluationSection
+) -> Iterator[LabelMetrics]:
+    """Yield the metrics of each label, from values [labels, metrics] and estimates [..., resamples]."""
+    actual, predicted = (mask.sum(axis=0).tolist() for mask in (scored.is_label, scored.is_predicted))
+    for support, count, of_label, resampled in zip(actual, predicted, values, estimates, strict=True):
+        rows = {"precision": count, "recall": support, "f1": support}
+        intervals = compute_intervals(LABEL_METRICS, of_label, resampled, section.confidence, rows)
+        yield LabelMetrics(
+            support=support,
+            predicted=count,
+            precision=intervals.get("precision"),
+            recall=intervals["recall"],
+            f1=intervals["f1"],
+        )
 
 
 def point_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:

@@ -20,8 +20,9 @@ from scipy.sparse import csr_array
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
-from model_build.artifacts import Fairness, Group, Interval, Protected
+from model_build.artifacts import Interval
 from model_build.errors import DataError
+from model_build.evaluation.bags import LARGE, fill_bag
 from model_build.evaluation.binning import Levels, divide_into_levels
 from model_build.evaluation.intervals import (
     Estimates,
@@ -33,6 +34,7 @@ from model_build.evaluation.intervals import (
     interval_of_ratio,
 )
 from model_build.evaluation.metrics import share, sparse
+from model_build.fairness_report import Fairness, Group, Protected
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationSection
 
@@ -82,14 +84,14 @@ def compute_fairness(
 ) -> Fairness:
     """Compare the groups of every protected feature of encoded test rows [N, columns].
 
+    With more than two labels, they are compared for each label against all others.
+
     Raises:
         DataError: a reference group has no row.
     """
-    if not target.is_binary:
-        return Fairness(protected=())
     section = spec.evaluation
-    positive = target.positive_index
-    outcomes = _Outcomes(truth == positive, target.decide(probabilities) == positive)
+    predicted = target.decide(probabilities)
+    labels = [target.positive_index] if target.is_binary else range(len(target.labels))
     groups = {
         feature.name: divide_into_levels(feature, column, section.slices.bands)
         for feature, column in zip(spec.columns, matrix.T, strict=True)
@@ -97,7 +99,15 @@ def compute_fairness(
     }
     return Fairness(
         protected=tuple(
-            _protected(name, groups[name], outcomes, section, spec.split.seed) for name in section.fairness
+            _protected(
+                name,
+                groups[name],
+                _Outcomes(truth == label, predicted == label),
+                section,
+                spec.split.seed,
+            ).model_copy(update={"label": None if target.is_binary else target.labels[label]})
+            for name in section.fairness
+            for label in labels
         )
     )
 
@@ -133,6 +143,34 @@ def _measure_groups(
     seed: int,
 ) -> list[_GroupMetrics]:
     """Return GROUP_METRICS of every group, compared with the group at the position `reference`."""
+    values = _with_disparities(_rates(outcomes, of_row, in_group), reference)
+    estimates = _bootstrap(of_row, in_group, reference, outcomes, section.resamples, seed)
+    return [
+        _GroupMetrics(
+            compute_intervals(GROUP_METRICS, of_group, resampled, section.confidence, support), support
+        )
+        for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
+    ]
+
+
+def _bootstrap(
+    of_row: Positions,
+    in_group: Mask,
+    reference: int,
+    outcomes: _Outcomes,
+    resamples: int,
+    seed: int,
+) -> Estimates:
+    """Return GROUP_METRICS of every group [groups, metrics, resamples].
+
+    Rows of one group with equal outcomes are alike, so of many rows one of each kind stands for all.
+    """
+    bag = None
+    if len(of_row) > LARGE:
+        kinds = 4 * of_row + 2 * outcomes.is_positive + outcomes.is_selected
+        bag = fill_bag(kinds, 1, seed)
+        in_group = in_group[bag.positions]
+        outcomes = _Outcomes(outcomes.is_positive[bag.positions], outcomes.is_selected[bag.positions])
     numerators = _sum_by_group(outcomes.numerators, in_group)
     denominators = _sum_by_group(outcomes.denominators, in_group)
 
@@ -140,14 +178,9 @@ def _measure_groups(
         rates = share(numerators @ weights, denominators @ weights)
         return _with_disparities(rates.reshape(in_group.shape[1], len(RATES), -1), reference)
 
-    values = _with_disparities(_rates(outcomes, of_row, in_group), reference)
-    estimates = bootstrap(statistic, len(in_group), section.resamples, seed)
-    return [
-        _GroupMetrics(
-            compute_intervals(GROUP_METRICS, of_group, resampled, section.confidence, support), support
-        )
-        for of_group, resampled, support in zip(values, estimates, _support(outcomes, in_group), strict=True)
-    ]
+    if bag is None:
+        return bootstrap(statistic, len(of_row), resamples, seed)
+    return bag.bootstrap(statistic, resamples, seed)
 
 
 def _group(

@@ -21,6 +21,8 @@ BINS = 10
 SHARES = ("accuracy", "precision", "recall", "f1")
 """Metrics that are shares of rows. F1 counts as a share of the positives, as it is 0 if all are missed."""
 
+LABEL_METRICS = ("precision", "recall", "f1")
+
 Mask = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.floating[Any]]
 
@@ -71,6 +73,12 @@ class ScoredRows:
     @cached_property
     def is_predicted(self) -> Mask:
         return _one_hot(self.target.decide(self.probabilities), len(self.target.labels))
+
+    @cached_property
+    def confusion_cells(self) -> Positions:
+        """The position of each row's cell in the confusion matrix, row by row."""
+        predicted = self.target.decide(self.probabilities)
+        return np.asarray(self.truth * len(self.target.labels) + predicted)
 
     @property
     def support(self) -> dict[str, int]:
@@ -127,6 +135,15 @@ def weighted_metrics(scored: ScoredRows, weights: Weights, names: Sequence[str])
     """Return metrics [names, resamples]; NaN where a metric is undefined for the rows with weight."""
     weighted = _Weighted(scored, weights)
     return np.stack([FUNCTIONS[name](weighted) for name in names])
+
+
+def label_metrics(scored: ScoredRows, weights: Weights) -> Estimates:
+    """Return LABEL_METRICS of each label against all others, [labels, metrics, resamples]."""
+    weighted = _Weighted(scored, weights)
+    hits, actual, predicted = weighted.hits, weighted.actual, weighted.predicted
+    return np.stack(
+        [share(hits, predicted), share(hits, actual), share(2 * hits, actual + predicted)], axis=1
+    )
 
 
 def equal_count_bins(score: Column) -> Positions:

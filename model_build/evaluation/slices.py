@@ -3,7 +3,7 @@
 Fairlearn's MetricFrame computes the same metrics, but its bootstrap needs minutes for each feature.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,73 +11,152 @@ import numpy as np
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Slice, Slices
-from model_build.evaluation.binning import divide_into_levels
+from model_build.evaluation.bags import LARGE, SLICE_BAG, bootstrap_from_bag
+from model_build.evaluation.binning import Levels, divide_at, divide_into_levels
+from model_build.evaluation.borders import widen_at_borders
 from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import SLICE_METRICS
+from model_build.spec.sections import SLICE_METRICS, EvaluationSection
+from model_build.threads import map_in_threads
+
+OF_LABEL = ("accuracy", "log_loss", "brier")
+"""The metrics of rows that have one label in common: their precision would be 1 whatever the model does."""
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The rows of one slice."""
+class _Part:
+    """Which rows a slice has."""
 
     features: tuple[str, ...]
     levels: tuple[str, ...]
-    positions: Positions
-    scored: ScoredRows
+    rows: Positions
+    of_label: bool
 
 
 def compute_slices(
-    spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
+    spec: ModelSpec,
+    target: Target,
+    matrix: Matrix,
+    truth: Positions,
+    probabilities: Probabilities,
+    tick: Callable[[], None] = lambda: None,
 ) -> Slices:
-    """Score the slices that the spec declares, of encoded test rows [N, columns]."""
+    """Score the slices that the spec declares, of encoded test rows [N, columns].
+
+    `tick` is called after each slice.
+    """
     section = spec.evaluation
-    sliced = list(_divide(spec, matrix, ScoredRows(target, truth, probabilities)))
-    large = [rows for rows in sliced if len(rows.positions) >= section.slices.minimum_rows]
+    scored = ScoredRows(target, truth, probabilities)
+    levels = _levels(spec, target, matrix, truth)
+    too_small = 0
 
-    def statistic(weights: Weights) -> Estimates:
-        return np.array(
-            [weighted_metrics(rows.scored, weights[rows.positions], SLICE_METRICS) for rows in large]
-        )
+    def large_parts() -> Iterator[_Part]:
+        nonlocal too_small
+        for part in _divide(levels, section, target):
+            if len(part.rows) >= section.slices.minimum_rows:
+                yield part
+            else:
+                too_small += 1
 
-    values = [
-        weighted_metrics(rows.scored, np.ones((len(rows.positions), 1)), SLICE_METRICS) for rows in large
-    ]
-    estimates = bootstrap(statistic, len(truth), section.resamples, spec.split.seed)
+    is_bagged = len(truth) > LARGE
+    measure = _measure_from_bags if is_bagged else _measure_from_all_rows
+    slices = []
+    for slice_ in measure(scored, large_parts(), section, spec.split.seed):
+        slices.append(slice_)
+        tick()
     return Slices(
         minimum_rows=section.slices.minimum_rows,
-        too_small=len(sliced) - len(large),
-        slices=tuple(
-            _slice(rows, of_rows[:, 0], resampled, section.confidence)
-            for rows, of_rows, resampled in zip(large, values, estimates, strict=True)
-        ),
+        too_small=too_small,
+        slices=tuple(slices),
+        interval_rows=SLICE_BAG if is_bagged else None,
     )
 
 
-def _divide(spec: ModelSpec, matrix: Matrix, scored: ScoredRows) -> Iterator[_Rows]:
-    """Yield every slice that has a row: by feature, then by intersection, in the order of the levels."""
+def _levels(spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions) -> dict[str, Levels]:
+    """Return the levels of every column, and of the target."""
     section = spec.evaluation.slices
-    columns = zip(spec.columns, matrix.T, strict=True)
-    levels = {feature.name: divide_into_levels(feature, column, section.bands) for feature, column in columns}
-    single = levels if section.features is None else section.features
-    for features in (*((name,) for name in single), *section.intersections):
-        codes = np.stack([levels[name].of_row for name in features], axis=1)
-        combinations, of_row = np.unique(codes, axis=0, return_inverse=True)
-        for position, combination in enumerate(combinations):
-            names = (levels[name].names[code] for name, code in zip(features, combination, strict=True))
-            positions = np.flatnonzero(of_row == position)
-            yield _Rows(features, tuple(names), positions, scored.take(positions))
+    levels = {
+        column.name: divide_at(values, section.cuts[column.name])
+        if column.name in section.cuts
+        else divide_into_levels(column, values, section.bands)
+        for column, values in zip(spec.columns, matrix.T, strict=True)
+    }
+    return levels | {target.name: Levels(target.labels, truth)}
 
 
-def _slice(rows: _Rows, values: Estimates, estimates: Estimates, confidence: float) -> Slice:
-    scored = rows.scored
+def _divide(levels: dict[str, Levels], section: EvaluationSection, target: Target) -> Iterator[_Part]:
+    """Yield every slice that has a row: by label, feature and intersection, in the order of the levels."""
+    slices = section.slices
+    single = [name for name in levels if name != target.name] if slices.features is None else slices.features
+    labels = [target.name] if slices.by_label else []
+    for features in (*((name,) for name in (*labels, *single)), *slices.intersections):
+        sizes = [len(levels[name].names) for name in features]
+        codes = np.ravel_multi_index([levels[name].of_row for name in features], sizes)
+        present, counts = np.unique(codes, return_counts=True)
+        rows_by_code = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+        for code, rows in zip(present, rows_by_code, strict=True):
+            positions = np.unravel_index(code, sizes)
+            names = (levels[name].names[position] for name, position in zip(features, positions, strict=True))
+            yield _Part(features, tuple(names), rows, of_label=features == (target.name,))
+
+
+def _measure_from_all_rows(
+    scored: ScoredRows, parts: Iterable[_Part], section: EvaluationSection, seed: int
+) -> Iterator[Slice]:
+    """Measure all slices on the same resamples of all rows."""
+    listed = list(parts)
+    of_parts = [scored.take(part.rows) for part in listed]
+
+    def statistic(weights: Weights) -> Estimates:
+        return np.array(
+            [
+                weighted_metrics(rows, weights[part.rows], SLICE_METRICS)
+                for part, rows in zip(listed, of_parts, strict=True)
+            ]
+        )
+
+    estimates = bootstrap(statistic, len(scored.truth), section.resamples, seed)
+    for part, rows, resampled in zip(listed, of_parts, estimates, strict=True):
+        yield _slice(part, rows, _values(rows), resampled, section.confidence)
+
+
+def _measure_from_bags(
+    scored: ScoredRows, parts: Iterable[_Part], section: EvaluationSection, seed: int
+) -> Iterator[Slice]:
+    """Measure each slice on resamples of its own rows, so that the time hardly depends on their number."""
+
+    def measure(part: _Part) -> Slice:
+        rows = scored.take(part.rows)
+        values = _values(rows)
+        metrics = dict(zip(SLICE_METRICS, values.tolist(), strict=True))
+        estimates = bootstrap_from_bag(_measure, rows, metrics, section.resamples, seed, SLICE_BAG)
+        return _slice(part, rows, values, estimates, section.confidence)
+
+    return map_in_threads(measure, parts)
+
+
+def _measure(scored: ScoredRows, weights: Weights) -> Estimates:
+    return weighted_metrics(scored, weights, SLICE_METRICS)
+
+
+def _values(scored: ScoredRows) -> Estimates:
+    return np.asarray(_measure(scored, np.ones((len(scored.truth), 1)))[:, 0])
+
+
+def _slice(
+    part: _Part, scored: ScoredRows, values: Estimates, estimates: Estimates, confidence: float
+) -> Slice:
     positives = int(scored.is_label[:, scored.labels].sum())
+    intervals = compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support)
+    intervals = widen_at_borders(intervals, scored, confidence)
+    names = OF_LABEL if part.of_label else SLICE_METRICS
     return Slice(
-        features=rows.features,
-        levels=rows.levels,
-        rows=len(rows.positions),
+        features=part.features,
+        levels=part.levels,
+        rows=len(part.rows),
         positives=positives if scored.target.is_binary else None,
         support=scored.support,
-        metrics=compute_intervals(SLICE_METRICS, values, estimates, confidence, scored.support),
+        metrics={name: interval for name, interval in intervals.items() if name in names},
+        of_label=part.of_label,
     )

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from math import inf
 
 from app.core.contract import DataSource
-from model_build.artifacts import Evaluation, Fairness, Interval, Slice, Slices
+from model_build.artifacts import Evaluation, Interval, Slice, Slices
+from model_build.fairness_report import Fairness, Protected
 from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import DISPARITIES, Bounds, FairnessGate, Gates, MetricGate, SliceGate
 from model_build.text import format_interval, pluralize
@@ -73,7 +74,7 @@ def _slices(gate: SliceGate, slices: Slices) -> GateResult:
         for part in slices.slices
         if part.support.get(gate.metric, part.rows) >= gate.minimum_rows
         and gate.metric in part.metrics
-        and (gate.features is None or set(part.features) <= set(gate.features))
+        and (not part.of_label if gate.features is None else set(part.features) <= set(gate.features))
     }
     name = f"{gate.metric} of slices"
     passed, sentence = _check_each(
@@ -98,14 +99,15 @@ def _name(part: Slice) -> str:
 def _fairness(gate: FairnessGate, fairness: Fairness) -> GateResult:
     rate = DISPARITIES[gate.metric.rpartition("_")[0]]
     intervals = {
-        f"{group.level} against {protected.reference}": group.disparities[gate.metric]
+        f"{group.level} against {protected.reference}{_of_label(protected)}": group.disparities[gate.metric]
         for protected in fairness.protected
         for group in protected.groups
         if protected.feature == gate.feature
+        and gate.label in {None, protected.label}
         and gate.metric in group.disparities
         and group.support[rate] >= gate.minimum_rows
     }
-    name = f"{gate.metric} of {gate.feature}"
+    name = f"{gate.metric} of {gate.feature}" + (f" for {gate.label}" if gate.label else "")
     title = name
     if gate.metric.endswith("_difference"):
         intervals = {level: _magnitude(interval) for level, interval in intervals.items()}
@@ -121,6 +123,10 @@ def _fairness(gate: FairnessGate, fairness: Fairness) -> GateResult:
         sentence=f"{title}: {sentence}",
         bounds=_bound_results(gate, intervals.values()),
     )
+
+
+def _of_label(protected: Protected) -> str:
+    return f" for {protected.label}" if protected.label is not None else ""
 
 
 def _magnitude(interval: Interval) -> Interval:

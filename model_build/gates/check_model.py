@@ -7,11 +7,12 @@ import joblib
 
 from app.core.contract import FittedOn
 from app.core.model import Model
-from model_build.artifacts import Evaluation, Fairness, Origin, Slices
+from model_build.artifacts import Evaluation, Origin, Slices
 from model_build.data.dataset import Dataset
 from model_build.errors import BuildError, GateError
 from model_build.export import package
 from model_build.export.parity import measure_latency
+from model_build.fairness_report import Fairness
 from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.gates import behaviour, bounds, champion
 from model_build.gates.results import Measurements, check_measurements, parity_result

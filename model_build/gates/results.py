@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from app.core.contract import DataSource, Probabilities
 from app.core.features import Row
 from app.core.model import Model
-from model_build.artifacts import Baselines, Evaluation, Fairness, Slices
+from model_build.artifacts import Baselines, Evaluation, Slices
 from model_build.errors import GateError
 from model_build.export.parity import check_parity
+from model_build.fairness_report import Fairness
 from model_build.gate_report import GateResult
 from model_build.gates import behaviour, bounds
 from model_build.gates.baselines import check_baselines

@@ -18,11 +18,11 @@ from model_build.artifacts import (
     DataReport,
     Evaluation,
     Explanation,
-    Fairness,
     Slice,
     Slices,
     TrainingReport,
 )
+from model_build.fairness_report import Fairness
 from model_build.gate_report import ModelReport, RefitReport
 from model_build.git import DIRTY
 from model_build.reports.html import TEMPLATES, render

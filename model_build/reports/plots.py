@@ -12,18 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from app.core.contract import Target
-from model_build.artifacts import (
-    CalibrationBin,
-    Curve,
-    Curves,
-    Dependence,
-    Evaluation,
-    Explanation,
-    Group,
-    Interval,
-    Protected,
-)
+from model_build.artifacts import CalibrationBin, Curve, Curves, Dependence, Evaluation, Explanation, Interval
 from model_build.evaluation.importance import ROWS
+from model_build.fairness_report import Group, Protected
 from model_build.reports.svg import ACCENT, INK, LINE, MUTED, SECOND, THIRD, new_plot, to_svg
 from model_build.spec.sections import RARE
 
@@ -275,19 +266,20 @@ def plot_fairness(protected: Protected) -> list[Plot]:
 
 
 def _plot_selection(protected: Protected, groups: Sequence[Group]) -> Plot:
-    title = f"Selection rate by {protected.feature}"
+    title = f"Selection rate by {protected.feature}{_of_label(protected)}"
     plot, [axes] = new_plot(WIDTH, len(groups) * LINE_HEIGHT + 0.9)
     reference = next(group for group in groups if group.level == protected.reference)
     axes.axvspan(*(reference.selection_rate.value * share for share in FOUR_FIFTHS), color=LINE, alpha=0.6)
     _draw_intervals(axes, _levels(groups), [group.selection_rate for group in groups], ACCENT)
-    axes.set(xlabel="Share with the positive label predicted")
+    label = "the positive label" if protected.label is None else _shorten(protected.label)
+    axes.set(xlabel=f"Share with {label} predicted")
     _begin_at_zero(axes)
     caption = f"Shaded: 80 % to 125 % of the rate of {protected.reference}, the reference group."
     return Plot(title, caption, to_svg(plot, title))
 
 
 def _plot_errors(protected: Protected, groups: Sequence[Group]) -> Plot:
-    title = f"Errors by {protected.feature}"
+    title = f"Errors by {protected.feature}{_of_label(protected)}"
     plot, [left, right] = new_plot(WIDTH, len(groups) * LINE_HEIGHT + 0.9, columns=2)
     _draw_intervals(left, _levels(groups), [group.false_positive_rate for group in groups], ACCENT)
     _draw_intervals(right, _levels(groups), [group.false_negative_rate for group in groups], SECOND)
@@ -299,6 +291,10 @@ def _plot_errors(protected: Protected, groups: Sequence[Group]) -> Plot:
         _begin_at_zero(axes)
     caption = "How often the model takes a negative for a positive, and a positive for a negative."
     return Plot(title, caption, to_svg(plot, title))
+
+
+def _of_label(protected: Protected) -> str:
+    return "" if protected.label is None else f": {protected.label}"
 
 
 def _begin_at_zero(axes: Axes) -> None:

@@ -186,6 +186,7 @@ class ModelSpec(Frozen):
     def _check_evaluation(self) -> None:
         slices, fairness = self.evaluation.slices, self.evaluation.fairness
         self._check_columns("evaluation.slices.features", slices.features or ())
+        self._check_columns("evaluation.slices.cuts", slices.cuts, categorical=False)
         for intersection in slices.intersections:
             self._check_columns("evaluation.slices.intersections", intersection)
         self._check_columns("evaluation.fairness", fairness, categorical=True)
@@ -193,20 +194,22 @@ class ModelSpec(Frozen):
             if feature.name in fairness:
                 with _error_at(f"evaluation.fairness.{feature.name}"):
                     require_known("group", fairness[feature.name], feature.levels)
-        if fairness and not self.target.is_binary:
-            raise ValueError("evaluation.fairness: the target needs a positive label")
 
     def _check_gates(self) -> None:
         slices = self.evaluation.slices
         sliced = [{name} for name in slices.features or [column.name for column in self.columns]]
         sliced += map(set, slices.intersections)
         for gate in self.gates.slices:
-            self._check_columns("gates.slices", gate.features or ())
-            if gate.features and not any(features <= set(gate.features) for features in sliced):
-                raise ValueError(f"gates.slices: evaluation has no slices by {', '.join(gate.features)}")
+            names = set(gate.features or ()) - ({self.target.name} if slices.by_label else set())
+            self._check_columns("gates.slices", names)
+            if names and not any(features <= names for features in sliced):
+                raise ValueError(f"gates.slices: evaluation has no slices by {', '.join(sorted(names))}")
         for fairness in self.gates.fairness:
             if fairness.feature not in self.evaluation.fairness:
                 raise ValueError(f"gates.fairness: {fairness.feature!r} is not in evaluation.fairness")
+            if fairness.label:
+                with _error_at("gates.fairness"):
+                    require_known("label", fairness.label, self.target.labels)
 
     def _check_model_checks(self) -> None:
         checks = self.model_checks

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from app.core.contract import DataSource
 from app.core.errors import Problem
@@ -142,9 +142,25 @@ class SlicesSection(Frozen):
     """Default: all."""
     bands: int = Field(default=4, ge=2, le=20)
     """Quantile bands into which a number is divided."""
+    cuts: dict[str, Literal["mean"] | Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    """Numbers that are divided at the mean of the test rows or at given values, in place of bands."""
+    by_label: bool = False
+    """Whether the rows of each true label are slices."""
     minimum_rows: int = Field(default=50, ge=1)
     """Smaller slices are not reported."""
     intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+
+    @field_validator("cuts")
+    @classmethod
+    def _cuts_rise(
+        cls, cuts: dict[str, Literal["mean"] | tuple[float, ...]]
+    ) -> dict[str, Literal["mean"] | tuple[float, ...]]:
+        for name, values in cuts.items():
+            if values != "mean" and list(values) != sorted(set(values)):
+                raise ValueError(f"the cuts of {name} must rise")
+        return cuts
 
     @field_validator("intersections")
     @classmethod
@@ -225,6 +241,8 @@ class FairnessGate(Bounds):
 
     metric: str
     feature: str
+    label: str | None = None
+    """Of more than two labels, the one that is judged against all others. Default: each of them."""
     minimum_rows: int = Field(default=200, ge=1)
     """Counts the rows that the rate is a share of: for a false negative rate, the positives."""
     optional: bool = False

@@ -16,12 +16,12 @@ from model_build.artifacts import (
     Curves,
     Evaluation,
     Explanation,
-    Fairness,
     Interval,
     Origin,
     Slices,
     TrainingReport,
 )
+from model_build.fairness_report import Fairness
 from model_build.gate_report import ModelReport, RefitReport
 from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
 from model_build.reports.svg import to_file

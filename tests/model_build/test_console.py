@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -174,3 +175,25 @@ def test_a_terminal_gets_a_spinner_that_goes_away(terminal: Progress, capsys: Ca
     assert "train …" in printed
     last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", printed.rpartition("\r")[2])
     assert re.fullmatch(r"\W*✓ train        \d\.\d\d s  a tree\n", last)
+
+
+def test_long_loop_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([0.0, 4.0, 11.0, 11.0, 15.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
+    tick = Progress().count("slices")
+    for _ in range(3):
+        tick()
+    assert capsys.readouterr().out == "  slices: 2 done\n"
+
+
+@pytest.mark.parametrize(("seconds", "line"), [(7.25, "  metrics: 7.2 s\n"), (1.0, "")])
+def test_only_a_long_part_of_a_step_is_worth_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: float, line: str
+) -> None:
+    times = iter([0.0, seconds])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(times))
+    with Progress().part("metrics"):
+        pass
+    assert capsys.readouterr().out == line

@@ -19,8 +19,12 @@ LARGE = compute_curves(BINARY, PAID, np.column_stack([1 - SCORE, SCORE]), 0.95)
 
 def test_two_labels_have_the_curves_of_the_positive_one() -> None:
     curves = compute_curves(BINARY, TRUTH, np.column_stack([1 - YES, YES]), 0.95)
-    assert curves.roc == {"yes": Curve(x=(0, 0, 2 / 3, 1), y=(0, 0.5, 1, 1))}
-    assert curves.precision_recall == {"yes": Curve(x=(0, 0.5, 1, 1), y=(1, 1, 0.5, 0.4))}
+    thresholds = (None, 0.875, 0.5, 0.125)
+    assert curves.roc == {"yes": Curve(x=(0, 0, 2 / 3, 1), y=(0, 0.5, 1, 1), thresholds=thresholds)}
+    assert curves.precision_recall == {
+        "yes": Curve(x=(0, 0.5, 1, 1), y=(1, 1, 0.5, 0.4), thresholds=thresholds)
+    }
+    assert curves.lift["yes"].thresholds == thresholds[1:]
     assert curves.lift["yes"].x == pytest.approx((0.2, 0.8, 1))
     assert curves.lift["yes"].y == pytest.approx((2.5, 1.25, 1))
 
@@ -37,7 +41,7 @@ def test_each_of_three_labels_has_a_curve_against_all_others() -> None:
     curves = compute_curves(MORE, np.array([0, 1, 2, 2]), probabilities, 0.95)
     for by_label in (curves.roc, curves.precision_recall, curves.lift, curves.calibration):
         assert tuple(by_label) == MORE.labels
-    assert curves.roc["none"] == Curve(x=(0, 0, 1), y=(0, 1, 1))
+    assert curves.roc["none"] == Curve(x=(0, 0, 1), y=(0, 1, 1), thresholds=(None, 0.6, 0.1))
     assert curves.lift["none"].y == pytest.approx((4, 2, 4 / 3, 1))
 
 
@@ -48,6 +52,14 @@ def test_calibration_bin_has_the_observed_share_with_its_wilson_interval() -> No
         rows=3, predicted=0.5, observed=Interval(value=1 / 3, low=bounds.low, high=bounds.high)
     )
     assert [calibration_bin.rows for calibration_bin in LARGE.calibration["yes"]] == [500] * 10
+
+
+def test_thresholds_of_a_thinned_curve_give_its_points() -> None:
+    roc = LARGE.roc["yes"]
+    for x, y, threshold in list(zip(roc.x, roc.y, roc.thresholds, strict=True))[1:]:
+        assert threshold is not None
+        selected = threshold <= SCORE
+        assert (selected[PAID == 0].mean(), selected[PAID == 1].mean()) == pytest.approx((x, y))
 
 
 def test_long_curves_are_thinned_and_keep_their_ends_and_areas() -> None:
@@ -75,6 +87,6 @@ def test_lift_is_the_share_of_positives_divided_by_that_of_all_rows() -> None:
 
 def test_equal_scores_make_a_diagonal() -> None:
     curves = compute_curves(BINARY, TRUTH, np.full((5, 2), 0.5), 0.95)
-    assert curves.roc["yes"] == Curve(x=(0, 1), y=(0, 1))
-    assert curves.lift["yes"] == Curve(x=(1,), y=(1,))
+    assert curves.roc["yes"] == Curve(x=(0, 1), y=(0, 1), thresholds=(None, 0.5))
+    assert curves.lift["yes"] == Curve(x=(1,), y=(1,), thresholds=(0.5,))
     assert [calibration_bin.rows for calibration_bin in curves.calibration["yes"]] == [5]

@@ -4,10 +4,12 @@ import pytest
 from fairlearn import metrics
 
 from app.core.contract import Target
-from model_build.artifacts import Fairness, Group, Interval
+from model_build.artifacts import Interval
 from model_build.errors import DataError
+from model_build.evaluation import fairness as module
 from model_build.evaluation import intervals
 from model_build.evaluation.fairness import compute_fairness
+from model_build.fairness_report import Fairness, Group
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import FAIRNESS_METRICS, EvaluationSection
 
@@ -213,3 +215,33 @@ def test_three_labels_have_no_protected_groups(tiny_spec: ModelSpec) -> None:
     matrix = np.zeros((3, 4), dtype=np.float32)
     fairness = compute_fairness(tiny_spec, target, matrix, np.arange(3), np.full((3, 3), 1 / 3))
     assert fairness == Fairness(protected=())
+
+
+def test_groups_of_many_rows_have_the_same_intervals(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = groups_of((300, 100, 100, 500), (100, 100, 40, 760))
+    every_row = groups_in(compare(tiny_spec, *rows))[1]
+    monkeypatch.setattr(module, "LARGE", 100)
+    kinds = groups_in(compare(tiny_spec, *rows))[1]
+    assert values(kinds.disparities) == values(every_row.disparities)
+    for name, interval in every_row.disparities.items():
+        width = kinds.disparities[name].high - kinds.disparities[name].low
+        assert width == pytest.approx(interval.high - interval.low, rel=0.25), name
+
+
+def test_groups_of_more_labels_are_compared_for_each_against_all_others(tiny_spec: ModelSpec) -> None:
+    target = Target(name="paid", labels=("none", "some", "all"))
+    rng = np.random.default_rng(2)
+    grades, truth, chosen = rng.integers(0, 2, 300), rng.integers(0, 3, 300), rng.integers(0, 3, 300)
+    matrix = np.zeros((300, 4), dtype=np.float32)
+    matrix[:, GRADE] = grades
+    spec = tiny_spec.model_copy(
+        update={"evaluation": EvaluationSection(resamples=100, fairness={"grade": "A"}), "target": target}
+    )
+    fairness = compute_fairness(spec, target, matrix, truth, np.eye(3)[chosen])
+    assert [protected.label for protected in fairness.protected] == ["none", "some", "all"]
+    for label, protected in enumerate(fairness.protected):
+        alone = groups_in(compare(tiny_spec, grades, truth == label, chosen == label))
+        assert [group.rows for group in protected.groups] == [group.rows for group in alone]
+        assert values(protected.groups[1].disparities) == pytest.approx(values(alone[1].disparities))

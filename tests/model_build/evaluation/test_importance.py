@@ -7,6 +7,7 @@ import pytest
 from app.core.contract import Positions, Target
 from app.core.features import Matrix
 from model_build.artifacts import Dependence, Explanation, Interval
+from model_build.evaluation import importance as module
 from model_build.evaluation.importance import GRID, explain_model
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import EvaluationSection
@@ -137,3 +138,16 @@ def test_many_rows_are_sampled(tiny_spec: ModelSpec) -> None:
 
 def test_same_seed_gives_the_same_explanation(tiny_spec: ModelSpec) -> None:
     assert explain(tiny_spec) == explain(tiny_spec)
+
+
+def test_importance_of_many_rows_is_measured_on_some_of_them(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_row = explain(tiny_spec)
+    monkeypatch.setattr(module, "LARGE", 200)
+    monkeypatch.setattr(module, "IMPORTANCE_ROWS", 250)
+    some = explain(tiny_spec)
+    assert (every_row.rows, some.rows) == (None, 250)
+    assert [entry.feature for entry in some.importance[:2]] == ["grade", "years"]
+    for entry, expected in zip(some.importance, every_row.importance, strict=True):
+        assert entry.drop.value == pytest.approx(expected.drop.value, abs=0.05)

@@ -8,6 +8,7 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Interval, Slice, Slices
+from model_build.evaluation import slices as module
 from model_build.evaluation.intervals import exact_interval
 from model_build.evaluation.slices import compute_slices
 from model_build.spec.model_spec import ModelSpec
@@ -156,3 +157,74 @@ def test_support_is_the_number_of_rows_behind_each_share(tiny_spec: ModelSpec) -
 
 def test_same_seed_gives_the_same_slices(tiny_spec: ModelSpec) -> None:
     assert score(tiny_spec) == score(tiny_spec)
+
+
+def test_a_number_is_divided_at_its_mean(tiny_spec: ModelSpec) -> None:
+    slices = score(tiny_spec, features=("rate",), cuts={"rate": "mean"}, minimum_rows=1)
+    rate = rows()[0][:, RATE]
+    mean = np.nanmean(rate)
+    below, above, missing = slices.slices
+    assert below.levels == (f"below the mean {mean:.4g}",)
+    assert above.levels == (f"the mean {mean:.4g} or more",)
+    assert (below.rows, above.rows) == ((rate < mean).sum(), (rate >= mean).sum())
+    assert (missing.levels, missing.rows) == (("missing",), np.isnan(rate).sum())
+
+
+def test_a_number_is_divided_at_given_values(tiny_spec: ModelSpec) -> None:
+    slices = score(tiny_spec, features=("years",), cuts={"years": (5, 10.5)}, minimum_rows=1)
+    years = rows()[0][:, YEARS]
+    assert [(part.levels, part.rows) for part in slices.slices] == [
+        (("below 5",), (years < 5).sum()),
+        (("5 to below 10.5",), ((years >= 5) & (years < 10.5)).sum()),
+        (("10.5 or more",), (years >= 10.5).sum()),
+    ]
+
+
+def test_mean_of_a_number_that_is_always_missing_divides_nothing(tiny_spec: ModelSpec) -> None:
+    matrix, truth, probabilities = rows()
+    matrix[:, RATE] = np.nan
+    section = SlicesSection(features=("rate",), cuts={"rate": "mean"})
+    evaluation = EvaluationSection(resamples=100, slices=section)
+    spec = tiny_spec.model_copy(update={"evaluation": evaluation})
+    (part,) = compute_slices(spec, spec.target, matrix, truth, probabilities).slices
+    assert (part.levels, part.rows) == (("missing",), ROWS)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_slices_by_label_have_its_recall(tiny_spec: ModelSpec, labels: int) -> None:
+    target = tiny_spec.target if labels == 2 else MORE
+    slices = score(tiny_spec, labels, by_label=True, features=(), minimum_rows=1).slices
+    _, truth, probabilities = rows(labels)
+    predicted = target.decide(probabilities)
+    assert [(part.features, part.levels) for part in slices] == [
+        ((target.name,), (label,)) for label in target.labels
+    ]
+    for position, part in enumerate(slices):
+        assert part.of_label
+        assert set(part.metrics) == {"accuracy", "log_loss", "brier"}
+        recall = (predicted[truth == position] == position).mean()
+        assert part.metrics["accuracy"].value == pytest.approx(recall)
+
+
+def test_slices_of_many_rows_have_the_intervals_of_their_own_bags(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_row = score(tiny_spec, minimum_rows=90)
+    monkeypatch.setattr(module, "LARGE", 100)
+    done: list[int] = []
+    evaluation = EvaluationSection(resamples=100, slices=SlicesSection(minimum_rows=90))
+    spec = tiny_spec.model_copy(update={"evaluation": evaluation})
+    bagged = compute_slices(spec, spec.target, *rows(), tick=lambda: done.append(1))
+    assert len(done) == len(bagged.slices)
+    assert (every_row.interval_rows, bagged.interval_rows) == (None, module.SLICE_BAG)
+    assert bagged.too_small == every_row.too_small
+    for part, expected in zip(bagged.slices, every_row.slices, strict=True):
+        assert (part.features, part.levels, part.support) == (
+            expected.features,
+            expected.levels,
+            expected.support,
+        )
+        assert values(part.metrics) == pytest.approx(values(expected.metrics))
+        for name, interval in expected.metrics.items():
+            width = part.metrics[name].high - part.metrics[name].low
+            assert width == pytest.approx(interval.high - interval.low, rel=0.4), name

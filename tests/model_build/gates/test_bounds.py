@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from model_build.artifacts import Evaluation, Fairness, Group, Interval, Protected, Slice, Slices
+from model_build.artifacts import Evaluation, Interval, Slice, Slices
+from model_build.fairness_report import Fairness, Group, Protected
 from model_build.gate_report import GateResult
 from model_build.gates.bounds import check_gates, check_latency, check_size
 from model_build.spec.sections import DISPARITIES, FairnessGate, Gates, MetricGate, SliceGate

@@ -21,12 +21,10 @@ from model_build.artifacts import (
     Dependence,
     Evaluation,
     Explanation,
-    Fairness,
     FoldScores,
-    Group,
     Importance,
     Interval,
-    Protected,
+    LabelMetrics,
     SearchReport,
     Slice,
     Slices,
@@ -34,6 +32,7 @@ from model_build.artifacts import (
     TrainingReport,
     Violation,
 )
+from model_build.fairness_report import Fairness, Group, Protected
 from model_build.gate_report import BoundResult, GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments
 from model_build.spec.model_spec import ModelSpec
@@ -102,7 +101,7 @@ SEARCH = SearchReport(
         ),
     ),
 )
-CURVE = Curve(x=(0.0, 0.5, 1.0), y=(0.0, 0.8, 1.0))
+CURVE = Curve(x=(0.0, 0.5, 1.0), y=(0.0, 0.8, 1.0), thresholds=(None, 0.6, 0.1))
 CURVES = Curves(
     roc={"yes": CURVE},
     precision_recall={"yes": CURVE},
@@ -211,6 +210,10 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
             confidence=0.95,
             resamples=100,
             confusion_matrix=((40, 10), (20, 30)),
+            by_label={
+                "no": LabelMetrics(support=50, predicted=60, precision=HALF, recall=HALF, f1=HALF),
+                "yes": LabelMetrics(support=50, predicted=0, precision=None, recall=HALF, f1=HALF),
+            },
         ),
         curves=CURVES,
         slices=Slices(
@@ -274,7 +277,11 @@ def empty_documents(documents: CardDocuments) -> CardDocuments:
             update={"search": None, "threshold": None, "cross_validation": {}, "parameters": {}}
         ),
         evaluation=documents.evaluation.model_copy(
-            update={"labels": THREE_LABELS.labels, "confusion_matrix": ((1, 2, 3), (0, 0, 0), (4, 5, 6))}
+            update={
+                "labels": THREE_LABELS.labels,
+                "confusion_matrix": ((1, 2, 3), (0, 0, 0), (4, 5, 6)),
+                "by_label": {},
+            }
         ),
         curves=Curves(roc={}, precision_recall={}, lift={}, calibration={}),
         slices=Slices(minimum_rows=50, too_small=3, slices=()),

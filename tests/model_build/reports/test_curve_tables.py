@@ -6,9 +6,12 @@ from model_build.artifacts import CalibrationBin, Curve, Curves, Interval
 from model_build.reports import curve_tables
 
 CURVES = Curves(
-    roc={"yes": Curve(x=(0, 0.25, 1), y=(0, 0.5, 1)), "late": Curve(x=(0, 1), y=(0, 1))},
-    precision_recall={"yes": Curve(x=(1, 0), y=(0.5, 1))},
-    lift={"yes": Curve(x=(0.1, 1), y=(2, 1))},
+    roc={
+        "yes": Curve(x=(0, 0.25, 1), y=(0, 0.5, 1), thresholds=(None, 0.7, 0.1)),
+        "late": Curve(x=(0, 1), y=(0, 1), thresholds=(None, 0.2)),
+    },
+    precision_recall={"yes": Curve(x=(1, 0), y=(0.5, 1), thresholds=(0.1, None))},
+    lift={"yes": Curve(x=(0.1, 1), y=(2, 1), thresholds=(0.7, 0.1))},
     calibration={
         "yes": (CalibrationBin(rows=9, predicted=0.2, observed=Interval(value=0.3, low=0.1, high=0.5)),)
     },
@@ -21,16 +24,16 @@ CURVES = Curves(
         (
             "roc.csv",
             [
-                "label,false_positive_rate,true_positive_rate",
-                "yes,0.0,0.0",
-                "yes,0.25,0.5",
-                "yes,1.0,1.0",
-                "late,0.0,0.0",
-                "late,1.0,1.0",
+                "label,false_positive_rate,true_positive_rate,threshold",
+                "yes,0.0,0.0,",
+                "yes,0.25,0.5,0.7",
+                "yes,1.0,1.0,0.1",
+                "late,0.0,0.0,",
+                "late,1.0,1.0,0.2",
             ],
         ),
-        ("precision_recall.csv", ["label,recall,precision", "yes,1.0,0.5", "yes,0.0,1.0"]),
-        ("lift.csv", ["label,share_of_rows,lift", "yes,0.1,2.0", "yes,1.0,1.0"]),
+        ("precision_recall.csv", ["label,recall,precision,threshold", "yes,1.0,0.5,0.1", "yes,0.0,1.0,"]),
+        ("lift.csv", ["label,share_of_rows,lift,threshold", "yes,0.1,2.0,0.7", "yes,1.0,1.0,0.1"]),
         ("calibration.csv", ["label,predicted,observed", "yes,0.2,0.3"]),
     ],
 )

@@ -16,13 +16,12 @@ from model_build.artifacts import (
     DataReport,
     Dependence,
     Explanation,
-    Fairness,
     Importance,
-    Protected,
     Slices,
     Threshold,
     Violation,
 )
+from model_build.fairness_report import Fairness, Protected
 from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.reports.model_card import CardDocuments, render_html, render_markdown
 from model_build.spec import model_spec
@@ -35,6 +34,7 @@ from tests.model_build.reports.conftest import (
     HALF,
     SEARCH,
     STABILITY,
+    THREE_LABELS,
     make_group,
     make_slice,
 )
@@ -110,6 +110,9 @@ def test_page_describes_the_model_and_its_metrics(html: str) -> None:
         "secured Secured boolean true or false 0 no",
         "On 100 test rows, with 95% intervals from 100 bootstrap resamples.",
         "ROC AUC 0.5000 0.4000 to 0.6000 0.9000 ± 0.0100 0.4700 ± 0.0265 0.4500 to 0.5000",
+        "Labels Each label against all others.",
+        "no 50 60 0.5000 0.4000 to 0.6000 0.5000 0.4000 to 0.6000 0.5000 0.4000 to 0.6000",
+        "yes 50 0 – 0.5000",  # noqa: RUF001 - a dash
         "The last two columns are of 3 other models, which were trained and measured in the same way",
         "ROC AUC 0.5000 0.4000 to 0.6000 0.4700 ± 0.0265",
         "Below them are the mean ± the standard deviation over 3 other splits.",
@@ -151,6 +154,25 @@ def test_shares_are_not_rounded_to_whole_percents(documents: CardDocuments) -> N
     for text in (Page(render_html(changed)).text, render_markdown(changed)):
         assert "with 99.5% intervals from 100 bootstrap resamples" in text
         assert "300 rows train and 100 test (12.5%)" in text
+
+
+def test_card_says_when_intervals_and_importance_come_from_some_of_the_rows(documents: CardDocuments) -> None:
+    changed = replace(
+        documents,
+        evaluation=documents.evaluation.model_copy(update={"interval_rows": 20_000}),
+        slices=documents.slices.model_copy(update={"interval_rows": 2000}),
+        explanation=documents.explanation.model_copy(update={"rows": 30_000}),
+    )
+    stand_for_all = "from 100 bootstrap resamples of 20,000 of these rows, which stand for all"
+    of_slices = "Intervals of larger slices come from 2,000 of their rows, which stand for all."
+    of_importance = "Measured on 30,000 of the test rows."
+    for before, card in (
+        (render_html(documents), Page(render_html(changed)).text),
+        (render_markdown(documents), render_markdown(changed)),
+    ):
+        for words in (stand_for_all, of_slices, of_importance):
+            assert words in card
+            assert words not in before
 
 
 def test_synthetic_data_and_failed_gates_are_announced(empty_documents: CardDocuments, html: str) -> None:
@@ -255,26 +277,26 @@ def test_empty_documents_are_described_as_empty(empty_documents: CardDocuments) 
         "How much the metrics depend on the split is unknown, because no other split of real rows was "
         "measured. python -m model_build stability SPEC.yaml --source real measures it.",
         "No slice has 50 rows or more.",
-        "With more than two labels there is no positive one, so groups are not compared.",
+        "The spec names no protected feature, so fairness was not measured.",
         "The importance of the features was not measured.",
         "Gates The spec has no gates.",
     ):
         assert words in text
 
 
-def test_missing_fairness_has_the_right_reason(
-    documents: CardDocuments, empty_documents: CardDocuments
-) -> None:
-    unprotected = "The spec names no protected feature, so fairness was not measured."
-    many_labels = "With more than two labels there is no positive one, so groups are not compared."
-    for case, reason, other_reason in (
-        (documents, unprotected, many_labels),
-        (empty_documents, many_labels, unprotected),
-    ):
-        changed = replace(case, fairness=Fairness(protected=()))
-        for card in (render_html(changed), render_markdown(changed)):
-            assert reason in card
-            assert other_reason not in card
+def test_fairness_of_more_labels_is_by_label(documents: CardDocuments) -> None:
+    (protected,) = documents.fairness.protected
+    of_labels = tuple(protected.model_copy(update={"label": label}) for label in ("a", "b"))
+    changed = replace(
+        documents,
+        contract=documents.contract.model_copy(update={"target": THREE_LABELS}),
+        fairness=Fairness(protected=of_labels),
+    )
+    page = render_html(changed)
+    assert "Here, each label in turn is the positive one, against all others." in Page(page).text
+    for label in ("a", "b"):
+        assert f"By grade, against A: {label} or not" in Page(page).text
+        assert f"Selection rate by grade: {label}" in page
 
 
 def test_card_is_the_same_every_time(documents: CardDocuments, html: str, markdown: str) -> None:

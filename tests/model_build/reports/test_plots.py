@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from model_build.artifacts import Dependence, Explanation, Interval, Protected
+from model_build.artifacts import Dependence, Explanation, Interval
+from model_build.fairness_report import Protected
 from model_build.reports.model_card import CardDocuments
 from model_build.reports.plots import Plot, plot_explanation, plot_fairness, plot_performance
 from tests.model_build.reports.conftest import CURVE, CURVES, THREE_LABELS

@@ -57,6 +57,11 @@ def test_impossible_data_checks_are_errors(spec_error: SpecErrorOf, section: str
             "{slices: {intersections: [[grade, secured], [secured, grade]]}}",
             "evaluation.slices.intersections: the intersection of secured, grade is listed twice.",
         ),
+        (
+            "{slices: {cuts: {grade: mean}}}",
+            "evaluation.slices.cuts: there is no number 'grade'; allowed are rate, years.",
+        ),
+        ("{slices: {cuts: {years: [3, 2]}}}", "evaluation.slices.cuts: the cuts of years must rise."),
         ("{fairness: {grade: D}}", "evaluation.fairness.grade: there is no group 'D'; allowed are A, B, C."),
     ],
 )
@@ -76,9 +81,29 @@ def test_gate_on_slices_that_are_not_computed_is_an_error(spec_error: SpecErrorO
     assert spec_error(TINY + sections % gate) == "gates.slices: evaluation has no slices by years."
 
 
-def test_fairness_without_a_positive_label_is_an_error(spec_error: SpecErrorOf) -> None:
-    text = f"{THREE}evaluation: {{fairness: {{grade: A}}}}\n"
-    assert spec_error(text) == "evaluation.fairness: the target needs a positive label."
+def test_slices_by_label_may_have_a_gate_of_their_own(tmp_path: Path, spec_error: SpecErrorOf) -> None:
+    gate = "gates: {slices: [{metric: accuracy, minimum: 0.5, features: [paid]}]}\n"
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f"{TINY}evaluation: {{slices: {{by_label: true}}}}\n{gate}")
+    assert model_spec.load(str(path)).gates.slices[0].features == ("paid",)
+    assert spec_error(TINY + gate).startswith("gates.slices: there is no feature 'paid'")
+
+
+def test_cuts_are_the_mean_or_values_that_rise(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(f"{TINY}evaluation: {{slices: {{cuts: {{years: [5, 10.5], rate: mean}}}}}}\n")
+    assert model_spec.load(str(path)).evaluation.slices.cuts == {"years": (5, 10.5), "rate": "mean"}
+
+
+def test_fairness_of_three_labels_may_be_judged_for_one_of_them(
+    tmp_path: Path, spec_error: SpecErrorOf
+) -> None:
+    gate = "{metric: equal_opportunity_difference, feature: grade, label: %s, maximum: 0.2}"
+    text = f"{THREE}evaluation: {{fairness: {{grade: A}}}}\ngates: {{fairness: [{gate}]}}\n"
+    path = tmp_path / "three.yaml"
+    path.write_text(text % "late")
+    assert model_spec.load(str(path)).gates.fairness[0].label == "late"
+    assert spec_error(text % "most").startswith("gates.fairness: there is no label 'most'; allowed are ")
 
 
 @pytest.mark.parametrize(
