@@ -8,6 +8,7 @@ from sklearn import metrics
 from app.core.contract import Positions, Probabilities, Target
 from app.core.features import Matrix
 from model_build.artifacts import Interval, Slice, Slices
+from model_build.evaluation import bags
 from model_build.evaluation import slices as module
 from model_build.evaluation.intervals import exact_interval
 from model_build.evaluation.slices import compute_slices
@@ -216,7 +217,7 @@ def test_slices_of_many_rows_have_the_intervals_of_their_own_bags(
     spec = tiny_spec.model_copy(update={"evaluation": evaluation})
     bagged = compute_slices(spec, spec.target, *rows(), tick=lambda: done.append(1))
     assert len(done) == len(bagged.slices)
-    assert (every_row.interval_rows, bagged.interval_rows) == (None, module.SLICE_BAG)
+    assert (every_row.interval_rows, bagged.interval_rows) == (None, bags.SLICE_BAG)
     assert bagged.too_small == every_row.too_small
     for part, expected in zip(bagged.slices, every_row.slices, strict=True):
         assert (part.features, part.levels, part.support) == (
