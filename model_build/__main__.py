@@ -36,6 +36,7 @@ HELP = {
 
 
 INIT = "write the spec of a table: types, ranges, categories, the target, and a gate that holds"
+CHECK_SPEC = "read a spec, and list all its errors with line and column"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = arguments.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_init(commands.add_parser("init", help=INIT, description=f"{INIT[0].upper()}{INIT[1:]}."))
+    check = commands.add_parser("check-spec", help=CHECK_SPEC, description=f"{CHECK_SPEC.capitalize()}.")
+    _add_model_and_spec(check, "check-spec")
     for name, text in HELP.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         _add_model_and_spec(command, name)

@@ -11,7 +11,7 @@ from model_build.console import Progress
 from model_build.drafting import draft, questions
 from model_build.errors import BuildError, SpecError
 from model_build.export import package
-from model_build.spec import model_spec
+from model_build.spec import model_spec, spec_files, summary
 from model_build.spec.model_spec import ModelSpec
 from model_build.stability.measure import measure_stability
 from model_build.stage import Job
@@ -32,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.command == "init":
             _init(arguments, progress)
             return 0
+        if arguments.command == "check-spec":
+            _check_spec(arguments, progress)
+            return 0
         job = _job(arguments, progress)
         with stage.lock_build(job):
             if arguments.command == "bake":
@@ -41,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             elif arguments.command == "cross-validate":
                 cross_validate.compare_models(job, list(dict.fromkeys(arguments.fold_seeds)))
             elif arguments.command == "stability":
-                path = model_spec.stability_path(arguments.spec)
+                path = spec_files.stability_path(arguments.spec)
                 pipeline.run_before("segregate", job)
                 measure_stability(job, arguments.seeds, path)
             else:
@@ -67,6 +70,14 @@ def _init(arguments: argparse.Namespace, progress: Progress) -> None:
     progress.say(f"{out} has {pluralize(len(spec.features), 'feature')}. Next:")
     for command in draft.next_commands(spec, out):
         progress.say(f"  {command}")
+
+
+def _check_spec(arguments: argparse.Namespace, progress: Progress) -> None:
+    path = spec_files.find(arguments.spec)
+    spec = model_spec.load(arguments.spec)
+    progress.succeed(f"{path}: {summary.summarize(spec)}")
+    for remark in summary.list_remarks(spec, path, _data_directory(arguments.spec, spec)):
+        progress.warn(f"  {remark}")
 
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:
@@ -113,6 +124,6 @@ def _data_directory(argument: str, spec: ModelSpec) -> Path:
     """Return DATA_DIR; without it, the directory of the spec if a source is there, and data/ otherwise."""
     if directory := os.environ.get("DATA_DIR"):
         return Path(directory)
-    beside = model_spec.find(argument).parent
+    beside = spec_files.find(argument).parent
     is_beside = any((beside / name).is_file() for source in spec.data.sources for name in source.file_names)
     return beside if is_beside else Path("data")

@@ -91,6 +91,9 @@ class Progress:
         self._console.print()
         self._console.print(table)
 
+    def succeed(self, text: str) -> None:
+        self._console.print(f"[green]✓[/] {escape(text)}")
+
     def fail(self, text: str) -> None:
         self._console.print(f"[bold red]✗[/] {escape(text)}")
 

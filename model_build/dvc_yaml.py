@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from model_build import pipeline
 from model_build.export import package
 from model_build.reports.curve_tables import TABLES
-from model_build.spec.model_spec import SPECS
+from model_build.spec.spec_files import SPECS
 from model_build.stage import Stage
 
 HEADER = "# `make dvc-yaml` writes this file from the stages of model_build/pipeline.py; do not edit it.\n"

@@ -18,8 +18,9 @@ from model_build.artifacts import file_sha256, require
 from model_build.console import Progress
 from model_build.errors import BuildError
 from model_build.spec.estimator import BOOSTING_LIBRARIES
-from model_build.spec.model_spec import ModelSpec, stability_path
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.source import SourceMode
+from model_build.spec.spec_files import stability_path
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 """The libraries that a baked model names."""

@@ -28,8 +28,9 @@ from model_build.git import DIRTY
 from model_build.reports.html import TEMPLATES, render
 from model_build.reports.markdown import code_span, escape_text, render_sections
 from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
-from model_build.spec.model_spec import SPECS, ModelSpec
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
+from model_build.spec.spec_files import SPECS
 from model_build.stability.document import KnownStability, StabilityReport, bounds_of, number_gates
 from model_build.stability.spreads import Spread, describe_gate, spread
 from model_build.text import NOTHING, format_number

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Self
 
@@ -19,8 +19,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import Sha256
 from app.core.features import Frozen
+from model_build.spec.invalid_key import InvalidKey, InvalidKeysError, suggest
 from model_build.spec.own_estimator import find_factory, is_own
-from model_build.spec.sections import require_known
+from model_build.spec.sections import describe_unknown
 from model_build.spec.training import CATEGORY_ORDERS
 
 ESTIMATORS: dict[str, type[BaseEstimator]] = {
@@ -57,11 +58,20 @@ class Estimator(Frozen):
     @model_validator(mode="after")
     def _estimator_has_the_parameters(self) -> Self:
         if not is_own(self.name):
-            require_known("estimator", self.name, [*ESTIMATORS, *BOOSTING_LIBRARIES, ADOPTED])
-        check_parameters(self.name, self.parameters)
+            known = [*ESTIMATORS, *BOOSTING_LIBRARIES, ADOPTED]
+            if self.name not in known:
+                unknown = describe_unknown("estimator", self.name, known)
+                raise InvalidKeysError([InvalidKey(("name",), unknown)])
+        errors = [
+            InvalidKey(("parameters", name), sentence, is_unknown=True)
+            for name in self.parameters
+            if (sentence := describe_unknown_parameter(self.name, name))
+        ]
         weights = self.parameters.get("class_weight")
         if isinstance(weights, Mapping) and not all(map(_is_weight, weights.values())):
-            raise ValueError("class_weight: a weight must be a number above 0")
+            errors.append(InvalidKey(("parameters", "class_weight"), "a weight must be a number above 0"))
+        if errors:
+            raise InvalidKeysError(errors)
         return self
 
 
@@ -95,21 +105,24 @@ def list_parameters(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parameter for parameter in (*named, *more) if parameter != "kwargs"))
 
 
-def check_parameters(name: str, parameters: Iterable[str]) -> None:
-    """Raise ValueError for a parameter that the estimator does not have."""
-    given = list(parameters)
-    allowed = list_parameters(name) if given else ()
-    for parameter in given:
-        if parameter not in allowed:
-            raise ValueError(f"{name} has no parameter {parameter!r}; allowed are {', '.join(allowed)}")
+def describe_unknown_parameter(estimator: str, name: str) -> str | None:
+    """Return what is wrong with the name of a parameter; None if the estimator has it."""
+    try:
+        allowed = list_parameters(estimator)
+    except ValueError as error:
+        return str(error)
+    if name in allowed:
+        return None
+    return f"{estimator} has no parameter {name!r}{suggest(name, allowed)}; allowed are {', '.join(allowed)}"
 
 
-def check_category_orders(name: str, orders: Iterable[Any]) -> None:
-    """Raise ValueError for an order of categories that does not exist, or that the estimator can't use."""
-    for order in orders:
-        require_known("order", order, CATEGORY_ORDERS)
-        if name == "logistic_regression" and order == "target_rate":
-            raise ValueError(f"{name} has a column for each category, so their order is of no use")
+def check_category_order(estimator: str, order: Any) -> str | None:
+    """Return why an order of categories can't be: it does not exist, or the estimator can't use it."""
+    if order not in CATEGORY_ORDERS:
+        return describe_unknown("order", str(order), CATEGORY_ORDERS)
+    if estimator == "logistic_regression" and order == "target_rate":
+        return f"{estimator} has a column for each category, so their order is of no use"
+    return None
 
 
 def _is_weight(value: Any) -> bool:

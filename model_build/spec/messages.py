@@ -1,22 +1,20 @@
-"""The errors of YAML and of pydantic as sentences about the keys of a spec."""
+"""The errors of pydantic as sentences about the keys of a spec."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from model_build.spec.invalid_key import InvalidKey, InvalidKeysError, KeyPath, nearest_name, suggest
 from model_build.text import pluralize
 
 Models = Sequence[type[BaseModel]]
 
-UNION_TAGS = frozenset({"range", "choices", "rule", "word", "selection", "count"})
-"""Tags that pydantic puts into the path of an error; they are no keys of the file."""
-
 MESSAGES = {
     "missing": "this key is required",
-    "extra_forbidden": "unknown key; allowed are {keys}",
+    "extra_forbidden": "unknown key{nearest}; allowed are {keys}",
     "model_type": "must be a mapping with the keys {keys}",
     "string_type": "must be text; a number, true or false needs quotes",
     "string_too_short": "must not be empty",
@@ -27,41 +25,69 @@ MESSAGES = {
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
-    "literal_error": "must be {expected}",
+    "literal_error": "must be {expected}{nearest}",
     "too_short": "needs at least {items}",
     "greater_than": "must be above {gt:g}",
     "less_than": "must be below {lt:g}",
     "greater_than_equal": "must be at least {ge:.17g}",
     "less_than_equal": "must be at most {le:.17g}",
-    "union_tag_invalid": "there is no type {tag!r}; allowed are {types}",
+    "union_tag_invalid": "there is no type {tag!r}{nearest}; allowed are {types}",
     "union_tag_not_found": "the key type is required; allowed are {types}",
     "value_error": "{error}",
 }
 """pydantic's types of errors in the words of YAML."""
+TYPES = {"float": "number", "str": "category", "string": "category", "text": "category", "enum": "category"}
+"""What a type of a feature is called elsewhere, and is called here."""
 
 
-def describe_yaml_error(error: YAMLError) -> str:
-    """Return the line, the column and the problem; the whole error where it has no line."""
-    if isinstance(error, MarkedYAMLError) and error.problem_mark:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return " ".join(str(error).split())
+def list_errors(
+    error: ValidationError, document: Mapping[str, Any], model: type[BaseModel]
+) -> list[InvalidKey]:
+    """Return every error once, with the path to its key in the document.
 
-
-def describe_errors(error: ValidationError, document: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """Return `features.age.minimum: must be a number.`, and how many more errors there are.
-
-    The key of a list item is the item's name, or its position if it has no name.
+    A value that none of several types fits is one error. So is a misspelt key: the right one is not missing.
     """
-    first, *others = _causes(error)
-    keys, models = _follow(first["loc"], document, model)
-    sentence = ": ".join(filter(None, [".".join(keys), _message(first, models)]))
-    return f"{sentence}." + (f" ({len(others)} more)" if others else "")
+    sentences: dict[KeyPath, list[str]] = {}
+    unknown: set[KeyPath] = set()
+    meant: set[KeyPath] = set()
+    for details in _causes(error):
+        path, models = _follow(details, document, model)
+        if details["type"] == "extra_forbidden":
+            nearest = nearest_name(str(path[-1]), _absent_keys(models, document, path[:-1]))
+            meant |= {(*path[:-1], nearest)} if nearest else set()
+        for key in _describe(details, models, document, path):
+            sentences.setdefault(key.path, []).append(key.sentence)
+            unknown |= {key.path} if key.is_unknown else set()
+    return [
+        InvalidKey(path, _join(texts), path in unknown)
+        for path, texts in sentences.items()
+        if path not in meant or texts != [MESSAGES["missing"]]
+    ]
 
 
 def list_keys(*models: type[BaseModel]) -> str:
-    keys = {name: None for model in models for name, field in model.model_fields.items() if not field.exclude}
-    return ", ".join(keys)
+    return ", ".join(_keys(models))
+
+
+def name_path(path: KeyPath, document: Any) -> str:
+    """Return `features.age.minimum`: a list item has its name, or its position if it has no name."""
+    keys = []
+    for step in path:
+        document = _child(document, step)
+        is_named = isinstance(step, int) and isinstance(document, Mapping) and "name" in document
+        keys.append(str(document["name"] if is_named else step))
+    return ".".join(keys)
+
+
+def _keys(models: Models) -> list[str]:
+    fields = [field for model in models for field in model.model_fields.items()]
+    return list(dict.fromkeys(name for name, field in fields if not field.exclude))
+
+
+def _absent_keys(models: Models, document: Any, path: KeyPath) -> list[str]:
+    for step in path:
+        document = _child(document, step)
+    return [key for key in _keys(models) if key not in document]
 
 
 def _causes(error: ValidationError) -> list[ErrorDetails]:
@@ -72,33 +98,69 @@ def _causes(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _follow(
-    loc: Sequence[str | int], document: Mapping[str, Any], model: type[BaseModel]
-) -> tuple[list[str], Models]:
-    """Return the keys on the path to an error, and the models that its value may be of."""
-    keys: list[str] = []
+    details: ErrorDetails, document: Mapping[str, Any], model: type[BaseModel]
+) -> tuple[KeyPath, Models]:
+    """Return the path to an error, and the models that its value, or that of its parent, may be of.
+
+    pydantic's own path also has the tags of unions, which are no keys of the document.
+    """
+    path: list[str | int] = []
     models: Models = [model]
     value: Any = document
-    for step in loc:
+    loc = details["loc"]
+    for number, step in enumerate(loc, 1):
         if isinstance(step, str) and (variant := _variant(models, step)):
             models = [variant]
             continue
-        if step in UNION_TAGS and _child(value, step) is None:
+        is_absent = details["type"] == "missing" and number == len(loc)
+        if not is_absent and not _has(value, step):
             continue
         value = _child(value, step)
-        is_named = isinstance(step, int) and isinstance(value, Mapping) and "name" in value
-        keys.append(str(value["name"] if is_named else step))
+        path.append(step)
         models = [child for parent in models for child in _field_models(parent, step)] or models
-    return keys, models
+    return tuple(path), models
 
 
-def _message(error: ErrorDetails, models: Models) -> str:
-    context = error.get("ctx", {})
+def _describe(details: ErrorDetails, models: Models, document: Any, path: KeyPath) -> Iterator[InvalidKey]:
+    """Yield what one error says, which may be about several keys of its value."""
+    context = details.get("ctx", {})
+    if isinstance(context.get("error"), InvalidKeysError):
+        yield from (key._replace(path=(*path, *key.path)) for key in context["error"].keys)
+        return
     words = {
         "keys": list_keys(*models),
         "types": ", ".join(filter(None, map(_type_tag, models))),
         "items": pluralize(context.get("min_length", 0), "item"),
+        "nearest": _suggest(details, models, document, path),
     }
-    return MESSAGES.get(error["type"], error["msg"]).format_map(words | context)
+    at_type = ("type",) if details["type"] == "union_tag_invalid" else ()
+    sentence = MESSAGES.get(details["type"], details["msg"]).format_map(words | context)
+    yield InvalidKey((*path, *at_type), sentence, details["type"] == "extra_forbidden")
+
+
+def _suggest(details: ErrorDetails, models: Models, document: Any, path: KeyPath) -> str:
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            return suggest(path[-1], _absent_keys(models, document, path[:-1]))
+        case "union_tag_invalid":
+            tag = str(context["tag"])
+            return suggest(TYPES.get(tag.lower(), tag), filter(None, map(_type_tag, models)))
+        case "literal_error":
+            return suggest(details["input"], re.findall("'([^']*)'", context["expected"]))
+    return ""
+
+
+def _join(sentences: Iterable[str]) -> str:
+    """Return `must be true or false, or a number` for the sentences about the types of a union."""
+    first, *others = dict.fromkeys(sentences)
+    return ", or ".join([first, *(sentence.removeprefix("must be ") for sentence in others)])
+
+
+def _has(value: Any, step: str | int) -> bool:
+    if isinstance(value, Mapping):
+        return step in value or any(str(key) == step for key in value)
+    return isinstance(step, int) and isinstance(value, Sequence) and step < len(value)
 
 
 def _child(value: Any, step: str | int) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from app.core.contract import sha256
-from model_build.errors import SpecError
 
 
 def is_own(name: str) -> bool:
@@ -20,21 +19,22 @@ def import_code(name: str, directory: Path) -> str:
     It is imported by its plain name, so that a pickled model finds its classes again.
 
     Raises:
-        SpecError: there is no such file or function, the module has the name of another, or it fails.
+        ValueError: there is no such file or function, the module has the name of another, or it fails.
     """
     module_name, _, function = name.partition(":")
     path = (directory / f"{module_name}.py").resolve()
     if not module_name.isidentifier() or not path.is_file():
-        raise SpecError(f"estimator.name: {name!r} needs the file {path} with the function {function}.")
+        raise ValueError(f"{name!r} needs the file {path} with the function {function}")
     known = sys.modules.get(module_name)
     if Path(getattr(known, "__file__", None) or path).resolve() != path or (
         known is None and importlib.util.find_spec(module_name) is not None
     ):
-        raise SpecError(f"estimator.name: another module is called {module_name!r}; rename {path.name}.")
+        raise ValueError(f"another module is called {module_name!r}; rename {path.name}")
     code = path.read_bytes()
     _execute(module_name, path)
-    if not callable(getattr(sys.modules[module_name], function, None)):
-        raise SpecError(f"estimator.name: {path} has no function {function!r}.")
+    has_function = callable(getattr(sys.modules[module_name], function, None))
+    if not has_function:
+        raise ValueError(f"{path} has no function {function!r}")
     return sha256(code)
 
 
@@ -48,11 +48,11 @@ def find_factory(name: str) -> Callable[..., Any]:
 def _execute(name: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SpecError(f"estimator.name: {path} can't be imported.")
+        raise ValueError(f"{path} can't be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the code of the user raises
         del sys.modules[name]
-        raise SpecError(f"estimator.name: {path} fails: {type(error).__name__}: {error}.") from error
+        raise ValueError(f"{path} fails: {type(error).__name__}: {error}") from error

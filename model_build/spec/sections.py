@@ -10,6 +10,7 @@ from app.core.contract import DataSource
 from app.core.errors import Problem
 from app.core.features import Feature, Frozen, Row, Value
 from app.core.validation import RowValidator
+from model_build.spec.invalid_key import suggest
 from model_build.spec.source import GENERATOR_NAMES, Source
 
 Severity = Literal["fail", "warn"]
@@ -41,14 +42,29 @@ LARGEST_SEED = 2**32 - 1  # of NumPy and scikit-learn
 RARE = 0.1
 """Share of positive rows below which the ROC AUC hides what the average precision shows."""
 FEWEST_SPLITS = 2  # that have a spread
+LISTED = 20
+"""The most names that an error lists."""
 FAIRNESS_METRICS = tuple(f"{name}_{kind}" for name in DISPARITIES for kind in ("difference", "ratio"))
 
 
 def require_known(kind: str, name: str, known: Iterable[str]) -> str:
     """Return `name`; raise ValueError with the known names if it is not one of them."""
     if name not in known:
-        raise ValueError(f"there is no {kind} {name!r}; allowed are {', '.join(sorted(known))}")
+        raise ValueError(describe_unknown(kind, name, known))
     return name
+
+
+def describe_unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is no such name, which one may be meant, and which are allowed."""
+    names = [*known]
+    return f"there is no {kind} {name!r}{suggest(name, names)}; allowed are {list_allowed(names)}"
+
+
+def list_allowed(names: Iterable[str]) -> str:
+    """Return the names in order; of many, the first and the number of the rest."""
+    ordered = sorted(names)
+    rest = f" and {len(ordered) - LISTED:,} more" if len(ordered) > LISTED else ""
+    return f"{', '.join(ordered[:LISTED])}{rest}" or "none"
 
 
 # ---- data
@@ -322,8 +338,7 @@ class Golden(Frozen):
         try:
             return RowValidator(features).parse(json.dumps(self.row).encode())[0]
         except Problem as problem:
-            reason = problem.detail.removesuffix(".")
-            raise ValueError(f"model_checks.golden: {self.title}: {reason}") from problem
+            raise ValueError(f"{self.title}: {problem.detail.removesuffix('.')}") from problem
 
 
 class ModelChecks(Frozen):

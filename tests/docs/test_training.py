@@ -10,7 +10,7 @@ from model_build.__main__ import HELP, parser
 from model_build.cross_validate import RESULTS
 from model_build.export.package import BAKED, EVALUATED_FILE
 from model_build.pipeline import STAGES
-from model_build.spec.model_spec import stability_path
+from model_build.spec.spec_files import stability_path
 from model_build.stability.document import BoundSpread, Stability
 from model_build.stability.spreads import spread, worst
 from tests.docs.markdown import read, spans, table

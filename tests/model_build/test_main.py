@@ -14,7 +14,7 @@ from model_build.artifacts import Evaluation, TrainingReport
 from model_build.console import Progress
 from model_build.pipeline import STAGES as PIPELINE
 from model_build.spec import model_spec
-from model_build.spec.model_spec import SPECS
+from model_build.spec.spec_files import SPECS
 from model_build.stability.document import Stability, summarize
 from model_build.stability.splits import CheckedRows, measure_split
 from model_build.stage import Job
@@ -200,6 +200,29 @@ def test_an_unknown_spec_is_one_sentence_and_exits_with_1(tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("name", ["check-spec", "bake"])
+def test_every_error_of_a_spec_is_printed_and_exits_with_1(tiny: Path, tmp_path: Path, name: str) -> None:
+    tiny.write_text(TINY.lstrip().replace("title: Tiny", "titel: Tiny").replace("seed: 1", "seed: x"))
+    done = run(tmp_path, tmp_path, name, tiny)
+    assert (done.returncode, done.stderr) == (1, "")
+    head, *lines = done.stdout.splitlines()
+    assert head == f"✗ {tiny} has 2 errors:"
+    assert lines[0].startswith(
+        f"  {tiny}:2:1: titel: unknown key (did you mean 'title'?); allowed are name, "
+    )
+    assert lines[1:] == [f"  {tiny}:15:27: split.seed: must be a whole number."]
+
+
+def test_a_checked_spec_is_one_line_with_remarks(tiny: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, tmp_path, "check-spec", tiny)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"✓ {tiny}: 4 features, labels no and yes, hist_gradient_boosting",
+        "  It has no gates on metrics: a model of any quality is baked.",
+        f"  loans.csv is not in {tmp_path}/ (DATA_DIR), so nothing can be baked.",
+    ]
+
+
 def test_an_unknown_source_exits_with_2(tmp_path: Path) -> None:
     done = run(tmp_path, tmp_path, "bake", "--source", "fake")
     assert (done.returncode, done.stdout) == (2, "")
@@ -242,7 +265,7 @@ def bake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             "Baking tiny 1.2.3\n✗ loans.csv is not a file in data\n",
         ),
         (["tiny.yaml"], "Baking tiny 1.2.3\n✗ loans.csv is not a file in data\n"),
-        (["wrong.yaml"], "✗ wrong.yaml: target.threshold: must be below 1.\n"),
+        (["wrong.yaml"], "✗ wrong.yaml:15:73: target.threshold: must be below 1.\n"),
     ],
 )
 def test_an_error_is_one_sentence_and_exits_with_1(

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def changed(old: str, new: str) -> str:
 
 @pytest.fixture
 def spec_error(tmp_path: Path) -> SpecErrorOf:
-    """Return a function from the text of a spec to its error, without the path of the file."""
+    """Return a function from the text of a spec to its error, without the file and the position."""
 
     def load(text: str) -> str:
         path = tmp_path / "tiny.yaml"
@@ -27,6 +28,6 @@ def spec_error(tmp_path: Path) -> SpecErrorOf:
             model_spec.load(str(path))
         sentence = str(caught.value)
         assert sentence.startswith(str(path))
-        return sentence.removeprefix(str(path)).removeprefix(": ")
+        return re.sub(r"^(:\d+:\d+)?: ", "", sentence.removeprefix(str(path)))
 
     return load

@@ -5,6 +5,7 @@ import pytest
 from model_build.errors import SpecError
 from model_build.spec import model_spec
 from tests.model_build.spec.conftest import SpecErrorOf, changed
+from tests.support.tiny import TINY
 
 TOP = (
     "name, title, version, description, data, features, derived, ids, target, data_checks, split, estimator, "
@@ -13,6 +14,7 @@ TOP = (
 RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"
 CATEGORY = "name, aliases, title, unit, missing, type, categories, example"
 BOOLEAN = "name, aliases, title, unit, missing, type, example"
+DATA = "sources, columns, delimiter, encoding, drop_duplicates, synthetic, licence"
 TYPES = "integer, number, category, boolean, datetime"
 TEXT = "must be text; a number, true or false needs quotes"
 TREE_PARAMETERS = (
@@ -46,7 +48,7 @@ TREE_PARAMETERS = (
         (
             'missing: {markers: ["?"]}',
             'missing: {marker: ["?"]}',
-            "features.grade.missing.marker: unknown key; allowed are markers.",
+            "features.grade.missing.marker: unknown key (did you mean 'markers'?); allowed are markers.",
         ),
         (
             "licence: none",
@@ -67,18 +69,19 @@ TREE_PARAMETERS = (
         (
             "parameters: {max_iter: 5}",
             "params: {max_iter: 5}",
-            "estimator.params: unknown key; allowed are name, parameters.",
+            "estimator.params: unknown key (did you mean 'parameters'?); allowed are name, parameters.",
         ),
         (
             "name: hist_gradient_boosting, parameters: {max_iter: 5}",
             "name: decision_tree, parameters: {depth: 5}",
-            f"estimator: decision_tree has no parameter 'depth'; allowed are {TREE_PARAMETERS}.",
+            "estimator.parameters.depth: decision_tree has no parameter 'depth' (did you mean 'max_depth'?); "
+            f"allowed are {TREE_PARAMETERS}.",
         ),
         *(
             (
                 "{max_iter: 5}",
                 f"{{class_weight: {{'no': {weight}}}}}",
-                "estimator: class_weight: a weight must be a number above 0.",
+                "estimator.parameters.class_weight: a weight must be a number above 0.",
             )
             for weight in ("null", "-1", "0", ".inf", "true", "heavy")
         ),
@@ -137,10 +140,104 @@ def test_value_of_the_wrong_type_is_an_error(
     assert spec_error(changed(old, new)) == sentence
 
 
-def test_first_error_is_described_and_the_others_are_counted(spec_error: SpecErrorOf) -> None:
+def test_every_error_is_listed_with_its_line_and_column(tmp_path: Path) -> None:
     text = changed("version: 1.2.3", "version: one").replace("seed: 1", "seed: x").replace("test: 0.25, ", "")
-    sentence = r"version: must match ^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$. (2 more)"
-    assert spec_error(text) == sentence
+    text = text.replace("licence: none", "licens: none\n  rows: 5").replace("name: paid", "name: rate")
+    text = (
+        text.replace("minimum: 1, maximum: 30", "minimum: 30, maximum: 1")
+        + "training: {folds: 1, drop: [x]}\n"
+    )
+    path = tmp_path / "tiny.yaml"
+    path.write_text(text.lstrip())
+    with pytest.raises(SpecError) as caught:
+        model_spec.load(str(path))
+    head, *lines = str(caught.value).splitlines()
+    assert head == f"{path} has 7 errors:"
+    assert [line.removeprefix(f"  {path}:") for line in lines] == [
+        r"3:10: version: must match ^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$.",
+        f"7:3: data.licens: unknown key (did you mean 'licence'?); allowed are {DATA}.",
+        f"8:3: data.rows: unknown key; allowed are {DATA}.",
+        "10:5: features.years: minimum 30 must be below maximum 1.",
+        "16:8: split.test: this key is required.",
+        "16:15: split.seed: must be a whole number.",
+        "18:19: training.folds: must be at least 2.",
+    ]
+
+
+def test_sections_are_compared_although_another_section_is_wrong(spec_error: SpecErrorOf) -> None:
+    text = changed("seed: 1", "seed: x").replace("name: paid", "name: rate")
+    errors = spec_error(f"{text}training: {{drop: [colour, age]}}\nevaluation: {{fairness: {{garde: A}}}}\n")
+    for sentence in (
+        "split.seed: must be a whole number.",
+        "target.name: target 'rate' is also a feature.",
+        "training.drop.0: there is no feature 'colour'; allowed are grade, rate, secured, years.",
+        "training.drop.1: there is no feature 'age'; allowed are grade, rate, secured, years.",
+        "evaluation.fairness.garde: there is no category or boolean 'garde' (did you mean 'grade'?); allowed",
+    ):
+        assert sentence in errors
+    assert errors.startswith(" has 5 errors:")
+
+
+def test_more_than_fifty_errors_are_counted(spec_error: SpecErrorOf) -> None:
+    drop = ", ".join(f"x{number}" for number in range(53))
+    errors = spec_error(f"{TINY}training: {{drop: [{drop}]}}\n").splitlines()
+    assert errors[0] == " has 54 errors:"
+    assert len(errors) == 52
+    assert errors[-1] == "  and 4 more"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "type: number",
+            "type: float",
+            "features.rate.type: there is no type 'float' (did you mean 'number'?); ",
+        ),
+        (
+            "type: boolean",
+            "type: bool",
+            "features.secured.type: there is no type 'bool' (did you mean 'boolean'?)",
+        ),
+        (
+            "seed: 1}",
+            "seed: 1}\ntraining: {resample: ovr}",
+            "training.resample: must be 'over' or 'under' (did you mean 'over'?).",
+        ),
+        (
+            "seed: 1}",
+            "seed: 1}\ntraining: {search: {space: {max_iter: [[1]]}}}",
+            "training.search.space.max_iter.0: must be true or false, or a whole number, or a number, or ",
+        ),
+        (
+            "hist_gradient_boosting",
+            "hist_gradient_bosting",
+            "estimator.name: there is no estimator 'hist_gradient_bosting' (did you mean 'hist_gradient_boo",
+        ),
+    ],
+)
+def test_one_error_suggests_what_may_be_meant(
+    spec_error: SpecErrorOf, old: str, new: str, sentence: str
+) -> None:
+    assert spec_error(changed(old, new)).startswith(sentence)
+
+
+def test_error_in_a_merged_mapping_is_at_its_anchor(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(changed("{test: 0.25, seed: 1}", "{<<: &s {test: 2}, seed: 1}").lstrip())
+    with pytest.raises(SpecError, match=r"tiny.yaml:15:23: split.test: must be below 1\."):
+        model_spec.load(str(path))
+
+
+def test_key_that_stands_twice_names_both_lines_beside_the_other_errors(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(changed("seed: 1", "seed: 1, seed: x").lstrip() + "title: Twice\n")
+    with pytest.raises(SpecError) as caught:
+        model_spec.load(str(path))
+    assert [line.removeprefix(f"  {path}:") for line in str(caught.value).splitlines()[1:]] == [
+        "15:30: the key 'seed' is in line 15 already.",
+        "17:1: the key 'title' is in line 2 already.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -149,16 +246,24 @@ def test_first_error_is_described_and_the_others_are_counted(spec_error: SpecErr
         ("", f" must hold a mapping with the keys {TOP}."),
         ("# nothing\n", f" must hold a mapping with the keys {TOP}."),
         ("- name: tiny\n", f" must hold a mapping with the keys {TOP}."),
-        ("name: [tiny\n", " is not YAML: line 2, column 1: expected ',' or ']', but got '<stream end>'."),
+        ("name: [tiny\n", "the file is not YAML: expected ',' or ']', but got '<stream end>'."),
         (
-            "name: tiny\ntitle: Tiny\nname: other\n",
-            ' is not YAML: line 3, column 1: found duplicate key "name" with value "other" '
-            '(original value: "tiny").',
+            "a:\n\t- b\n",
+            "the file is not YAML: found character '\\t' that cannot start any token; indent with "
+            "spaces, not with tabs.",
         ),
-        ("name: *tiny\n", " is not YAML: line 1, column 7: found undefined alias 'tiny'."),
+        (
+            "title: Churn: who leaves\n",
+            "the file is not YAML: mapping values are not allowed here; text with a "
+            "colon and a space in it needs quotes.",
+        ),
+        (
+            "name: *tiny\n",
+            "the file is not YAML: found undefined alias 'tiny'; text that begins with * needs quotes.",
+        ),
         (
             "name: !!python/object:os.system tiny\n",
-            " is not YAML: line 1, column 7: could not determine a constructor for the tag "
+            "the file is not YAML: could not determine a constructor for the tag "
             "'tag:yaml.org,2002:python/object:os.system'.",
         ),
         (

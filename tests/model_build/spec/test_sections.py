@@ -20,7 +20,7 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ("data_checks: {reference: {alpha: 0}}", "data_checks.reference.alpha: must be above 0."),
         (
             "data_checks: {reference: {}}",
-            "data_checks.reference needs a source, because data.synthetic is not declared.",
+            "data_checks.reference: needs a source, because data.synthetic is not declared.",
         ),
     ],
 )
@@ -34,16 +34,16 @@ def test_impossible_data_checks_are_errors(spec_error: SpecErrorOf, section: str
         ("{slices: {bands: 1}}", "evaluation.slices.bands: must be at least 2."),
         (
             "{slices: {features: [colour]}}",
-            f"evaluation.slices.features: there is no feature 'colour'; allowed are {NAMES}.",
+            f"evaluation.slices.features.0: there is no feature 'colour'; allowed are {NAMES}.",
         ),
         (
             "{slices: {intersections: [[grade, colour]]}}",
-            f"evaluation.slices.intersections: there is no feature 'colour'; allowed are {NAMES}.",
+            f"evaluation.slices.intersections.0.1: there is no feature 'colour'; allowed are {NAMES}.",
         ),
         ("{slices: {intersections: [[]]}}", "evaluation.slices.intersections.0: needs at least 2 items."),
         (
             "{fairness: {years: A}}",
-            "evaluation.fairness: there is no category or boolean 'years'; allowed are grade, secured.",
+            "evaluation.fairness.years: 'years' is no category or boolean; allowed are grade, secured.",
         ),
         (
             '{fairness: {secured: "yes"}}',
@@ -59,7 +59,7 @@ def test_impossible_data_checks_are_errors(spec_error: SpecErrorOf, section: str
         ),
         (
             "{slices: {cuts: {grade: mean}}}",
-            "evaluation.slices.cuts: there is no number 'grade'; allowed are rate, years.",
+            "evaluation.slices.cuts.grade: 'grade' is no number; allowed are rate, years.",
         ),
         ("{slices: {cuts: {years: [3, 2]}}}", "evaluation.slices.cuts: the cuts of years must rise."),
         ("{fairness: {grade: D}}", "evaluation.fairness.grade: there is no group 'D'; allowed are A, B, C."),
@@ -78,7 +78,7 @@ def test_boolean_can_be_protected(tmp_path: Path) -> None:
 def test_gate_on_slices_that_are_not_computed_is_an_error(spec_error: SpecErrorOf) -> None:
     sections = "evaluation: {slices: {features: [grade]}}\ngates: {slices: [%s]}\n"
     gate = "{metric: accuracy, minimum: 0.5, features: [years]}"
-    assert spec_error(TINY + sections % gate) == "gates.slices: evaluation has no slices by years."
+    assert spec_error(TINY + sections % gate) == "gates.slices.0.features: evaluation has no slices by years."
 
 
 def test_slices_by_label_may_have_a_gate_of_their_own(tmp_path: Path, spec_error: SpecErrorOf) -> None:
@@ -86,7 +86,7 @@ def test_slices_by_label_may_have_a_gate_of_their_own(tmp_path: Path, spec_error
     path = tmp_path / "tiny.yaml"
     path.write_text(f"{TINY}evaluation: {{slices: {{by_label: true}}}}\n{gate}")
     assert model_spec.load(str(path)).gates.slices[0].features == ("paid",)
-    assert spec_error(TINY + gate).startswith("gates.slices: there is no feature 'paid'")
+    assert spec_error(TINY + gate).startswith("gates.slices.0.features.0: there is no feature 'paid'")
 
 
 def test_cuts_are_the_mean_or_values_that_rise(tmp_path: Path) -> None:
@@ -103,7 +103,9 @@ def test_fairness_of_three_labels_may_be_judged_for_one_of_them(
     path = tmp_path / "three.yaml"
     path.write_text(text % "late")
     assert model_spec.load(str(path)).gates.fairness[0].label == "late"
-    assert spec_error(text % "most").startswith("gates.fairness: there is no label 'most'; allowed are ")
+    assert spec_error(text % "most").startswith(
+        "gates.fairness.0.label: there is no label 'most'; allowed are "
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,8 @@ def test_fairness_of_three_labels_may_be_judged_for_one_of_them(
     [
         (
             "{metrics: [{metric: auc, minimum: 0.9}]}",
-            "gates.metrics.0.metric: there is no metric 'auc'; allowed are accuracy, average_precision, "
+            "gates.metrics.0.metric: there is no metric 'auc' (did you mean 'roc_auc'?); allowed are "
+            "accuracy, average_precision, "
             "balanced_accuracy, brier, calibration_error, f1, log_loss, precision, recall, roc_auc.",
         ),
         ("{metrics: [{metric: roc_auc}]}", "gates.metrics.0: a gate needs a minimum or a maximum."),
@@ -131,7 +134,7 @@ def test_fairness_of_three_labels_may_be_judged_for_one_of_them(
         ),
         (
             "{slices: [{metric: accuracy, minimum: 1, features: [colour]}]}",
-            f"gates.slices: there is no feature 'colour'; allowed are {NAMES}.",
+            f"gates.slices.0.features.0: there is no feature 'colour'; allowed are {NAMES}.",
         ),
         (
             "{fairness: [{metric: luck, feature: grade, maximum: 1}]}",
@@ -142,7 +145,7 @@ def test_fairness_of_three_labels_may_be_judged_for_one_of_them(
         ),
         (
             "{fairness: [{metric: demographic_parity_ratio, feature: grade, minimum: 0.8}]}",
-            "gates.fairness: 'grade' is not in evaluation.fairness.",
+            "gates.fairness.0.feature: 'grade' is not in evaluation.fairness.",
         ),
         ("{maximum_bytes: 0}", "gates.maximum_bytes: must be at least 1."),
         ("{deployed: {metric: luck}}", "gates.deployed.metric: must be 'roc_auc', 'log_loss' or 'accuracy'."),
@@ -157,27 +160,27 @@ def test_impossible_gate_is_an_error(spec_error: SpecErrorOf, gates: str, senten
     [
         (
             "{invariant: [{feature: colour}]}",
-            f"model_checks.invariant: there is no feature 'colour'; allowed are {NAMES}.",
+            f"model_checks.invariant.0.feature: there is no feature 'colour'; allowed are {NAMES}.",
         ),
         (
             "{directions: [{feature: grade, score: rises}]}",
-            "model_checks.directions: there is no number 'grade'; allowed are rate, years.",
+            "model_checks.directions.0.feature: 'grade' is no number; allowed are rate, years.",
         ),
         (
             "{directions: [{feature: rate, score: up}]}",
             "model_checks.directions.0.score: must be 'rises' or 'falls'.",
         ),
         (
-            "{golden: [{title: A loan, row: {years: 1}, label: maybe}]}",
-            "model_checks.golden: A loan: there is no label 'maybe'; allowed are no, yes.",
+            "{golden: [{title: A loan, row: {years: 1, rate: 1, grade: A, secured: true}, label: maybe}]}",
+            "model_checks.golden.0.label: there is no label 'maybe'; allowed are no, yes.",
         ),
         (
             '{golden: [{title: A loan, row: {years: 0, rate: 1, grade: A, secured: true}, label: "no"}]}',
-            "model_checks.golden: A loan: At years: Must be a whole number from 1 to 30.",
+            "model_checks.golden.0.row: A loan: At years: Must be a whole number from 1 to 30.",
         ),
         (
             "{directions: [{feature: years, score: falls, values: [1, 31]}]}",
-            "model_checks.directions: years must be from 1 to 30, not 31.",
+            "model_checks.directions.0.values.1: years must be from 1 to 30, not 31.",
         ),
         (
             "{directions: [{feature: years, score: falls, values: [2, 1]}]}",

@@ -19,7 +19,7 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ("{folds: 1}", "training.folds: must be at least 2."),
         (
             "{drop: [colour]}",
-            f"training.drop: there is no feature 'colour'; allowed are {NAMES}.",
+            f"training.drop.0: there is no feature 'colour'; allowed are {NAMES}.",
         ),
         ("{drop: [years, rate], select: 3}", "training: drop leaves 2 features; at least 3 must remain."),
         (
@@ -28,7 +28,7 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ),
         (
             "{clip: {grade: {high: 0.9}}}",
-            "training.clip: there is no number 'grade'; allowed are rate, years.",
+            "training.clip.grade: 'grade' is no number; allowed are rate, years.",
         ),
         ("{clip: {rate: {low: 0.9, high: 0.9}}}", "training.clip.rate: low 0.9 must be below high 0.9."),
         (
@@ -59,7 +59,7 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ("{category_order: alphabet}", "training.category_order: must be 'codes' or 'target_rate'."),
         (
             "{search: {space: {category_order: [codes, alphabet]}}}",
-            "training.search.space.category_order: there is no order 'alphabet'; allowed are codes, "
+            "training.search.space.category_order.1: there is no order 'alphabet'; allowed are codes, "
             "target_rate.",
         ),
         (
@@ -70,7 +70,8 @@ THREE = TINY.replace('labels: ["no", "yes"], positive: "yes", threshold: 0.6', '
         ("{search: {space: {}}}", "training.search.space: needs at least 1 item."),
         (
             "{search: {space: {depth: [1, 2]}}}",
-            "training.search.space: hist_gradient_boosting has no parameter 'depth'; allowed are loss, "
+            "training.search.space.depth: hist_gradient_boosting has no parameter 'depth' "
+            "(did you mean 'max_depth'?); allowed are loss, "
             "learning_rate, max_iter, max_leaf_nodes, max_depth, min_samples_leaf, l2_regularization, "
             "max_features, max_bins, categorical_features, monotonic_cst, interaction_cst, warm_start, "
             "early_stopping, scoring, validation_fraction, n_iter_no_change, tol, verbose, random_state, "
@@ -105,7 +106,7 @@ def test_threshold_of_three_labels_is_an_error(spec_error: SpecErrorOf) -> None:
     ("key", "training"),
     [
         ("category_order", "{category_order: target_rate}"),
-        ("search.space.category_order", "{search: {space: {category_order: [codes, target_rate]}}}"),
+        ("search.space.category_order.1", "{search: {space: {category_order: [codes, target_rate]}}}"),
     ],
 )
 def test_order_of_categories_is_an_error_where_each_has_a_column(

@@ -8,6 +8,7 @@ from app.core.contract import DataSource
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Bounds
+from model_build.spec.spec_files import stability_path
 from model_build.stability.document import GateKey, Stability, StabilityReport, spec_checksum
 
 FEWEST = 10
@@ -20,7 +21,7 @@ def census() -> ModelSpec:
 
 
 def report_of(source: DataSource) -> StabilityReport:
-    report = Stability.read_if_there(model_spec.stability_path("census")).report(source)
+    report = Stability.read_if_there(stability_path("census")).report(source)
     assert report is not None
     return report
 

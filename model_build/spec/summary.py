@@ -1,0 +1,35 @@
+"""What a valid spec says in a few words, and what a person may want to know of it before a bake."""
+
+from pathlib import Path
+
+from model_build.spec.model_spec import ModelSpec
+from model_build.text import pluralize
+
+TODO = "# TODO"
+
+
+def summarize(spec: ModelSpec) -> str:
+    """Return `5 features, labels no and yes, hist_gradient_boosting`."""
+    parts = [pluralize(len(spec.features), "feature")]
+    parts += [f"{len(spec.derived):,} derived"] if spec.derived else []
+    parts += [pluralize(len(spec.ids), "id")] if spec.ids else []
+    *first, last = spec.target.labels
+    return ", ".join([*parts, f"labels {', '.join(first)} and {last}", spec.estimator.name])
+
+
+def list_remarks(spec: ModelSpec, path: Path, data_directory: Path) -> list[str]:
+    """Return a sentence each about missing gates, lines with a TODO, and sources that are not at hand."""
+    remarks = []
+    gates = spec.gates
+    if not (gates.metrics or gates.slices or gates.fairness):
+        remarks.append("It has no gates on metrics: a model of any quality is baked.")
+    lines = path.read_text().splitlines()
+    if todo := [str(number) for number, line in enumerate(lines, 1) if TODO in line]:
+        remarks.append(f"TODO in {'line' if len(todo) == 1 else 'lines'} {', '.join(todo)}.")
+    sources = spec.data.sources
+    names = [name for source in sources if not source.is_remote for name in source.file_names]
+    is_remote = any(source.is_remote for source in sources)
+    if not is_remote and not any((data_directory / name).is_file() for name in names):
+        sentence = f"{' or '.join(names)} is not in {data_directory}/ (DATA_DIR), so nothing can be baked."
+        remarks.append(sentence)
+    return remarks
