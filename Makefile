@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY := passive
 # Most requests that `make test-attack` generates for an operation; more take longer and may show more.
 export ATTACK_EXAMPLES ?= 500
 
-.PHONY: help serve bake pipeline lab lab-boosting image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload soak check format dvc-yaml swagger lock clean
+.PHONY: help serve bake pipeline lab lab-boosting image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload soak check format dvc-yaml spec-schema swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ format: $(VENV)/.test ## Format the code, and fix what ruff can fix
 
 dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline
 	python -m model_build.dvc_yaml > dvc.yaml
+
+spec-schema: $(VENV)/.build ## Write docs/spec.schema.json, with which editors complete a spec
+	python -m model_build spec-schema > docs/spec.schema.json
 
 swagger: ## Copy Swagger UI from npm's release, which package-lock.json names and npm verifies (needs npm)
 	rm -rf build/swagger && mkdir -p build/swagger && cp infra/swagger/package*.json build/swagger

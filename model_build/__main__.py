@@ -36,6 +36,7 @@ HELP = {
 
 
 INIT = "write the spec of a table: types, ranges, categories, the target, and a gate that holds"
+SPEC_SCHEMA = "print the JSON Schema of a spec, which is docs/spec.schema.json"
 CHECK_SPEC = "read a spec, and list all its errors with line and column"
 
 
@@ -47,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     _add_init(commands.add_parser("init", help=INIT, description=f"{INIT[0].upper()}{INIT[1:]}."))
     check = commands.add_parser("check-spec", help=CHECK_SPEC, description=f"{CHECK_SPEC.capitalize()}.")
     _add_model_and_spec(check, "check-spec")
+    commands.add_parser(
+        "spec-schema", help=SPEC_SCHEMA, description=f"{SPEC_SCHEMA[0].upper()}{SPEC_SCHEMA[1:]}."
+    )
     for name, text in HELP.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         _add_model_and_spec(command, name)

@@ -11,7 +11,7 @@ from model_build.console import Progress
 from model_build.drafting import draft, questions
 from model_build.errors import BuildError, SpecError
 from model_build.export import package
-from model_build.spec import model_spec, spec_files, summary
+from model_build.spec import json_schema, model_spec, spec_files, summary
 from model_build.spec.model_spec import ModelSpec
 from model_build.stability.measure import measure_stability
 from model_build.stage import Job
@@ -34,6 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.command == "check-spec":
             _check_spec(arguments, progress)
+            return 0
+        if arguments.command == "spec-schema":
+            sys.stdout.write(json_schema.render_schema())
             return 0
         job = _job(arguments, progress)
         with stage.lock_build(job):

@@ -46,7 +46,7 @@ def is_whole_number(text: str) -> bool:
     return text == "0" or bool(re.fullmatch("-?[1-9][0-9]*", text))
 
 
-Name = Annotated[str, BeforeValidator(number_to_text)]
+Name = Annotated[str, BeforeValidator(number_to_text, json_schema_input_type=str | int | bool)]
 """Text that a file may hold as a number or a boolean."""
 
 # Beyond this, float32 has the same value for neighbouring integers.

@@ -20,6 +20,7 @@ from model_build.drafting.table import Table, read_table
 from model_build.drafting.trial import MOST_ROWS, Trial, find_suspects, try_model
 from model_build.errors import DataError
 from model_build.spec import model_spec
+from model_build.spec.json_schema import make_modeline
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
 from model_build.text import pluralize
@@ -51,7 +52,7 @@ def draft_spec(
         draft = _judge_suspects(draft, find_suspects(spec, sample))
         notes.extend(draft.remarks or ["no suspects"])
     draft = _choose_estimator(draft, sample, out, progress)
-    text = render_spec(draft).encode()
+    text = f"{make_modeline(out.parent)}\n{render_spec(draft)}".encode()
     spec = model_spec.parse(text, out)
     atomic.write(out, text)
     return spec

@@ -50,7 +50,12 @@ MOST_BINS = 255
 class Estimator(Frozen):
     """An estimator by name. Parameters without a value have the defaults of its library."""
 
-    name: str
+    name: str = Field(
+        json_schema_extra={
+            "anyOf": [{"enum": [*ESTIMATORS, *BOOSTING_LIBRARIES, ADOPTED]}, {"pattern": r"^\w+:\w+$"}]
+        }
+    )
+    """Of the project, or `module:function` of one's own."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     code_sha256: Sha256 | None = Field(default=None, exclude=True, validation_alias=CODE)
     """Of the file with the function, if the name is of one's own."""

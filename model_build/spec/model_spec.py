@@ -40,13 +40,20 @@ class ModelSpec(Frozen):
     """A whole spec file, and the sha256 of its bytes."""
 
     name: str = Field(pattern=MODEL_NAME)
+    """In directories, metrics and the registry."""
     title: str = Field(min_length=1)
+    """For people."""
     version: Version
+    """Semantic version of the model; clients see it as model_lib_version."""
     description: str
+    """What the model predicts, in one sentence."""
     data: Data
     features: tuple[Feature, ...] = Field(min_length=1)
+    """What a request holds, in the order in which the model reads it."""
     derived: tuple[Derived, ...] = ()
+    """What is computed from features; no request holds it."""
     ids: tuple[Id, ...] = ()
+    """Columns that the model does not read, and that come back with the answer."""
     target: Target
     data_checks: DataChecks = DataChecks()
     split: Split

@@ -95,8 +95,10 @@ class Data(Frozen):
     encoding: Literal["utf-8", "utf-16", "cp1252"] = "utf-8"
     """A byte order mark counts more."""
     drop_duplicates: bool = True
+    """Whether a line that equals an earlier one is dropped."""
     synthetic: Synthetic | None = None
     licence: str
+    """Of the data."""
 
 
 class Split(Frozen):
@@ -107,6 +109,7 @@ class Split(Frozen):
     stratify: bool = True
     """Whether train and test rows have the same shares of the labels."""
     seed: int = Field(ge=0, le=LARGEST_SEED)
+    """Of every random choice of a bake."""
 
 
 # ---- data checks
@@ -129,13 +132,19 @@ class DataChecks(Frozen):
     """Severity of each violation: `fail` stops the bake; `warn` reports it, and invalid rows are left out."""
 
     types: Severity = "fail"
+    """Text in place of a number, or a fraction in place of a whole number."""
     categories: Severity = "fail"
+    """A value that is no category of its feature."""
     ranges: Severity = "fail"
+    """A number outside the range of its feature."""
     missing: Severity = "fail"
+    """A missing value of a feature without `missing`."""
     labels: Severity = "fail"
+    """A label that the target does not have."""
     columns: Severity = "warn"
     """A column that the spec does not know. A column that is absent always fails."""
     duplicates: Severity = "warn"
+    """A share of duplicates above maximum_duplicates."""
     maximum_duplicates: Share = 0.01
     """Share of the rows in the file."""
     maximum_dropped: Share = 0.2
@@ -145,6 +154,7 @@ class DataChecks(Frozen):
     maximum_merged: Share = 0.5
     """Share of the different values of a feature that may be equal to another as float32; fewer only warn."""
     leakage: Severity = "fail"
+    """A feature that alone ranks the target better than maximum_leakage allows."""
     maximum_leakage: Share = 0.95
     """Largest ROC AUC with which one feature alone may rank the target."""
     reference: Reference | None = None
@@ -167,6 +177,7 @@ class SlicesSection(Frozen):
     minimum_rows: int = Field(default=50, ge=1)
     """Smaller slices are not reported."""
     intersections: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    """Lists of features to slice by together."""
 
     @field_validator("cuts")
     @classmethod
@@ -224,7 +235,7 @@ class Bounds(Frozen):
 class MetricGate(Bounds):
     """A bound on a metric of the test split; the whole interval must lie within it."""
 
-    metric: str
+    metric: str = Field(json_schema_extra={"enum": [*METRICS]})
 
     @field_validator("metric")
     @classmethod
@@ -235,7 +246,7 @@ class MetricGate(Bounds):
 class SliceGate(Bounds):
     """A bound on a metric of every slice with enough rows; the whole interval must lie within it."""
 
-    metric: str
+    metric: str = Field(json_schema_extra={"enum": [*SLICE_METRICS]})
     minimum_rows: int = Field(default=200, ge=1)
     """Counts the rows that the metric is a share of: for precision, the rows predicted positive."""
     features: tuple[str, ...] | None = None
@@ -255,7 +266,7 @@ class FairnessGate(Bounds):
     The sign of a difference does not count.
     """
 
-    metric: str
+    metric: str = Field(json_schema_extra={"enum": [*FAIRNESS_METRICS]})
     feature: str
     label: str | None = None
     """Of more than two labels, the one that is judged against all others. Default: each of them."""

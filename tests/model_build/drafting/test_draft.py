@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from app.core.contract import Contract
 from app.core.validation import RowValidator
@@ -19,6 +21,7 @@ from model_build.drafting.render import to_title
 from model_build.drafting.table import read_table
 from model_build.errors import DataError
 from model_build.spec import model_spec
+from model_build.spec.json_schema import MODELINE, render_schema
 
 
 def orders(rows: int = 400, delimiter: str = ",", decimal: str = ".") -> str:
@@ -64,6 +67,10 @@ def test_a_drafted_spec_bakes_and_the_model_takes_the_printed_row(
         "protected features: sex",
     ):
         assert sentence in printed
+    draft = (tmp_path / "orders.yaml").read_text()
+    assert draft.startswith(MODELINE)
+    document = json.loads(json.dumps(YAML(typ="safe", pure=True).load(draft), default=str))
+    Draft202012Validator(json.loads(render_schema())).validate(document)
     assert run(*shlex.split(bake)[3:], "--out", "model", monkeypatch=monkeypatch) == 0
     contract = Contract.model_validate_json((tmp_path / "model/contract.json").read_bytes())
     assert [(feature.name, feature.type) for feature in contract.features] == [
