@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY := passive
 # Most requests that `make test-attack` generates for an operation; more take longer and may show more.
 export ATTACK_EXAMPLES ?= 500
 
-.PHONY: help serve bake pipeline lab lab-boosting image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload soak check format dvc-yaml spec-schema swagger lock clean
+.PHONY: help serve bake pipeline lab lab-boosting lab-excel image test test-attack test-clients test-faults test-integrations test-browser test-container test-aws bench bench-overload soak check format dvc-yaml spec-schema swagger lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,8 @@ lab: $(VENV)/.lab ## Install MLflow and what the notebook needs
 
 lab-boosting: $(VENV)/.boosting ## Install LightGBM, XGBoost and CatBoost
 
+lab-excel: $(VENV)/.excel ## Install what reads Excel workbooks
+
 image: ## Build the container image census-model-api, with its labels
 	infra/build_image.sh census-model-api
 
@@ -48,7 +50,7 @@ test-clients: $(VENV)/.test ## Test what clients see of the service, also throug
 test-faults: $(VENV)/.test ## Kill, stop, starve and block a running service
 	python -m pytest -n auto tests/faults
 
-test-integrations: $(VENV)/.lab $(VENV)/.boosting $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC, the notebook and other boostings
+test-integrations: $(VENV)/.lab $(VENV)/.boosting $(VENV)/.excel $(VENV)-dvc/.installed ## Test a bake with MLflow, DVC, the notebook, other boostings and Excel
 	python -m pytest -n auto --dist loadfile tests/integrations
 
 test-browser: $(VENV)/.lab ## Test the pages in a browser (needs Chromium)
@@ -102,6 +104,7 @@ lock: $(VENV)/.test ## Resolve the groups of pyproject.toml into the requirement
 	uv pip compile --group attack -o tests/attack-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group lab -o model_build/lab-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group boosting -o model_build/boosting-requirements.txt -c tests/requirements.txt $(COMPILE)
+	uv pip compile --group excel -o model_build/excel-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group dvc -o model_build/dvc-requirements.txt $(COMPILE)
 	uv pip compile --group sbom -o infra/sbom-requirements.txt -c tests/requirements.txt $(COMPILE)
 	uv pip compile --group checkov -o infra/checkov-requirements.txt $(COMPILE)
@@ -139,6 +142,10 @@ $(VENV)/.lab: model_build/lab-requirements.txt | $(VENV)/.test
 	touch $@
 
 $(VENV)/.boosting: model_build/boosting-requirements.txt | $(VENV)/.test
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.excel: model_build/excel-requirements.txt | $(VENV)/.test
 	python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

@@ -81,7 +81,10 @@ def _add_model_and_spec(command: argparse.ArgumentParser, name: str) -> None:
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
-    init.add_argument("table", type=Path, help="CSV file with a header line")
+    init.add_argument(
+        "table",
+        help="file of CSV, Parquet, Arrow, JSON lines or Excel, 'several-*.csv' in quotes, or its URL",
+    )
     init.add_argument("--target", metavar="COLUMN", help="column to predict (default: asked for, or guessed)")
     init.add_argument("--name", type=_model_name, help="name of the model (default: from the file's name)")
     init.add_argument("--out", type=Path, help="file of the spec (default: beside the table)")

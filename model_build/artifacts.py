@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from app.core.contract import DataSource, Sha256, Target, sha256
+from app.core.contract import Sha256, Target, sha256
 from app.core.features import Frozen
 from model_build.errors import BuildError
 from model_build.spec.sections import Severity
@@ -33,21 +33,17 @@ class Artifact(Frozen):
         path.write_text(self.model_dump_json(indent=2) + "\n")
 
 
-# ---- fetch, preprocess, check-data
-
-
-class Origin(Artifact):
-    """source.json: where the rows come from."""
-
-    source: DataSource
-    uri: str
-    sha256: Sha256 | None
+# ---- preprocess, check-data
 
 
 class Cleaning(Artifact):
     """cleaning.json: what preprocessing read and dropped."""
 
     rows_read: int
+    blank_rows: int = 0
+    """Rows with nothing in any cell, which are not among those read."""
+    ignored_columns: tuple[str, ...] = ()
+    """Columns without a name and a value, and columns equal to another one of their name."""
     rows: int
     duplicates: int
     """Exact duplicates of an earlier row; they are dropped if the spec says so."""

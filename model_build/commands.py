@@ -2,13 +2,17 @@
 
 import argparse
 import os
+import re
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from app.core.errors import StartupError
 from model_build import cross_validate, pipeline, stage
 from model_build.console import Progress
+from model_build.data.sources import download_file
 from model_build.drafting import draft, questions
+from model_build.drafting.table import Location
 from model_build.errors import BuildError, SpecError
 from model_build.export import package
 from model_build.spec import json_schema, model_spec, spec_files, summary
@@ -62,14 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _init(arguments: argparse.Namespace, progress: Progress) -> None:
-    table: Path = arguments.table
-    out: Path = arguments.out or table.with_suffix(".yaml")
+    is_remote = bool(urlsplit(arguments.table).scheme)
+    table = Path(PurePosixPath(urlsplit(arguments.table).path).name if is_remote else arguments.table)
+    out: Path = arguments.out or table.with_name(re.sub("[-_.]*[*?]+[-_.]*", "", table.stem) + ".yaml")
     if out.exists() and not arguments.force:
         raise SpecError(f"{out} is there already; --force replaces it, and --out PATH writes another file.")
     is_asked = sys.stdin.isatty() and not arguments.yes
     ask = questions.ask_at_terminal if is_asked else questions.take_guess
     name = arguments.name or draft.to_model_name(table.stem)
-    spec = draft.draft_spec(table, out, name, arguments.target, ask, progress)
+    if is_remote:
+        location = Location(download_file(arguments.table, out.parent), out.parent)
+    else:
+        location = Location.of(table)
+    spec = draft.draft_spec(location, out, name, arguments.target, ask, progress)
     progress.say(f"{out} has {pluralize(len(spec.features), 'feature')}. Next:")
     for command in draft.next_commands(spec, out):
         progress.say(f"  {command}")
@@ -128,5 +137,5 @@ def _data_directory(argument: str, spec: ModelSpec) -> Path:
     if directory := os.environ.get("DATA_DIR"):
         return Path(directory)
     beside = spec_files.find(argument).parent
-    is_beside = any((beside / name).is_file() for source in spec.data.sources for name in source.file_names)
+    is_beside = any(source.is_in(beside) for source in spec.data.sources)
     return beside if is_beside else Path("data")

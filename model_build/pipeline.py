@@ -17,7 +17,6 @@ from model_build.artifacts import (
     DataReport,
     Evaluation,
     Explanation,
-    Origin,
     Slices,
     TrainingReport,
     Violation,
@@ -46,6 +45,7 @@ from model_build.gates.check_model import (
     describe_results,
     stop_at_failed_gates,
 )
+from model_build.origin import Origin
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
 from model_build.stability.document import find_report, stability_checksum
@@ -71,7 +71,12 @@ def fetch(job: Job, notes: list[str]) -> None:
     frame, origin = dataset.fetch_rows(job.spec, job.source_mode, job.data_directory, job.progress.warn)
     write_rows(frame, job.path("raw.parquet"))
     origin.write(job.path("source.json"))
-    notes.append(f"{origin.source}: {origin.uri}, {pluralize(len(frame), 'row')}")
+    files = f" of {len(origin.files)} files" if len(origin.files) > 1 else ""
+    notes.append(f"{origin.source}: {origin.uri}, {pluralize(len(frame), 'row')}{files}")
+    if origin.blank_rows:
+        notes.append(f"blank rows, which do not count: {origin.blank_rows:,}")
+    if origin.ignored_columns:
+        notes.append(f"ignored, because empty or repeated: {', '.join(origin.ignored_columns)}")
 
 
 def eda(job: Job, notes: list[str]) -> None:
@@ -85,6 +90,8 @@ def preprocess(job: Job, notes: list[str]) -> None:
     """Write the rows with clean values."""
     origin = Origin.read(job.path("source.json"))
     frame, cleaning = dataset.clean(read_rows(job.path("raw.parquet")), job.spec, origin.uri)
+    set_aside = {"blank_rows": origin.blank_rows, "ignored_columns": origin.ignored_columns}
+    cleaning = cleaning.model_copy(update=set_aside)
     write_rows(frame, job.path("clean.parquet"))
     cleaning.write(job.path("cleaning.json"))
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)

@@ -33,7 +33,7 @@ MODEL_BUILD_TIERS = (
     ("model_build", "model_build.errors", "model_build.git", "model_build.text", "model_build.threads"),
     ("model_build.atomic", "model_build.spec"),
     ("model_build.artifacts",),
-    ("model_build.console", "model_build.fairness_report", "model_build.gate_report"),
+    ("model_build.console", "model_build.fairness_report", "model_build.gate_report", "model_build.origin"),
     ("model_build.stage",),
     ("model_build.data",),
     ("model_build.evaluation", "model_build.validation"),

@@ -64,6 +64,8 @@ class CsvTable:
         self._rows_left = math.inf if max_rows is None else max_rows
         self._longest_row = self._text_left = longest_row
         self._skipped = 0
+        self.blank = 0
+        """How many lines below the header had nothing in any cell, so far."""
         self._reader = csv.reader([])
         lines = self._limit(text)
         try:
@@ -123,6 +125,8 @@ class CsvTable:
                     if len(rows.cells) == count:
                         break
                     self._text_left = self._longest_row
+                else:
+                    self.blank += 1
         except (UnicodeError, csv.Error) as error:
             rows.problem = self._problem(error)
         return rows

@@ -16,15 +16,15 @@ from app.core.contract import Positions, Target
 from app.core.errors import Problem
 from app.core.features import Feature, Row, Value
 from app.core.validation import LATER_ROWS, RowValidator
-from model_build.artifacts import Cleaning, Origin, file_sha256
-from model_build.data import sources
-from model_build.data.csv_file import read_csv
+from model_build.artifacts import Cleaning, file_sha256
+from model_build.data.raw_rows import RawRows, read_source
 from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
 from model_build.errors import DataError, SourceError
+from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
-from model_build.spec.source import Source, SourceMode
+from model_build.spec.source import SourceMode
 from model_build.text import EXAMPLES, format_value
 
 
@@ -49,20 +49,19 @@ def fetch_rows(
 
     Raises:
         SourceError: no source answered, or the spec declares no generator.
-        DataError: the file is not a CSV file with the columns of the spec.
+        DataError: the source has no table with the columns of the spec.
     """
     if source_mode == "synthetic":
         return _generate(spec)
     try:
-        source, path = _fetch_first(spec.data.sources, directory)
+        raw = _read_first(spec, directory)
     except SourceError as error:
         if source_mode == "real" or spec.data.synthetic is None:
             raise
         warn(f"No real data: {error}\nTHE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it.")
         return _generate(spec)
-    frame = read_csv(path, spec)
-    _match_columns(frame, spec, str(path))
-    return frame, Origin(source="real", uri=source.uri, sha256=file_sha256(path))
+    _match_columns(raw.frame, spec, raw.name)
+    return raw.frame, raw.origin
 
 
 def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.DataFrame:
@@ -70,16 +69,15 @@ def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.D
 
     Raises:
         SourceError: the source did not answer.
-        DataError: the file is not a CSV file with the columns of the spec, or has no rows.
+        DataError: the source has no table with the columns of the spec, or has no rows.
     """
     if config.source is None:
         raw, origin = _generate(spec)
         return clean(raw, spec, origin.uri)[0]
-    path = sources.fetch_source(config.source, directory)
-    raw = read_csv(path, spec)
-    if raw.empty:
-        raise DataError(f"{path} has no rows.")
-    return clean(raw, spec, str(path))[0]
+    reference = read_source(config.source, spec, directory)
+    if reference.frame.empty:
+        raise DataError(f"{reference.name} has no rows.")
+    return clean(reference.frame, spec, reference.name)[0]
 
 
 def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
@@ -92,11 +90,11 @@ def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
     return frame, Origin(source="synthetic", uri=uri, sha256=None)
 
 
-def _fetch_first(candidates: Sequence[Source], directory: Path) -> tuple[Source, Path]:
+def _read_first(spec: ModelSpec, directory: Path) -> RawRows:
     errors: list[str] = []
-    for source in candidates:
+    for source in spec.data.sources:
         try:
-            return source, sources.fetch_source(source, directory)
+            return read_source(source, spec, directory)
         except SourceError as error:
             errors.append(str(error))
     raise SourceError("; ".join(errors))

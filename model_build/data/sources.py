@@ -7,7 +7,6 @@ readable for its owner only.
 
 import hashlib
 import os
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
@@ -16,14 +15,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from model_build.artifacts import file_sha256
+from model_build.data import s3
+from model_build.data.s3 import CHUNK_SIZE, Chunks
 from model_build.errors import DataError, SourceError
-from model_build.spec.source import Source
+from model_build.spec.source import Source, check_uri
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a single byte
-CHUNK_SIZE = 1 << 16  # bytes
-
-Chunks = Generator[bytes, None, None]
 
 
 def fetch_source(source: Source, directory: Path) -> Path:
@@ -54,6 +52,28 @@ def fetch_source(source: Source, directory: Path) -> Path:
     )
 
 
+def download_file(uri: str, directory: Path) -> Source:
+    """Download a file whose checksum nobody knows yet, and return the source with its checksum.
+
+    Raises:
+        SourceError: this is not the URI of one file, or the file could not be downloaded or saved.
+    """
+    try:
+        check_uri(uri)
+        directory.mkdir(parents=True, exist_ok=True)
+        partial = directory / f".download.{token_hex(4)}.part"
+        try:
+            source = Source(uri=uri, sha256=write_chunks(TRANSPORTS[urlsplit(uri).scheme](uri), partial))
+            paths = [directory / name for name in source.file_names]
+            path = next(path for path in paths if not path.exists() or file_sha256(path) == source.sha256)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, ValueError, StopIteration) as error:
+        raise SourceError(f"{uri} could not be read or saved: {error}") from error
+    return source
+
+
 def _open(source: Source, directory: Path) -> Chunks:
     scheme = urlsplit(source.uri).scheme
     if not scheme:
@@ -66,7 +86,7 @@ def _save(chunks: Chunks, path: Path, source: Source) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        sha256 = _write(chunks, partial)
+        sha256 = write_chunks(chunks, partial)
         if sha256 != source.sha256:
             raise SourceError(f"{source.uri} sent a file with the SHA-256 {sha256}, not {source.sha256}")
         partial.replace(path)
@@ -74,7 +94,7 @@ def _save(chunks: Chunks, path: Path, source: Source) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write(chunks: Chunks, path: Path) -> str:
+def write_chunks(chunks: Chunks, path: Path) -> str:
     """Write `chunks` to the disk and return their SHA-256."""
     digest = hashlib.sha256()
     with closing(chunks), path.open("xb") as file:
@@ -97,30 +117,8 @@ def _http_chunks(uri: str) -> Chunks:
         raise _download_error(uri, error) from error
 
 
-def _s3_chunks(uri: str) -> Chunks:
-    # These are slow to import, and most runs read a file that is already there.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
-    try:
-        with (
-            closing(boto3.Session().client("s3", config=config)) as client,
-            closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body,
-        ):
-            yield from body.iter_chunks(CHUNK_SIZE)
-    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: a malformed AWS_ENDPOINT_URL
-        raise _download_error(uri, error) from error
-
-
 def _download_error(uri: str, error: Exception) -> SourceError:
     return SourceError(f"{uri} could not be downloaded: {type(error).__name__}: {error}")
 
 
-TRANSPORTS = {"https": _http_chunks, "http": _http_chunks, "s3": _s3_chunks}
+TRANSPORTS = {"https": _http_chunks, "http": _http_chunks, "s3": s3.read_object}

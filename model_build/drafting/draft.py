@@ -16,7 +16,7 @@ from model_build.drafting import questions
 from model_build.drafting.cells import Cells
 from model_build.drafting.columns import DraftColumn, draft_column
 from model_build.drafting.render import Draft, render_spec
-from model_build.drafting.table import Table, read_table
+from model_build.drafting.table import Location, Table, read_table
 from model_build.drafting.trial import MOST_ROWS, Trial, find_suspects, try_model
 from model_build.errors import DataError
 from model_build.spec import model_spec
@@ -33,7 +33,7 @@ ESTIMATORS = ("hist_gradient_boosting", "logistic_regression")
 
 
 def draft_spec(
-    path: Path, out: Path, name: str, target: str | None, ask: questions.Ask, progress: Progress
+    location: Location, out: Path, name: str, target: str | None, ask: questions.Ask, progress: Progress
 ) -> ModelSpec:
     """Write the spec of a table to `out`, and return it.
 
@@ -41,9 +41,12 @@ def draft_spec(
         DataError: the file is no table, or no column can be the target.
     """
     with progress.step("read") as notes:
-        table = read_table(path)
+        table = read_table(location)
         cells = table.count_cells()
-        notes.append(f"{path}: {pluralize(len(table.rows), 'row')}, {pluralize(len(table.names), 'column')}")
+        size = f"{pluralize(len(table.rows), 'row')}, {pluralize(len(table.names), 'column')}"
+        notes.append(f"{location.source.uri}: {size}")
+    for remark in table.remarks:
+        progress.say(f"  {remark}")
     draft = _describe_table(table, cells, name, target, ask)
     _report_columns(draft, progress)
     sample = table.sample(MOST_ROWS, SEED)
@@ -78,11 +81,11 @@ def _describe_table(
     columns = [draft_column(name, column) for name, column in cells.items() if name != target.name]
     features = [column for column in columns if column.keys]
     if not features:
-        raise DataError(f"No column of {table.path} can be a feature.")
+        raise DataError(f"No column of {table.source.uri} can be a feature.")
     protected = questions.choose_protected(features, cells, ask) if target.positive else {}
     return Draft(
         name=name,
-        source=table.path.name,
+        source=table.source,
         rows=len(table.rows),
         target=target,
         columns=columns,

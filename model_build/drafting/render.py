@@ -8,6 +8,7 @@ from typing import Any
 
 from model_build.drafting.columns import DraftColumn
 from model_build.drafting.target import DraftTarget
+from model_build.spec.source import Source
 from model_build.text import format_percent, pluralize
 
 PLAIN = re.compile(r"[A-Za-z][\w./+()-]*( [\w./+()-]+)*")
@@ -22,8 +23,7 @@ class Draft:
     """What a spec is written from."""
 
     name: str
-    source: str
-    """The name of the file."""
+    source: Source
     rows: int
     target: DraftTarget
     columns: Sequence[DraftColumn]
@@ -81,14 +81,14 @@ def _head(draft: Draft) -> str:
     size = f"{pluralize(draft.rows, 'row')}, {pluralize(len(draft.columns) + 1, 'column')}"
     remarks = "".join(f"# {remark}\n" for remark in draft.remarks)
     return f"""\
-# Drafted from {draft.source}: {size}. Look at every TODO.
+# Drafted from {draft.source.uri}: {size}. Look at every TODO.
 {remarks}name: {draft.name}
 title: {_inline(to_title(draft.name))}
 version: 0.1.0
 description: {_inline(f"Predicts {to_title(draft.target.name)}.")} # TODO: who asks this, and for what?
 
 data:
-  sources: [{{uri: {_inline(draft.source)}}}]{_duplicates(draft)}
+  sources: [{_inline(draft.source.model_dump(exclude_none=True))}]{_duplicates(draft)}
   licence: unknown # TODO"""
 
 

@@ -17,9 +17,10 @@ from app.core.contract import (
     sha256,
 )
 from model_build import atomic
-from model_build.artifacts import Baselines, Evaluation, Origin, Slices, TrainingReport, file_sha256, require
+from model_build.artifacts import Baselines, Evaluation, Slices, TrainingReport, file_sha256, require
 from model_build.errors import BuildError, GateError
 from model_build.gate_report import ModelReport, RefitReport
+from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from model_build.text import pluralize

@@ -7,7 +7,7 @@ import joblib
 
 from app.core.contract import FittedOn
 from app.core.model import Model
-from model_build.artifacts import Evaluation, Origin, Slices
+from model_build.artifacts import Evaluation, Slices
 from model_build.data.dataset import Dataset
 from model_build.errors import BuildError, GateError
 from model_build.export import package
@@ -16,6 +16,7 @@ from model_build.fairness_report import Fairness
 from model_build.gate_report import GateResult, ModelReport, RefitReport
 from model_build.gates import behaviour, bounds, champion
 from model_build.gates.results import Measurements, check_measurements, parity_result
+from model_build.origin import Origin
 from model_build.stage import Job
 from model_build.text import pluralize
 from model_build.training.calibration import Calibrated

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from app.core.contract import Positions, Sha256
 from app.core.encoders import row_encoder
 from app.core.model import Model
-from model_build.artifacts import Artifact, DataReport, Origin
+from model_build.artifacts import Artifact, DataReport
 from model_build.data.dataset import Dataset, build_dataset
 from model_build.data.split import split_rows
 from model_build.errors import BuildError
@@ -22,6 +22,7 @@ from model_build.export.onnx import convert
 from model_build.export.package import describe_model
 from model_build.gate_report import GateResult
 from model_build.gates.results import Measurements, check_measurements
+from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job
 from model_build.threads import limit_threads

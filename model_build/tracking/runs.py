@@ -17,12 +17,12 @@ from model_build.artifacts import (
     Evaluation,
     Explanation,
     Interval,
-    Origin,
     Slices,
     TrainingReport,
 )
 from model_build.fairness_report import Fairness
 from model_build.gate_report import ModelReport, RefitReport
+from model_build.origin import Origin
 from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
 from model_build.reports.svg import to_file
 from model_build.spec.model_spec import ModelSpec

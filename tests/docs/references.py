@@ -35,7 +35,7 @@ MADE = {
     ".venvs/",
 }
 """Files and directories that the commands on the pages make."""
-BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "pip.conf"}
+BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "parts/", "pip.conf"}
 """Files that the reader brings."""
 PLACEHOLDER = re.compile(r"(?:.*/)?NAME\.(?:stability\.json|yaml)")
 LEFT_OUT = {"__pycache__", ".venvs", "docs"}

@@ -11,9 +11,9 @@ import pandas as pd
 from app.core.contract import Target
 from app.core.derived import compute_columns
 from app.core.features import DatetimeFeature, Feature, IntegerFeature, RangedFeature
-from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.errors import DataError
+from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import format_number
 

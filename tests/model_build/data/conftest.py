@@ -1,12 +1,16 @@
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from app.core.features import Row
-from model_build.artifacts import Cleaning, Origin
+from model_build.artifacts import Cleaning
 from model_build.data import dataset
+from model_build.origin import Origin
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from tests.support.tiny import TINY
@@ -23,6 +27,7 @@ class LoadedFile(NamedTuple):
 
 
 Load = Callable[..., LoadedFile]
+PutObjects = Callable[[str, Mapping[str, bytes]], str]
 
 
 @pytest.fixture
@@ -38,6 +43,42 @@ def load(tmp_path: Path) -> Load:
         return LoadedFile(origin, cleaning, built.rows, built.labels.tolist())
 
     return load
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_url)
+
+
+@pytest.fixture
+def put_objects(monkeypatch: pytest.MonkeyPatch, no_credentials: None) -> PutObjects:  # noqa: ARG001 - builds on it
+    """Return a function that puts objects into a new bucket, and returns its URI."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+    def put(name: str, objects: Mapping[str, bytes]) -> str:
+        client = boto3.Session().client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=name)
+        for key, content in objects.items():
+            client.put_object(Bucket=name, Key=key, Body=content)
+        client.close()
+        return f"s3://{name}"
+
+    return put
 
 
 def changed_spec(tmp_path: Path, *changes: tuple[str, str]) -> ModelSpec:

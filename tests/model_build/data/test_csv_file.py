@@ -203,9 +203,9 @@ def test_other_columns_keep_names_of_their_own(tiny_spec: ModelSpec, tmp_path: P
     assert list(frame.columns) == names
 
 
-def test_workbook_is_named(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+def test_other_file_is_named(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     path = tmp_path / "loans.csv"
-    path.write_bytes(b"PK\x03\x04 rest")
+    path.write_bytes(b"%PDF-1.7 rest")
     with pytest.raises(DataError) as caught:
         dataset.fetch_rows(tiny_spec, "real", tmp_path, pytest.fail)
-    assert str(caught.value) == f"{path} is not a CSV file: it is an Excel workbook or another zip archive"
+    assert str(caught.value) == f"{path} is not a CSV file: it is a PDF"

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_build.artifacts import Origin, file_sha256
-from model_build.data import dataset, sources
+from model_build.artifacts import file_sha256
+from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.row_files import read_rows, write_rows
 from model_build.errors import DataError, SourceError
+from model_build.origin import Origin, SourceFile
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference
@@ -19,7 +20,9 @@ from tests.support.bakes import rows_of
 
 def test_rows_labels_origin_and_cleaning_are_returned(load: Load, tmp_path: Path) -> None:
     loaded = load(HEADER + "30,0,C,no,yes\n1,2.5,A,true,no\n2,n/a,?,FALSE,yes\n")
-    assert loaded.origin == Origin(source="real", uri="loans.csv", sha256=file_sha256(tmp_path / "loans.csv"))
+    file = SourceFile(name="loans.csv", rows=3, blank_rows=0, ignored_columns=())
+    sha256 = file_sha256(tmp_path / "loans.csv")
+    assert loaded.origin == Origin(source="real", uri="loans.csv", sha256=sha256, files=(file,))
     assert loaded.rows == [
         {"years": 30, "rate": 0, "grade": "C", "secured": False},
         {"years": 1, "rate": 2.5, "grade": "A", "secured": True},
@@ -206,7 +209,7 @@ def test_synthetic_never_reads_a_source(
     def fetch(*_: object) -> None:
         pytest.fail("a source was read")
 
-    monkeypatch.setattr(sources, "fetch_source", fetch)
+    monkeypatch.setattr(dataset, "read_source", fetch)
     (tmp_path / "first.csv").write_text("age,sex,salary\n40,Male,>50K\n")
     assert dataset.fetch_rows(adults, "synthetic", tmp_path, pytest.fail)[1].source == "synthetic"
     loaded = rows_of(adults, "synthetic", tmp_path)

@@ -11,15 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from model_build.artifacts import file_sha256
-from model_build.data import sources
+from model_build.data import s3, sources
 from model_build.data.sources import fetch_source
 from model_build.errors import DataError, SourceError
 from model_build.spec.source import Source
+from tests.model_build.data.conftest import PutObjects
 
 ROWS = b"39, State-gov, 77516, Bachelors, 13\n" * 5000
 SHA256 = hashlib.sha256(ROWS).hexdigest()
@@ -91,34 +90,9 @@ def server() -> Iterator[DataServer]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def no_credentials(monkeypatch: pytest.MonkeyPatch, s3_url: str) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_url)
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, no_credentials: None) -> str:  # noqa: ARG001 - builds on it
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    client = boto3.Session().client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="census")
-    client.put_object(Bucket="census", Key="raw/adult.data", Body=ROWS)
-    client.close()
-    return "s3://census"
+def bucket(put_objects: PutObjects) -> str:
+    return put_objects("census", {"raw/adult.data": ROWS})
 
 
 def source(uri: str, sha256: str | None = SHA256) -> Source:
@@ -373,7 +347,7 @@ def test_cut_or_stalled_s3_object_leaves_no_file(
     tmp_path: Path, server: DataServer, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    monkeypatch.setattr(sources, "READ_TIMEOUT", 0.1)
+    monkeypatch.setattr(s3, "READ_TIMEOUT", 0.1)
     with pytest.raises(SourceError, match=rf"^s3://{folder}/adult\.data could not be downloaded: "):
         fetch_source(source(f"s3://{folder}/adult.data"), tmp_path)
     assert names_in(tmp_path) == []

@@ -18,7 +18,7 @@ from model_build.console import Progress
 from model_build.drafting import questions
 from model_build.drafting.draft import draft_spec, next_commands, to_model_name
 from model_build.drafting.render import to_title
-from model_build.drafting.table import read_table
+from model_build.drafting.table import Location, read_table
 from model_build.errors import DataError
 from model_build.spec import model_spec
 from model_build.spec.json_schema import MODELINE, render_schema
@@ -103,7 +103,7 @@ def test_answers_at_the_terminal_decide(tmp_path: Path, quiet: Progress) -> None
     (tmp_path / "orders.csv").write_text(orders(200))
     answers = {"column": "Shop", "label": "north", "features": "gift, sex"}
     spec = draft_spec(
-        *(tmp_path / "orders.csv", tmp_path / "x.yaml", "x", None),
+        *(Location.of(tmp_path / "orders.csv"), tmp_path / "x.yaml", "x", None),
         lambda question, _: answers[question.split()[1]],
         quiet,
     )
@@ -116,7 +116,7 @@ def test_rare_positives_get_weights(tmp_path: Path, quiet: Progress) -> None:
     rows = [f"{rng.normal() + 2 * (number % 30 == 0):.3f},{number % 30 == 0}" for number in range(900)]
     (tmp_path / "rare.csv").write_text("x,fraud\n" + "\n".join(rows) + "\n")
     spec = draft_spec(
-        tmp_path / "rare.csv", tmp_path / "rare.yaml", "rare", None, questions.take_guess, quiet
+        Location.of(tmp_path / "rare.csv"), tmp_path / "rare.yaml", "rare", None, questions.take_guess, quiet
     )
     assert (spec.target.positive, spec.estimator.parameters["class_weight"]) == ("True", "balanced")
     assert json.loads(shlex.split(next_commands(spec, tmp_path / "rare.yaml")[2])[4]).keys() == {"x"}
@@ -124,7 +124,9 @@ def test_rare_positives_get_weights(tmp_path: Path, quiet: Progress) -> None:
 
 def test_equal_lines_of_a_small_table_are_kept(tmp_path: Path, quiet: Progress) -> None:
     (tmp_path / "few.csv").write_text("plan,left\n" + "a,no\nb,yes\na,no\nb,no\n" * 30)
-    spec = draft_spec(tmp_path / "few.csv", tmp_path / "few.yaml", "few", None, questions.take_guess, quiet)
+    spec = draft_spec(
+        Location.of(tmp_path / "few.csv"), tmp_path / "few.yaml", "few", None, questions.take_guess, quiet
+    )
     assert not spec.data.drop_duplicates
 
 
@@ -141,7 +143,9 @@ def test_a_file_that_is_no_table_is_an_error(
 ) -> None:
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(DataError, match=sentence):
-        draft_spec(tmp_path / "x.csv", tmp_path / "x.yaml", "x", None, questions.take_guess, quiet)
+        draft_spec(
+            Location.of(tmp_path / "x.csv"), tmp_path / "x.yaml", "x", None, questions.take_guess, quiet
+        )
 
 
 def test_names_for_models_and_people() -> None:
@@ -159,15 +163,15 @@ def test_names_for_models_and_people() -> None:
 
 def test_a_sample_is_drawn_in_the_order_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a\n" + "\n".join(f"n{number}" for number in range(1_000)))
-    sample = read_table(tmp_path / "x.csv").sample(100, 1)
+    sample = read_table(Location.of(tmp_path / "x.csv")).sample(100, 1)
     assert len(sample) == 100
     assert list(sample.index) == sorted(sample.index)
 
 
 def test_equal_columns_of_one_name_count_once_and_different_ones_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "equal.csv").write_text("Age,x,age\n1,2,1\n3,4,3\n")
-    table = read_table(tmp_path / "equal.csv")
+    table = read_table(Location.of(tmp_path / "equal.csv"))
     assert (table.names, list(table.rows)) == (["Age", "x"], ["age", "x"])
     (tmp_path / "different.csv").write_text("Age,x,age\n1,2,1\n3,4,5\n")
     with pytest.raises(DataError, match="two columns age, at the positions 1 and 3, and they differ"):
-        read_table(tmp_path / "different.csv")
+        read_table(Location.of(tmp_path / "different.csv"))

@@ -64,7 +64,7 @@ TREE_PARAMETERS = (
         (
             "{uri: loans.csv}",
             "{uri: loans.csv, url: x}",
-            "data.sources.0.url: unknown key; allowed are uri, sha256.",
+            "data.sources.0.url: unknown key; allowed are query, uri, sha256, sheet.",
         ),
         (
             "parameters: {max_iter: 5}",

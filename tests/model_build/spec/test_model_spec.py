@@ -62,7 +62,7 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
         "version": "1.2.3",
         "description": "Will it be paid back?",
         "data": {
-            "sources": ({"uri": "loans.csv", "sha256": None},),
+            "sources": ({"query": None, "uri": "loans.csv", "sha256": None, "sheet": None},),
             "columns": (),
             "delimiter": None,
             "encoding": "utf-8",

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_build.artifacts import Origin
 from model_build.data.dataset import Dataset
 from model_build.errors import BuildError
 from model_build.gate_report import BoundResult
+from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS
 from model_build.stability.document import (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model_build.artifacts import Origin
 from model_build.data import dataset
 from model_build.data.row_files import read_rows, write_rows
 from model_build.errors import DataError
+from model_build.origin import Origin
 from model_build.reports.eda import report as eda_report
 from model_build.reports.eda.report import render_report
 from model_build.spec import model_spec
