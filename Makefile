@@ -82,8 +82,11 @@ format: $(VENV)/.test ## Format the code, and fix what ruff can fix
 	ruff check --fix
 	ruff format
 
-dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline
-	python -m model_build.dvc_yaml > dvc.yaml
+dvc-yaml: $(VENV)/.build ## Write dvc.yaml from the stages of the pipeline (SPEC=census)
+	python -m model_build.dvc_yaml $(SPEC) > dvc.yaml.new
+	mv dvc.yaml.new dvc.yaml
+
+SPEC ?= census
 
 spec-schema: $(VENV)/.build ## Write docs/spec.schema.json, with which editors complete a spec
 	python -m model_build spec-schema > docs/spec.schema.json

@@ -1,52 +1,24 @@
 #!/usr/bin/env python3
-"""query_live_api.py URL: ask a running Census Model API for its status, its versions and two predictions.
+"""query_live_api.py URL [ROWS]: ask a running service for its status, its model and some predictions.
 
     python examples/query_live_api.py http://localhost:8001
+    python examples/query_live_api.py http://localhost:8001 examples/person.json
+
+ROWS is a JSON file with a row or a list of rows. Without it, the row is the example of the service's model. A
+service with API keys gets the one in API_KEY.
 
 Needs httpx. Exits with 0 when the service answered; otherwise with 1 and a sentence that says why.
 """
 # ruff: noqa: T201 - a command prints
 
 import argparse
+import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
-
-PEOPLE: dict[str, dict[str, Any]] = {
-    "a clerk of 25": {
-        "age": 25,
-        "workclass": "Private",
-        "fnlgt": 226802,
-        "education": "11th",
-        "education_num": 7,
-        "marital_status": "Never-married",
-        "occupation": "Adm-clerical",
-        "relationship": "Own-child",
-        "race": "Black",
-        "sex": "Male",
-        "capital_gain": 0,
-        "capital_loss": 0,
-        "hours_per_week": 40,
-        "native_country": "United-States",
-    },
-    "a manager of 52": {
-        "age": 52,
-        "workclass": "Self-emp-inc",
-        "fnlgt": 287927,
-        "education": "Masters",
-        "education_num": 14,
-        "marital_status": "Married-civ-spouse",
-        "occupation": "Exec-managerial",
-        "relationship": "Wife",
-        "race": "White",
-        "sex": "Female",
-        "capital_gain": 15024,
-        "capital_loss": 0,
-        "hours_per_week": 50,
-        "native_country": "United-States",
-    },
-}
 
 
 def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
@@ -58,7 +30,7 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     try:
         answer = response.json()
     except ValueError:
-        sys.exit(f"{path} answered {response.status_code}, but no JSON: is this the Census Model API?")
+        sys.exit(f"{path} answered {response.status_code}, but no JSON: is this the service of a model?")
     if not response.is_success:
         reason = answer.get("detail") or answer.get("status") if isinstance(answer, dict) else answer
         sys.exit(f"{path} was refused with {response.status_code}: {reason}")
@@ -74,25 +46,46 @@ def show_health(client: httpx.Client) -> None:
     print(f"trained     {model['trained_at']} on {model['data_source']} data")
 
 
-def show_predictions(client: httpx.Client) -> None:
-    answer = ask(client, "POST", "/predict", json={"inputs": list(PEOPLE.values())})
-    rows = zip(PEOPLE, answer["predictions"], answer["probabilities"], strict=True)
-    for person, label, probabilities in rows:
-        print(f"prediction  {person}: {label} (probability {probabilities[label]:.3f})")
+def read_rows(path: Path) -> list[Any]:
+    """Return the rows of a file; exit with a sentence when it holds no JSON."""
+    try:
+        rows = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} is no JSON file of rows: {error}")
+    return rows if isinstance(rows, list) else [rows]
+
+
+def example_rows(client: httpx.Client) -> list[Any]:
+    """Return the example of a row in the service's OpenAPI document."""
+    rows: list[Any] = ask(client, "GET", "/openapi.json")["components"]["schemas"]["Row"]["examples"]
+    print(f"example     {json.dumps(rows[0], ensure_ascii=False)}")
+    return rows
+
+
+def show_predictions(client: httpx.Client, rows: list[Any]) -> None:
+    answer = ask(client, "POST", "/predict", json={"inputs": rows})
+    predictions = zip(answer["predictions"], answer["probabilities"], strict=True)
+    for number, (label, probabilities) in enumerate(predictions, 1):
+        print(f"prediction  row {number}: {label} (probability {probabilities[label]:.3f})")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0].partition(": ")[2])
     parser.add_argument("url", metavar="URL", help="where the service answers, such as http://localhost:8001")
-    url = parser.parse_args().url
+    parser.add_argument(
+        "rows", metavar="ROWS", nargs="?", type=Path, help="JSON file with a row or a list of rows"
+    )
+    arguments = parser.parse_args()
+    url, rows = arguments.url, arguments.rows and read_rows(arguments.rows)
+    headers = {"X-API-Key": key} if (key := os.environ.get("API_KEY")) else {}
     if not url.startswith(("http://", "https://")):
         sys.exit(f"{url} is no URL of a service: it has to begin with http:// or https://.")
     try:
-        with httpx.Client(base_url=url, timeout=10) as client:
+        with httpx.Client(base_url=url, timeout=10, headers=headers) as client:
             show_health(client)
-            show_predictions(client)
+            show_predictions(client, rows or example_rows(client))
     except (KeyError, TypeError, ValueError, httpx.InvalidURL) as error:
-        sys.exit(f"{url} answered, but not as the Census Model API does: {error!r}.")
+        sys.exit(f"{url} answered, but not as the service of a model does: {error!r}.")
 
 
 if __name__ == "__main__":

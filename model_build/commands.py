@@ -1,7 +1,6 @@
 """What the commands of the command line do."""
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,6 @@ from model_build.drafting.table import Location
 from model_build.errors import BuildError, SpecError
 from model_build.export import package
 from model_build.spec import json_schema, model_spec, spec_files, summary
-from model_build.spec.model_spec import ModelSpec
 from model_build.stability.measure import measure_stability
 from model_build.stage import Job
 from model_build.text import pluralize
@@ -88,7 +86,9 @@ def _check_spec(arguments: argparse.Namespace, progress: Progress) -> None:
     path = spec_files.find(arguments.spec)
     spec = model_spec.load(arguments.spec)
     progress.succeed(f"{path}: {summary.summarize(spec)}")
-    for remark in summary.list_remarks(spec, path, _data_directory(arguments.spec, spec)):
+    for remark in summary.list_remarks(
+        spec, path, spec_files.find_data_directory(arguments.spec, spec.data.sources)
+    ):
         progress.warn(f"  {remark}")
 
 
@@ -122,7 +122,7 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
     return Job(
         spec=spec,
         directory=arguments.build / spec.name,
-        data_directory=_data_directory(arguments.spec, spec),
+        data_directory=spec_files.find_data_directory(arguments.spec, spec.data.sources),
         progress=progress,
         source_mode=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),
@@ -130,12 +130,3 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         adopted=getattr(arguments, "model", None),
         spec_argument=arguments.spec,
     )
-
-
-def _data_directory(argument: str, spec: ModelSpec) -> Path:
-    """Return DATA_DIR; without it, the directory of the spec if a source is there, and data/ otherwise."""
-    if directory := os.environ.get("DATA_DIR"):
-        return Path(directory)
-    beside = spec_files.find(argument).parent
-    is_beside = any(source.is_in(beside) for source in spec.data.sources)
-    return beside if is_beside else Path("data")

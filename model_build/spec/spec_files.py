@@ -1,9 +1,12 @@
 """Which file a spec is: by its name in `model_build/specs`, or by its path."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from model_build.errors import SpecError
 from model_build.spec.invalid_key import nearest_name
+from model_build.spec.source import Source
 
 SPECS = Path(__file__).parents[1] / "specs"
 SUFFIXES = (".yaml", ".yml")
@@ -37,6 +40,15 @@ def find(name_or_path: str) -> Path:
 def stability_path(name_or_path: str) -> Path:
     """Return the file with what `stability` measured, beside that of the spec."""
     return find(name_or_path).with_suffix(".stability.json")
+
+
+def find_data_directory(name_or_path: str, sources: Iterable[Source]) -> Path:
+    """Return DATA_DIR; without it, the directory of the spec if a source is there, and data/ otherwise."""
+    if directory := os.environ.get("DATA_DIR"):
+        return Path(directory)
+    beside = find(name_or_path).parent
+    is_beside = any(source.is_in(beside) for source in sources)
+    return beside if is_beside else Path("data")
 
 
 def _describe_missing(text: str) -> str:

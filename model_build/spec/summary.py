@@ -27,9 +27,8 @@ def list_remarks(spec: ModelSpec, path: Path, data_directory: Path) -> list[str]
     if todo := [str(number) for number, line in enumerate(lines, 1) if TODO in line]:
         remarks.append(f"TODO in {'line' if len(todo) == 1 else 'lines'} {', '.join(todo)}.")
     sources = spec.data.sources
-    names = [name for source in sources if not source.is_remote for name in source.file_names]
-    is_remote = any(source.is_remote for source in sources)
-    if not is_remote and not any((data_directory / name).is_file() for name in names):
-        sentence = f"{' or '.join(names)} is not in {data_directory}/ (DATA_DIR), so nothing can be baked."
-        remarks.append(sentence)
+    may_answer = any(source.is_remote or source.query or source.is_in(data_directory) for source in sources)
+    if not may_answer:
+        names = " or ".join(source.uri for source in sources)
+        remarks.append(f"{names} is not in {data_directory}/ (DATA_DIR), so no real data can be read.")
     return remarks

@@ -16,9 +16,11 @@ from ruamel.yaml import YAML
 from tests.aws.account import ROOT, answers
 from tests.aws.registry import answering
 from tests.container.docker import until
+from tests.support.keys import KEY, PAIRS
 from tests.support.ports import free_port
 
 HEROKU_KILLS_AFTER = 30  # seconds after SIGTERM
+PERSON = ROOT / "examples/person.json"
 PROCFILE = (ROOT / "Procfile").read_text()
 
 
@@ -77,15 +79,41 @@ def query(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
 # ---- examples/query_live_api.py
 
 
-def test_the_client_prints_status_versions_and_a_prediction_of_each_label(census: str) -> None:
+def test_the_client_prints_status_versions_and_a_prediction(census: str) -> None:
     lines = query(census).stdout.splitlines()
     assert lines[0] == "status      ok"
     assert re.fullmatch(r"api         \d+\.\d+\.\d+", lines[1])
     assert re.fullmatch(r"model       census-income \d+\.\d+\.\d+, sha256 [0-9a-f]{64}", lines[2])
     assert re.fullmatch(r"trained     .+ on synthetic data", lines[3])
-    assert re.fullmatch(r"prediction  a clerk of 25: <=50K \(probability 0\.\d{3}\)", lines[4])
-    assert re.fullmatch(r"prediction  a manager of 52: >50K \(probability [01]\.\d{3}\)", lines[5])
+    assert lines[4].startswith('example     {"age": 39, ')
+    assert re.fullmatch(r"prediction  row 1: <=50K \(probability 0\.\d{3}\)", lines[5])
     assert len(lines) == 6
+
+
+def test_the_client_sends_the_rows_of_a_file(census: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text(f"[{PERSON.read_text()}, {PERSON.read_text()}]")
+    for path, count in ((PERSON, 1), (tmp_path / "rows.json", 2)):
+        lines = query(census, str(path)).stdout.splitlines()[4:]
+        assert [line.split(":")[0] for line in lines] == [f"prediction  row {i + 1}" for i in range(count)]
+    (tmp_path / "rows.json").write_text("age: 39")
+    assert (
+        "rows.json is no JSON file of rows: " in query(census, str(tmp_path / "rows.json"), expect=1).stderr
+    )
+
+
+def test_the_client_asks_any_model(tiny_model: Path) -> None:
+    with serving(tiny_model) as url:
+        *_, example, prediction = query(url).stdout.splitlines()
+    assert example == 'example     {"years": 5, "rate": 2.5, "grade": "B", "secured": true}'
+    assert re.fullmatch(r"prediction  row 1: (no|yes) \(probability 0\.\d{3}\)", prediction)
+
+
+def test_the_client_sends_a_key(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", PAIRS)
+    with serving(tiny_model) as url:
+        assert query(url, expect=1).stderr.startswith("/openapi.json was refused with 401: ")
+        monkeypatch.setenv("API_KEY", KEY)
+        assert "prediction  row 1: " in query(url).stdout
 
 
 def test_the_client_accepts_a_url_with_a_slash_at_its_end(census: str) -> None:
@@ -99,7 +127,7 @@ def test_the_client_reports_that_nothing_answers() -> None:
 
 def test_the_client_reports_a_refused_prediction(tiny_model: Path) -> None:
     with serving(tiny_model) as url:  # its model has other features
-        done = query(url, expect=1)
+        done = query(url, str(PERSON), expect=1)
     assert "status      ok" in done.stdout
     assert done.stderr.startswith("/predict was refused with 422: ")
 
@@ -112,9 +140,9 @@ def test_the_client_reports_a_replica_that_drains() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ("<html>", "/health answered 200, but no JSON: is this the Census Model API?\n"),
-        ({"status": "ok"}, "answered, but not as the Census Model API does: KeyError('model').\n"),
-        (["ok"], "answered, but not as the Census Model API does: TypeError("),
+        ("<html>", "/health answered 200, but no JSON: is this the service of a model?\n"),
+        ({"status": "ok"}, "answered, but not as the service of a model does: KeyError('model').\n"),
+        (["ok"], "answered, but not as the service of a model does: TypeError("),
     ],
 )
 def test_the_client_reports_another_service(answer: Any, sentence: str) -> None:

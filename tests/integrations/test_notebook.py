@@ -14,6 +14,8 @@ os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # the future default of Jup
 import nbformat
 from nbclient import NotebookClient
 
+from tests.support.tiny import TINY, loans
+
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOK = Path("notebooks") / "explore.ipynb"
 SECONDS = 120  # limit for a cell; the slowest takes about three
@@ -28,13 +30,15 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def run(repository: Path) -> dict[str, list[Any]]:
+def run(repository: Path, **variables: str) -> dict[str, list[Any]]:
     """Return the outputs of every cell, by its id; a failing cell is an error."""
     notebook = nbformat.read(repository / NOTEBOOK, as_version=4)
     resources = {"metadata": {"path": repository / "notebooks"}}
     # An absent proxy makes sure that nothing is downloaded.
     offline = {"DATA_DIR": str(repository / "data"), "HTTPS_PROXY": "http://127.0.0.1:9"}
-    NotebookClient(notebook, timeout=SECONDS, resources=resources).execute(env=os.environ | offline)
+    NotebookClient(notebook, timeout=SECONDS, resources=resources).execute(
+        env=os.environ | offline | variables
+    )
     return {cell.id: cell.get("outputs", []) for cell in notebook.cells}
 
 
@@ -66,7 +70,8 @@ def test_alerts_are_listed(outputs: dict[str, list[Any]]) -> None:
 
 def test_distributions_and_associations_are_plotted(outputs: dict[str, list[Any]]) -> None:
     titles = re.findall(r"<svg [^>]*><title>([^:<]*)", text(outputs["distributions"], "text/html"))
-    assert titles == ["Age", "Highest education", "Marital status", "Working time"]
+    assert len(titles) == 4
+    assert {"Marital status", "Place in the household"} <= set(titles)
     assert text(outputs["heat-map"], "text/html").count("<svg ") == 1
 
 
@@ -78,8 +83,8 @@ def test_features_are_ranked(outputs: dict[str, list[Any]]) -> None:
 
 def test_without_a_model_the_command_that_bakes_one_is_named(outputs: dict[str, list[Any]]) -> None:
     fitted, baked = (text(outputs[cell], "text/markdown") for cell in ("pipeline", "prediction"))
-    assert fitted == "No model is fitted yet: run `python -m model_build bake`."
-    assert baked == "No model is baked yet: run `python -m model_build bake`."
+    assert fitted == "No model is fitted yet: run `python -m model_build bake census`."
+    assert baked == "No model is baked yet: run `python -m model_build bake census`."
 
 
 def test_a_baked_model_is_shown_and_predicts(repository: Path, tiny_model: Path, tmp_path: Path) -> None:
@@ -93,6 +98,18 @@ def test_a_baked_model_is_shown_and_predicts(repository: Path, tiny_model: Path,
     answer = text(outputs["prediction"])
     assert answer.splitlines()[0].strip() == "tiny 1.2.3"
     assert re.search(r"probability of no +0\.\d+\nprobability of yes +0\.\d+\npaid +(no|yes)$", answer)
+
+
+def test_the_notebook_shows_any_spec(repository: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "loans.csv").write_text(loans())
+    outputs = run(tmp_path, MODEL_SPEC="tiny.yaml", DATA_DIR="")
+    assert "**400 rows of real data** from loans.csv" in text(outputs["data"], "text/markdown")
+    assert re.findall(r"<th>(\w+)</th>", text(outputs["columns"], "text/html"))[-1] == "paid"
+    ranked = re.findall(r'class="row_heading[^>]*>(\w+)</th>', text(outputs["strengths"], "text/html"))
+    assert sorted(ranked) == ["grade", "rate", "secured", "years"]
+    assert text(outputs["pipeline"], "text/markdown").endswith("run `python -m model_build bake tiny.yaml`.")
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:

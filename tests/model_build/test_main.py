@@ -219,7 +219,7 @@ def test_a_checked_spec_is_one_line_with_remarks(tiny: Path, tmp_path: Path) -> 
     assert done.stdout.splitlines() == [
         f"✓ {tiny}: 4 features, labels no and yes, hist_gradient_boosting",
         "  It has no gates on metrics: a model of any quality is baked.",
-        f"  loans.csv is not in {tmp_path}/ (DATA_DIR), so nothing can be baked.",
+        f"  loans.csv is not in {tmp_path}/ (DATA_DIR), so no real data can be read.",
     ]
 
 

@@ -17,7 +17,7 @@ from model_build.console import Progress
 from model_build.data.cell_text import texts_of
 from model_build.drafting.table import Location, read_table
 from model_build.errors import DataError, SourceError
-from model_build.spec import model_spec
+from model_build.spec import model_spec, spec_files
 from tests.support.bakes import bake
 from tests.support.tiny import loans
 
@@ -130,10 +130,11 @@ def test_a_download_lies_beside_the_spec_which_has_its_checksum(
     monkeypatch.delenv("DATA_DIR", raising=False)
     assert run_init(monkeypatch, f"{url}/loans.parquet", "--yes") == 0
     content = (tmp_path / "remote/loans.parquet").read_bytes()
-    (source,) = model_spec.load("loans.yaml").data.sources
+    sources = model_spec.load("loans.yaml").data.sources
+    (source,) = sources
     assert (source.uri, source.sha256) == (f"{url}/loans.parquet", hashlib.sha256(content).hexdigest())
     assert (tmp_path / "loans.parquet").read_bytes() == content
-    assert commands._data_directory("loans.yaml", model_spec.load("loans.yaml")) == Path()
+    assert spec_files.find_data_directory("loans.yaml", sources) == Path()
 
 
 def test_a_download_replaces_no_other_file(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

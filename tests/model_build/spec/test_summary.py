@@ -30,7 +30,7 @@ def test_missing_gates_open_todos_and_absent_data_are_remarked(tmp_path: Path) -
     assert remarks(tmp_path, text) == [
         "It has no gates on metrics: a model of any quality is baked.",
         "TODO in lines 7, 17.",
-        f"loans.csv is not in {tmp_path}/ (DATA_DIR), so nothing can be baked.",
+        f"loans.csv is not in {tmp_path}/ (DATA_DIR), so no real data can be read.",
     ]
 
 
