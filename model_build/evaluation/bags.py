@@ -2,6 +2,8 @@
 
 The resamples of a million rows would take minutes. Here a bag of some rows stands for all: a resample draws
 as often as there are rows, but from the bag only, so that the intervals are as narrow as those of all rows.
+How often it draws each row is from a Poisson distribution, so that rows are drawn independently: of so many
+rows, that is what drawing them with replacement comes to.
 Rows of every stratum are in the bag, rare ones above all, and each stands for its part of the stratum.
 """
 
@@ -44,8 +46,8 @@ class Bag:
         rng = np.random.default_rng(seed)
         width = max(1, BLOCK // len(self.positions))
         for start in range(0, resamples, width):
-            draws = rng.multinomial(self.rows, self.shares, size=min(width, resamples - start))
-            yield draws.T.astype(float)
+            shape = (len(self.positions), min(width, resamples - start))
+            yield rng.poisson((self.rows * self.shares)[:, None], shape).astype(float)
 
 
 def fill_bag(strata: Positions, size: int, seed: int) -> Bag:
