@@ -9,7 +9,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Optional
 
-from app.core.features import Feature, IntegerFeature, Row, Value
+from app.core.features import Feature, IntegerFeature
+from app.core.values import Row, Value
 from model_build.data import row_files
 
 Rows = Sequence[Row]

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from app.core.base_feature import Frozen
 from app.core.contract import Sha256, Target, sha256
-from app.core.features import Frozen
 from model_build.errors import BuildError
 from model_build.spec.sections import Severity
 
@@ -51,6 +51,8 @@ class Cleaning(Artifact):
     """The first of their row numbers in the file."""
     unknown_columns: tuple[str, ...]
     missing: dict[str, int]
+    replaced: dict[str, int] = Field(default_factory=dict)
+    """How many values of a feature were read as another: unknown categories, and numbers out of range."""
 
 
 class Violation(Artifact):
@@ -214,6 +216,10 @@ class TrainingReport(Artifact):
     not_converged: int = 0
     """Of the fits of the folds and the final one, how many were stopped before they had converged."""
     selection: SelectionReport | None = None
+    gathered: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The rare categories of each feature that the model reads as another."""
+    defaults: dict[str, float | str | bool | None] = Field(default_factory=dict)
+    """Of the features whose default is a mean, a median or a mode of the training rows."""
     estimator_sha256: Sha256 | None = None
     """Of the code that made the estimator, or of the adopted model, if it is the user's own."""
     adopted: str | None = None

@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Iterable
 from itertools import islice
 
-from app.core.features import Value
+from app.core.values import Value
 
 EXAMPLES = 5
 """The most rows or values that a sentence names."""

@@ -3,27 +3,39 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf, isnan, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic_core import from_json
 
+from app.core.datetime_feature import DatetimeFeature
 from app.core.features import (
-    BOOLEANS,
     BooleanFeature,
     CategoryFeature,
-    DatetimeFeature,
     Feature,
     IntegerFeature,
+    OpenCategoryFeature,
     RangedFeature,
 )
+from app.core.replacements import Replaced
 
 Column = Sequence[str]
 Numbers = npt.NDArray[np.float64]
 
 REFUSED = inf  # stands for a cell that is not accepted; a missing value is NaN
+UNKNOWN = -inf  # stands for a cell with a category that is not declared, where another value is read for it
 SIGNS_OF_NUMBERS = b"0123456789.+-eE"
+
+
+class Encoded(NamedTuple):
+    """Columns of cells as numbers."""
+
+    codes: npt.NDArray[Any]
+    """[N, features]; a refused cell is NaN."""
+    refused: list[int]
+    """The positions of the rows that are refused, in their order."""
+    replaced: Replaced
 
 
 class ColumnEncoder:
@@ -38,20 +50,75 @@ class ColumnEncoder:
         self._readers = [*map(_reader, features)]
         self._minimum, self._maximum = np.array([*map(_range, features)], float).T[:, :, np.newaxis]
         self._is_integer = np.array([[isinstance(feature, IntegerFeature)] for feature in features])
+        self._names = [feature.name for feature in features]
+        self._absent = [_absent_code(feature) for feature in features]
+        self._code_of_unknown = {
+            position: feature.codes[feature.unknown_level]
+            for position, feature in enumerate(features)
+            if isinstance(feature, CategoryFeature) and feature.may_replace
+        }
+        self._clipped = [
+            position
+            for position, feature in enumerate(features)
+            if isinstance(feature, RangedFeature) and feature.may_replace
+        ]
+        self._may_replace = bool(self._code_of_unknown or self._clipped)
 
-    def __call__(self, columns: Sequence[Column]) -> tuple[npt.NDArray[Any], list[int]]:
-        """Return [N, features] in the dtype, and the positions of the rows that are refused, in their order.
+    def __call__(self, columns: Sequence[Column | None]) -> Encoded:
+        """Return the cells of the columns, which stand in the order of the features, as numbers.
 
-        The columns stand in the order of the features, and have one cell at least. A refused cell is NaN.
+        None stands for a column that is absent; another one has one cell at least.
         """
-        codes = np.array([read(column) for read, column in zip(self._readers, columns, strict=True)])
-        refused = (codes < self._minimum) | (codes > self._maximum)  # NaN is neither
-        refused |= self._is_integer & (np.floor(codes) < codes)
+        count = len(next(column for column in columns if column is not None))
+        codes = np.array(
+            [
+                np.full(count, absent) if column is None else read(column)
+                for read, absent, column in zip(self._readers, self._absent, columns, strict=True)
+            ]
+        )
+        refused = self._is_integer & (np.floor(codes) < codes)
+        replaced = Replaced()
+        if self._may_replace or None in columns:
+            replaced = self._replace(codes)
+            replaced.update(
+                {
+                    (name, "default"): count
+                    for name, column in zip(self._names, columns, strict=True)
+                    if column is None
+                }
+            )
+        refused |= (codes < self._minimum) | (codes > self._maximum)  # NaN is neither
         rows: list[int] = []
         if refused.any():
             rows = np.flatnonzero(refused.any(axis=0)).tolist()
             codes[refused] = nan  # float32 may not hold it
-        return np.ascontiguousarray(codes.T, self._dtype), rows
+        return Encoded(np.ascontiguousarray(codes.T, self._dtype), rows, replaced)
+
+    def _replace(self, codes: Numbers) -> Replaced:
+        """Put what the model reads in the place of unknown categories and of numbers outside their range."""
+        replaced: Replaced = Replaced()
+        for position, code in self._code_of_unknown.items():
+            is_unknown = codes[position] == UNKNOWN
+            replaced[self._names[position], "unknown"] += int(is_unknown.sum())
+            codes[position, is_unknown] = code
+        for position in self._clipped:
+            column, low, high = codes[position], self._minimum[position], self._maximum[position]
+            is_outside = (column < low) | ((column > high) & (column < REFUSED))
+            replaced[self._names[position], "outside"] += int(is_outside.sum())
+            codes[position, is_outside] = np.clip(column[is_outside], low, high)
+        return +replaced
+
+
+def _absent_code(feature: Feature) -> float:
+    """Return what stands for the feature where it has no column; refused, if it needs one."""
+    if feature.absent is None:
+        return REFUSED
+    value = feature.absent.value
+    if isinstance(feature, DatetimeFeature | OpenCategoryFeature):
+        return feature.encode(None if value is None else str(value))
+    if feature.is_categorical or value is None:
+        return feature.codes[value]
+    return float(value)
 
 
 def _reader(feature: Feature) -> "_Reader":
@@ -60,6 +127,8 @@ def _reader(feature: Feature) -> "_Reader":
             return _NumberReader(feature)
         case DatetimeFeature():
             return _InstantReader(feature)
+        case OpenCategoryFeature():
+            return _OpenReader(feature)
     return _LevelReader(feature)
 
 
@@ -69,6 +138,8 @@ def _range(feature: Feature) -> tuple[float, float]:
         return feature.range
     if isinstance(feature, RangedFeature):
         return feature.minimum, feature.maximum
+    if isinstance(feature, OpenCategoryFeature):
+        return 0, feature.buckets
     return 0, len(feature.codes)
 
 
@@ -94,18 +165,43 @@ class _LevelReader(_Reader):
 
     def __init__(self, feature: CategoryFeature | BooleanFeature) -> None:
         self._feature = feature
-        spellings = [spell(text) for text in BOOLEANS for spell in (str.lower, str.upper, str.capitalize)]
+        words = feature.meanings if isinstance(feature, BooleanFeature) else ()
+        spellings = [spell(text) for text in words for spell in (str.lower, str.upper, str.capitalize)]
         texts = ["", *spellings, *(value for value in feature.codes if isinstance(value, str))]
         self._codes = {text: self._read(text) for text in texts}
 
     def _read_at_once(self, column: Column) -> Numbers | None:
+        codes = self._codes
+        if self._feature.may_replace:  # then many cells may be none of the usual ones
+            codes = {cell: self._read(cell) for cell in set(column)}
         try:
-            return np.fromiter(map(self._codes.__getitem__, column), float, len(column))
+            return np.fromiter(map(codes.__getitem__, column), float, len(column))
         except KeyError:
             return None
 
     def _read(self, cell: str) -> float:
-        return self._feature.codes.get(self._feature.from_text(cell), REFUSED)
+        value = self._feature.from_text(cell)
+        code = self._feature.codes.get(value)
+        if code is not None:
+            return code
+        return REFUSED if self._feature.replace(value) is None else UNKNOWN
+
+
+class _OpenReader(_Reader):
+    """A text is its bucket; each text is read once."""
+
+    def __init__(self, feature: OpenCategoryFeature) -> None:
+        self._feature = feature
+
+    def _read_at_once(self, column: Column) -> Numbers:
+        codes = {cell: self._read(cell) for cell in set(column)}
+        return np.fromiter(map(codes.__getitem__, column), float, len(column))
+
+    def _read(self, cell: str) -> float:
+        value = self._feature.from_text(cell)
+        if not self._feature.accepts(value):
+            return REFUSED
+        return self._feature.encode(None if value is None else str(value))
 
 
 class _InstantReader(_Reader):

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StringConstraints, model_validator
 
+from app.core.base_feature import Frozen
 from app.core.derived import Derived, compute_columns
-from app.core.features import WRITTEN_WITH_A_POINT, Feature, Frozen, Name, check_names
+from app.core.features import Feature, check_names
 from app.core.ids import Id
+from app.core.values import WRITTEN_WITH_A_POINT, Name
 
 SCHEMA_VERSION: Literal[1] = 1
 TWO_LABELS = 2
@@ -37,6 +39,8 @@ class Target(Frozen):
 
     name: str = Field(min_length=1)
     labels: tuple[Name, ...] = Field(min_length=TWO_LABELS)
+    titles: dict[Name, str] = Field(default_factory=dict)
+    """What labels mean, for people; a label without a title is its own."""
     positive: Name | None = None
     threshold: float = Field(default=0.5, gt=0, lt=1)
 
@@ -46,6 +50,8 @@ class Target(Frozen):
             raise ValueError("every label may appear only once")
         if len(self.labels) > MOST_LABELS:
             raise ValueError(f"at most {MOST_LABELS} labels are possible, because a model classifies")
+        if unknown := set(self.titles) - set(self.labels):
+            raise ValueError(f"titles has {min(unknown)!r}; the labels are {', '.join(self.labels)}")
         if len(self.labels) > TWO_LABELS:
             if self.positive is not None:
                 raise ValueError("a positive label is for two labels only")
@@ -63,6 +69,14 @@ class Target(Frozen):
         number = WRITTEN_WITH_A_POINT.fullmatch(text)
         meant = number[1] if number else text.lower()
         return meant if meant in self.labels and (number or meant in {"true", "false"}) else text
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.labels, self.positive, self.threshold))
+
+    def describe(self, label: str) -> str:
+        """Return the label, with its title if it has one."""
+        title = self.titles.get(label)
+        return f"{label} ({title})" if title else label
 
     @property
     def is_binary(self) -> bool:

@@ -8,23 +8,25 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from app.core.base_feature import Frozen, Missing
+from app.core.datetime_feature import DatetimeFeature
 from app.core.expressions import Columns, ExpressionError, Kind, Term, parse_expression
 from app.core.features import (
     LARGEST_NUMBER,
     BooleanFeature,
-    DatetimeFeature,
+    CategoryFeature,
     Feature,
-    Frozen,
     IntegerFeature,
-    Matrix,
-    Missing,
     NumberFeature,
+    OpenCategoryFeature,
     RangedFeature,
     check_names,
 )
 from app.core.instants import CALENDAR, SECONDS_PER_DAY, days_between
 from app.core.operations import Column
+from app.core.values import Matrix
 
+ReadByExpressions = IntegerFeature | NumberFeature | CategoryFeature | BooleanFeature | DatetimeFeature
 Compute = Callable[[Columns], Column]
 Codes = npt.NDArray[np.float64]
 """[N, features], as Encoder makes them of rows."""
@@ -69,10 +71,14 @@ class ComputedColumns:
         computed: dict[str, Compute] = {}
         columns: list[Feature] = []
         for feature in features:
-            of_date = _parts(feature) if isinstance(feature, DatetimeFeature) else []
-            computed |= {part.name: compute for part, compute in of_date}
-            columns += [part for part, _ in of_date] or [feature]
-        terms = {feature.name: _term(feature) for feature in features}
+            made = _columns_made_of(feature)
+            computed |= {column.name: compute for column, compute in made}
+            columns += [column for column, _ in made] or [feature]
+        terms = {
+            feature.name: _term(feature)
+            for feature in features
+            if not isinstance(feature, OpenCategoryFeature)
+        }
         for one in derived:
             try:
                 expression = parse_expression(one.expression, terms)
@@ -92,7 +98,7 @@ class ComputedColumns:
             feature.name: (position, _missing_code(feature)) for position, feature in enumerate(features)
         }
         self._uncomputed = [i for i, column in enumerate(columns) if column.name not in computed]
-        self._plain = [i for i, feature in enumerate(features) if not isinstance(feature, DatetimeFeature)]
+        self._plain = [i for i, feature in enumerate(features) if not _columns_made_of(feature)]
 
     @property
     def is_needed(self) -> bool:
@@ -142,15 +148,36 @@ def compute_columns(features: tuple[Feature, ...], derived: tuple[Derived, ...])
     return columns
 
 
-def _term(feature: Feature) -> Term:
+def _term(feature: ReadByExpressions) -> Term:
     """Return what an expression reads by the feature's name."""
     kind: Kind = "number" if isinstance(feature, RangedFeature) else feature.type
     return Term(kind, partial(_read, feature.name), feature.missing is not None, feature.levels)
 
 
-def _parts(feature: DatetimeFeature) -> list[tuple[Feature, Compute]]:
-    """Return the columns of a date, each with what computes it."""
-    return [(_describe_part(feature, part), _part(feature, part)) for part in feature.parts]
+def _columns_made_of(feature: Feature) -> list[tuple[Feature, Compute]]:
+    """Return the columns that the model reads in place of a feature, each with what computes it."""
+    if isinstance(feature, DatetimeFeature):
+        return [(_describe_part(feature, part), _part(feature, part)) for part in feature.parts]
+    if isinstance(feature, RangedFeature) and feature.is_scaled:
+        return [(_describe_scaled(feature), lambda columns: _scale(feature, columns[feature.name]))]
+    return []
+
+
+def _scale(feature: RangedFeature, column: Column) -> Column:
+    return (column - feature.offset) / feature.scale
+
+
+def _describe_scaled(feature: RangedFeature) -> Feature:
+    low, high = ((end - feature.offset) / feature.scale for end in (feature.minimum, feature.maximum))
+    return NumberFeature(
+        type="number",
+        name=f"{feature.name}.scaled",
+        title=f"{feature.title}, scaled",
+        missing=Missing() if feature.missing else None,
+        minimum=max(low, -LARGEST_NUMBER),
+        maximum=min(high, LARGEST_NUMBER),
+        example=(feature.example - feature.offset) / feature.scale,
+    )
 
 
 def _describe_part(feature: DatetimeFeature, part: str) -> Feature:

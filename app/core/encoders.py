@@ -1,16 +1,53 @@
 """Rows, or columns of cells → the float32 matrix that the model reads, with its computed columns."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain, cycle
+from operator import call
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from app.core.columns import Column, ColumnEncoder
+from app.core.columns import Column, ColumnEncoder, Encoded
+from app.core.datetime_feature import DatetimeFeature
 from app.core.derived import Derived, compute_columns
-from app.core.features import Encoder, Feature, Matrix, Row
+from app.core.features import Feature, OpenCategoryFeature
+from app.core.values import Matrix, Row
 
 Features = tuple[Feature, ...]
 EncodeRows = Callable[[Sequence[Row]], Matrix]
-EncodeColumns = Callable[[Sequence[Column]], tuple[Matrix, list[int]]]
+EncodeColumns = Callable[[Sequence[Column | None]], Encoded]
+
+
+class Encoder:
+    """Turns validated rows into the codes of their values: the matrix, unless columns are computed."""
+
+    def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
+        self._dtype = dtype
+        self._code_of = [_coder(feature) for feature in features]
+        self._widths = frozenset([len(features)])
+
+    def __call__(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
+        """Return [N, features] in the dtype. Every row must hold its values in the order of the features.
+
+        Every step of the iteration is C; a comprehension takes half as long again.
+        """
+        width = len(self._code_of)
+        if not self._widths.issuperset(map(len, rows)):  # otherwise the rows after it would be shifted
+            raise ValueError(f"every row must have {width} values")
+        values = chain.from_iterable([row.values() for row in rows])
+        codes = map(call, cycle(self._code_of), values)
+        return np.fromiter(codes, self._dtype, len(rows) * width).reshape(-1, width)
+
+
+def _coder(feature: Feature) -> Callable[[Any], float]:
+    """Return the function from a feature's value to its code; a number is its own code."""
+    if isinstance(feature, DatetimeFeature | OpenCategoryFeature):
+        return feature.encode
+    if feature.is_categorical:
+        return feature.codes.__getitem__
+    codes = feature.codes
+    return (lambda value: codes.get(value, value)) if codes else float
 
 
 def row_encoder(features: Features, derived: tuple[Derived, ...]) -> EncodeRows:
@@ -29,8 +66,8 @@ def column_encoder(features: Features, derived: tuple[Derived, ...]) -> EncodeCo
         return ColumnEncoder(features)
     encode = ColumnEncoder(features, np.float64)
 
-    def encode_columns(columns: Sequence[Column]) -> tuple[Matrix, list[int]]:
-        codes, refused = encode(columns)
-        return compute(codes), refused
+    def encode_columns(columns: Sequence[Column | None]) -> Encoded:
+        encoded = encode(columns)
+        return encoded._replace(codes=compute(encoded.codes))
 
     return encode_columns

@@ -1,122 +1,56 @@
-"""What a feature is, and how its values become the float32 columns that the model reads.
+"""What a feature is: which values it has, and the code of each, that the model reads.
 
 Training and serving use this one definition.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain, cycle
-from operator import call
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
+from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from app.core.instants import read_instant
-
-Value = float | str | bool | None
-Row = Mapping[str, Value]
-Matrix = npt.NDArray[np.float32]
-
-BOOLEANS: dict[str, Value] = {
-    **dict.fromkeys(("true", "yes", "on", "t", "y", "1", "1.0"), True),
-    **dict.fromkeys(("false", "no", "off", "f", "n", "0", "0.0"), False),
-}
-"""The words for a boolean, in any case: those that pydantic takes, and the numbers of some files."""
-WRITTEN_WITH_A_POINT = re.compile(r"(-?[0-9]+)\.0+")
-"""A whole number as some programs write it, when other cells of its column are empty."""
-
-
-def number_to_text(value: Any) -> Any:
-    """Return a whole number or a boolean as the text that names it as a category or label."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value)
-        case float() if value.is_integer():
-            return str(int(value))
-    return value
-
-
-def is_whole_number(text: str) -> bool:
-    """Return whether this is how `number_to_text` writes a whole number."""
-    return text == "0" or bool(re.fullmatch("-?[1-9][0-9]*", text))
-
-
-Name = Annotated[str, BeforeValidator(number_to_text, json_schema_input_type=str | int | bool)]
-"""Text that a file may hold as a number or a boolean."""
+from app.core.base_feature import BaseFeature, Frozen, Replacement
+from app.core.datetime_feature import DatetimeFeature
+from app.core.values import (
+    BOOLEANS,
+    TRUTH,
+    WRITTEN_WITH_A_POINT,
+    Name,
+    Value,
+    is_whole_number,
+    number_to_text,
+)
 
 # Beyond this, float32 has the same value for neighbouring integers.
 LARGEST_INTEGER = 2**24
+# Beyond this, so does float64.
+LARGEST_EXACT = 2**53
 TOO_LARGE = (
     f"must be from {-LARGEST_INTEGER} to {LARGEST_INTEGER}: the model computes in float32, which merges "
-    "larger neighbouring integers. Give the distance from a number near them, in the data and in requests, "
-    "or declare a code as a category, and an amount as a number"
+    "larger neighbouring integers. Declare an offset, from which the model reads the distance; a code as a "
+    "category, or an amount as a number"
 )
-# The first and the last day that Python's dates have.
-FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
 # Beyond this, a float32 is infinite.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
-
-
-class Frozen(BaseModel):
-    """Base of what is read from a file: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Missing(Frozen):
-    """A feature that declares this may be null or one of the markers."""
-
-    markers: tuple[str, ...] = ()
-
-
-class BaseFeature(Frozen):
-    """What every feature declares."""
-
-    name: str = Field(min_length=1)
-    aliases: tuple[str, ...] = ()
-    title: str = Field(min_length=1)
-    unit: str | None = None
-    missing: Missing | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every key that a row may use for this feature; its own name is the first."""
-        return (self.name, *self.aliases)
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """The values in the order of their codes, without the missing ones; a number has no levels."""
-        return ()
-
-    @property
-    def is_categorical(self) -> bool:
-        return bool(self.levels)
-
-    def from_text(self, text: str) -> Value:
-        """Return the value of a cell in a text file. Validation refuses text that is no value."""
-        text = text.strip()
-        if self.missing is not None and (not text or text in self.missing.markers):
-            return None
-        return self._from_text(text)
-
-    def _from_text(self, text: str) -> Value:
-        return text
-
-    def _missing_codes(self, code: float) -> dict[Value, float]:
-        """Return the code of null and of each marker, if the feature may be missing."""
-        return {} if self.missing is None else dict.fromkeys((None, *self.missing.markers), code)
+LONGEST_TEXT = 200
+"""Characters of a category that is not declared."""
+OTHER = "(other)"
 
 
 class RangedFeature(BaseFeature):
     """A number from `minimum` to `maximum`; missing is NaN."""
 
+    STATISTICS = frozenset({"mean", "median", "mode"})
+
+    offset: float = 0
+    scale: float = Field(default=1, gt=0)
+    """The model reads (value - offset) / scale, computed in float64."""
     minimum: float
     maximum: float
+    outside: Literal["refuse", "clip"] = "refuse"
+    """What a number outside the range is: an error, or the nearer end of the range."""
     example: float
 
     @model_validator(mode="after")
@@ -128,6 +62,38 @@ class RangedFeature(BaseFeature):
                 f"example {self.example:.15g} must lie in {self.minimum:.15g} to {self.maximum:.15g}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _default_is_a_value(self) -> Self:
+        if self.absent is None:
+            return self
+        value = self.absent.value
+        if value is None and self.missing is not None:
+            return self
+        if isinstance(value, bool | str | None) or not self.minimum <= value <= self.maximum:
+            raise ValueError(f"default.value must lie in {self.minimum:.15g} to {self.maximum:.15g}")
+        return self
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the model reads another number than the value."""
+        return (self.offset, self.scale) != (0, 1)
+
+    @property
+    def may_replace(self) -> bool:
+        return self.outside == "clip"
+
+    @cached_property
+    def _ends(self) -> tuple[Replacement, Replacement]:
+        return Replacement(self.minimum, "outside"), Replacement(self.maximum, "outside")
+
+    def replace(self, value: Value) -> Replacement | None:
+        if self.outside == "refuse" or not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        low, high = self._ends
+        if value < self.minimum:
+            return low
+        return high if value > self.maximum else None
 
     @cached_property
     def codes(self) -> dict[Value, float]:
@@ -144,35 +110,55 @@ class RangedFeature(BaseFeature):
 
 class IntegerFeature(RangedFeature):
     type: Literal["integer"]
-    minimum: int
-    maximum: int
+    minimum: int = -LARGEST_INTEGER
+    maximum: int = LARGEST_INTEGER
     example: int
 
     @field_validator("minimum", "maximum")
     @classmethod
-    def _float32_holds_every_integer(cls, bound: int) -> int:
-        if abs(bound) > LARGEST_INTEGER:
+    def _float32_holds_every_integer(cls, bound: int, info: ValidationInfo) -> int:
+        distance = bound - info.data.get("offset", 0)
+        if abs(distance) > LARGEST_INTEGER or abs(bound) > LARGEST_EXACT:
             raise ValueError(TOO_LARGE)
         return bound
+
+    @model_validator(mode="after")
+    def _default_is_whole(self) -> Self:
+        if self.absent is not None and isinstance(self.absent.value, float) and self.absent.value % 1:
+            raise ValueError("default.value must be a whole number")
+        return self
 
 
 class NumberFeature(RangedFeature):
     type: Literal["number"]
-    minimum: float = Field(ge=-LARGEST_NUMBER)
-    maximum: float = Field(le=LARGEST_NUMBER)
+    minimum: float = Field(default=-LARGEST_NUMBER, ge=-LARGEST_NUMBER)
+    maximum: float = Field(default=LARGEST_NUMBER, le=LARGEST_NUMBER)
+
+
+class Other(Frozen):
+    """The category that stands for rare and for unknown ones."""
+
+    name: str = Field(default=OTHER, min_length=1)
+    minimum_rows: int = Field(default=0, ge=0)
+    """Categories that fewer rows of those that a model is fitted to have are read as this one."""
 
 
 class CategoryFeature(BaseFeature):
-    """One of the categories; its code is its position, and missing comes after the last."""
+    """One of the categories; its code is its position. After the last come `other`, if any, and missing."""
 
     type: Literal["category"]
     categories: tuple[Name, ...] = Field(min_length=2)
+    unknown: Literal["refuse", "missing", "other"] = "refuse"
+    """What a text is that is no category, in requests and in training data."""
+    other: Other | None = None
+    order: Literal["given"] | None = None
+    """Whether the order of the categories means something, so that no target_rate may change it."""
     example: Name
 
     @model_validator(mode="after")
     def _categories_are_distinct(self) -> Self:
         markers = self.missing.markers if self.missing else ()
-        known = (*self.categories, *markers)
+        known = (*self.levels, *markers)
         duplicates = sorted({value for value in known if known.count(value) > 1})
         if duplicates:
             raise ValueError(
@@ -180,16 +166,53 @@ class CategoryFeature(BaseFeature):
             )
         if self.example not in self.categories:
             raise ValueError(f"example must be one of the categories: {', '.join(self.categories)}")
+        if self.unknown == "missing" and self.missing is None:
+            raise ValueError("unknown: missing needs missing: {}")
+        if self.absent is not None and self.absent.value not in self.codes:
+            raise ValueError(f"default.value must be one of {', '.join(self.levels)}, or null with missing")
         return self
 
     @property
+    def other_name(self) -> str | None:
+        """The name of the category that stands for others."""
+        if self.other is not None:
+            return self.other.name
+        return OTHER if self.unknown == "other" else None
+
+    @cached_property
     def levels(self) -> tuple[str, ...]:
-        return self.categories
+        return self.categories if self.other_name is None else (*self.categories, self.other_name)
+
+    @property
+    def may_replace(self) -> bool:
+        return self.unknown != "refuse"
+
+    @property
+    def unknown_level(self) -> str | None:
+        """What the model reads for an unknown category, if it accepts one."""
+        return self.other_name if self.unknown == "other" else None
+
+    @cached_property
+    def _of_unknown(self) -> Replacement:
+        return Replacement(self.unknown_level, "unknown")
+
+    def _to_value(self, value: Value) -> Value:
+        text: Value = number_to_text(value)
+        return text
+
+    def replace(self, value: Value) -> Replacement | None:
+        is_text = isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT
+        return self._of_unknown if self.may_replace and is_text and value not in self.codes else None
 
     @property
     def has_numbers(self) -> bool:
         """Whether a category is a whole number, so that a number may stand for it."""
         return any(map(is_whole_number, self.categories))
+
+    @property
+    def has_booleans(self) -> bool:
+        """Whether a category is true or false, so that a boolean may stand for it."""
+        return not set(TRUTH).isdisjoint(self.categories)
 
     def _from_text(self, text: str) -> Value:
         if text not in self.codes and (number := WRITTEN_WITH_A_POINT.fullmatch(text)):
@@ -198,15 +221,90 @@ class CategoryFeature(BaseFeature):
 
     @cached_property
     def codes(self) -> dict[Value, float]:
-        codes: dict[Value, float] = {category: float(code) for code, category in enumerate(self.categories)}
-        return codes | self._missing_codes(float(len(self.categories)))
+        codes: dict[Value, float] = {level: float(code) for code, level in enumerate(self.levels)}
+        return codes | self._missing_codes(float(len(self.levels)))
+
+
+class OpenCategoryFeature(BaseFeature):
+    """Any text, of which there are too many to list, such as a zip code; the model reads a rate of each.
+
+    The code of a text is the number of a bucket that its hash chooses; missing is the bucket after the last.
+    """
+
+    type: Literal["open_category"]
+    buckets: int = Field(default=2**16, ge=2, le=2**20)
+    example: Name = Field(min_length=1, max_length=LONGEST_TEXT)
+
+    @model_validator(mode="after")
+    def _default_is_text(self) -> Self:
+        if self.absent is not None and not self.accepts(self.absent.value):
+            raise ValueError("default.value must be text, or null with missing")
+        return self
+
+    def _to_value(self, value: Value) -> Value:
+        text: Value = number_to_text(value)
+        return text
+
+    @property
+    def is_open(self) -> bool:
+        return True
+
+    @property
+    def codes_count(self) -> int:
+        return self.buckets + (self.missing is not None)
+
+    def accepts(self, value: Value) -> bool:
+        """Return whether a value is valid."""
+        if value is None:
+            return self.missing is not None
+        return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_TEXT
+
+    def encode(self, value: str | None) -> float:
+        """Return the code of an accepted value."""
+        is_missing = value is None or (self.missing is not None and value in self.missing.markers)
+        return float(self.buckets if is_missing else crc32(str(value).encode()) % self.buckets)
+
+    def _from_text(self, text: str) -> Value:
+        number = WRITTEN_WITH_A_POINT.fullmatch(text)
+        return number[1] if number else text
+
+    @cached_property
+    def codes(self) -> dict[Value, float]:
+        return self._missing_codes(float(self.buckets))
+
+
+class Words(Frozen):
+    """Other words for true and false than the usual ones, in any case."""
+
+    true: tuple[Name, ...] = ()
+    false: tuple[Name, ...] = ()
+
+    @cached_property
+    def meanings(self) -> dict[str, Value]:
+        """What each word means, in lower case."""
+        return {word.lower(): word in self.true for word in (*self.false, *self.true)}
 
 
 class BooleanFeature(BaseFeature):
     """true or false; the codes are 1 and 0, and missing is 2."""
 
     type: Literal["boolean"]
+    words: Words = Words()
     example: bool
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Self:
+        markers = self.missing.markers if self.missing else ()
+        words = [word.lower() for word in (*self.words.true, *self.words.false)]
+        if len({*words, *markers}) < len(words) + len(markers):
+            raise ValueError("words and missing markers must differ")
+        return self
+
+    @model_validator(mode="after")
+    def _default_is_a_value(self) -> Self:
+        if self.absent is not None and self.absent.value not in self.codes:
+            raise ValueError("default.value must be true or false, or null with missing")
+        return self
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -216,91 +314,17 @@ class BooleanFeature(BaseFeature):
     def codes(self) -> dict[Value, float]:
         return {False: 0.0, True: 1.0} | self._missing_codes(2.0)
 
+    @cached_property
+    def meanings(self) -> dict[str, Value]:
+        """What every word means, in lower case."""
+        return BOOLEANS | self.words.meanings
+
     def _from_text(self, text: str) -> Value:
-        return BOOLEANS.get(text.lower(), text)
-
-
-class Since(Frozen):
-    """The day from which a datetime feature counts days."""
-
-    since: str
-
-
-class DatetimeFeature(BaseFeature):
-    """A date or a date-time as text; the model reads its parts in UTC.
-
-    Its code is the seconds since 1970, from which the parts are computed; missing is NaN.
-    """
-
-    type: Literal["datetime"]
-    parts: tuple[Literal["year", "month", "day", "weekday", "hour", "days"], ...] = Field(min_length=1)
-    days: Since | None = None
-    """Needed for the part of that name."""
-    format: str | None = Field(default=None, pattern=r"^[^\[\]{}\"\\]*%[^\[\]{}\"\\]*$")
-    """As strptime has it; by default ISO 8601. The range and `since` are in ISO 8601 all the same."""
-    minimum: str = FIRST_DAY
-    maximum: str = LAST_DAY
-    example: str
-
-    @model_validator(mode="after")
-    def _instants_can_be_read(self) -> Self:
-        low, high = self.range
-        if low >= high:
-            raise ValueError(f"minimum {self.minimum} must be before maximum {self.maximum}")
-        if not self.accepts(self.example):
-            raise ValueError(f"example must be {self.describe()}, not {self.example}")
-        if ("days" in self.parts) != (self.days is not None):
-            raise ValueError("days: {since: …} and the part days need each other")
-        if self.days:
-            _seconds("days.since", self.days.since)
-        if len(set(self.parts)) < len(self.parts):
-            raise ValueError("every part may appear only once")
-        return self
-
-    @cached_property
-    def range(self) -> tuple[float, float]:
-        """The seconds of minimum and maximum; raise ValueError for what is not ISO 8601."""
-        return _seconds("minimum", self.minimum), _seconds("maximum", self.maximum)
-
-    @cached_property
-    def codes(self) -> dict[Value, float]:
-        return self._missing_codes(float("nan"))
-
-    @property
-    def first_day(self) -> float:
-        """The seconds from which days are counted."""
-        return _seconds("days.since", self.days.since) if self.days else 0.0
-
-    def read(self, text: str) -> float | None:
-        """Return the seconds, whatever the range; None for text that is no date."""
-        return read_instant(text, self.format)
-
-    def accepts(self, value: Any) -> bool:
-        seconds = self.read(value) if isinstance(value, str) else None
-        return seconds is not None and self.range[0] <= seconds <= self.range[1]
-
-    def describe(self) -> str:
-        """Say in words what is allowed."""
-        form = f"in the format {self.format}" if self.format else "in ISO 8601"
-        text = f"a date or date-time {form}, such as {self.example}"
-        any_year = (self.minimum, self.maximum) == (FIRST_DAY, LAST_DAY)
-        return text if any_year else f"{text}, from {self.minimum} to {self.maximum}"
-
-    def encode(self, value: str | None) -> float:
-        """Return the code of an accepted value."""
-        seconds = None if value is None else self.read(value)
-        return float("nan") if seconds is None else seconds
-
-
-def _seconds(key: str, text: str) -> float:
-    seconds = read_instant(text)
-    if seconds is None:
-        raise ValueError(f"{key} must be a date or date-time in ISO 8601, not {text}")
-    return seconds
+        return self.meanings.get(text.lower(), text)
 
 
 Feature = Annotated[
-    IntegerFeature | NumberFeature | CategoryFeature | BooleanFeature | DatetimeFeature,
+    IntegerFeature | NumberFeature | CategoryFeature | OpenCategoryFeature | BooleanFeature | DatetimeFeature,
     Field(discriminator="type"),
 ]
 
@@ -323,34 +347,3 @@ def check_names(features: Sequence[Named]) -> None:
             if name in owners:
                 raise ValueError(f"feature name or alias {name!r} is taken already by {owners[name]}")
             owners[name] = f"feature {feature.name!r}"
-
-
-class Encoder:
-    """Turns validated rows into the codes of their values: the matrix, unless columns are computed."""
-
-    def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
-        self._dtype = dtype
-        self._code_of = [_coder(feature) for feature in features]
-        self._widths = frozenset([len(features)])
-
-    def __call__(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
-        """Return [N, features] in the dtype. Every row must hold its values in the order of the features.
-
-        Every step of the iteration is C; a comprehension takes half as long again.
-        """
-        width = len(self._code_of)
-        if not self._widths.issuperset(map(len, rows)):  # otherwise the rows after it would be shifted
-            raise ValueError(f"every row must have {width} values")
-        values = chain.from_iterable([row.values() for row in rows])
-        codes = map(call, cycle(self._code_of), values)
-        return np.fromiter(codes, self._dtype, len(rows) * width).reshape(-1, width)
-
-
-def _coder(feature: Feature) -> Callable[[Any], float]:
-    """Return the function from a feature's value to its code; a number is its own code."""
-    if isinstance(feature, DatetimeFeature):
-        return feature.encode
-    if feature.is_categorical:
-        return feature.codes.__getitem__
-    codes = feature.codes
-    return (lambda value: codes.get(value, value)) if codes else float

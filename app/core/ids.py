@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import Field
 from pydantic_core import core_schema
 
-from app.core.features import Frozen, Row
+from app.core.base_feature import Frozen
+from app.core.values import Row
 
 LONGEST = 100  # characters
 LARGEST = 2**63 - 1

@@ -10,7 +10,7 @@ from app.core.baked_model import load_contract, read_file
 from app.core.contract import MODEL_FILE, Contract
 from app.core.encoders import row_encoder
 from app.core.errors import StartupError
-from app.core.features import Matrix
+from app.core.values import Matrix
 
 INPUT = "features"
 LABELS = "labels"

@@ -1,24 +1,25 @@
 """Features as schemas: of pydantic-core, which validates rows, and JSON Schema for the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import core_schema
 
+from app.core.base_feature import Replacement
+from app.core.datetime_feature import DatetimeFeature
 from app.core.features import (
-    BOOLEANS,
+    LONGEST_TEXT,
     BooleanFeature,
     CategoryFeature,
-    DatetimeFeature,
     Feature,
     IntegerFeature,
     NumberFeature,
+    OpenCategoryFeature,
     RangedFeature,
-    is_whole_number,
-    number_to_text,
 )
 from app.core.ids import Id, id_fields, id_properties
 from app.core.instants import LONGEST
+from app.core.values import BOOLEANS, TRUTH, Value, is_whole_number, number_to_text
 
 DATE_LENGTH = len("2024-05-06")
 
@@ -42,6 +43,8 @@ def row_core_schema(
         aliases: list[list[str | int]] = [[name] for name in feature.names]
         names = aliases if feature.aliases else feature.name
         schema = _value(feature, mostly_integers=mostly_integers)
+        if feature.absent is not None:
+            schema = core_schema.with_default_schema(schema, default=feature.absent)
         fields[feature.name] = core_schema.typed_dict_field(schema, validation_alias=names, required=False)
     return core_schema.typed_dict_schema(fields | id_fields(ids), extra_behavior="forbid")
 
@@ -51,19 +54,17 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
     schema: core_schema.CoreSchema
     match feature:
         case CategoryFeature():
-            schema = core_schema.literal_schema([*feature.categories, *markers])
-            if feature.has_numbers:
-                schema = core_schema.no_info_before_validator_function(_category_of, schema)
+            schema = _category_schema(feature, markers)
             markers = ()
+        case OpenCategoryFeature():
+            schema = core_schema.no_info_before_validator_function(_number_to_text, _text())
         case BooleanFeature():
             schema = core_schema.bool_schema(strict=False)
-        case IntegerFeature():
-            schema = _integer(feature)
-            if mostly_integers:
-                integer = core_schema.int_schema(strict=True, ge=feature.minimum, le=feature.maximum)
-                schema = core_schema.union_schema([integer, schema], mode="left_to_right")
-        case NumberFeature():
-            schema = _number(feature)
+            if feature.words.meanings:
+                read = _word_reader(feature)
+                schema = core_schema.no_info_before_validator_function(read, schema)
+        case RangedFeature():
+            schema = _ranged(feature, mostly_integers=mostly_integers)
         case DatetimeFeature():
             schema = _instant(feature)
     if feature.missing is not None:
@@ -73,6 +74,71 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
             lambda value: None if value in markers else value, schema
         )
     return schema
+
+
+def _ranged(feature: IntegerFeature | NumberFeature, *, mostly_integers: bool) -> core_schema.CoreSchema:
+    schema = _number_schema(feature)
+    if mostly_integers and isinstance(feature, IntegerFeature):
+        integer = core_schema.int_schema(strict=True, ge=feature.minimum, le=feature.maximum)
+        schema = core_schema.union_schema([integer, schema], mode="left_to_right")
+    if feature.may_replace:
+        return _or_replacement(feature, schema, _number_schema(feature, is_bounded=False), "number_type")
+    return schema
+
+
+def _number_schema(
+    feature: IntegerFeature | NumberFeature, *, is_bounded: bool = True
+) -> core_schema.CoreSchema:
+    if isinstance(feature, IntegerFeature):
+        return _integer(feature, is_bounded=is_bounded)
+    return _number(feature, is_bounded=is_bounded)
+
+
+def _category_schema(feature: CategoryFeature, markers: Sequence[str]) -> core_schema.CoreSchema:
+    schema: core_schema.CoreSchema = core_schema.literal_schema([*feature.levels, *markers])
+    if feature.may_replace:
+        schema = _or_replacement(feature, schema, _text(), "category_type")
+    if feature.has_booleans:
+        return core_schema.no_info_before_validator_function(number_to_text, schema)
+    if feature.has_numbers or feature.may_replace:
+        return core_schema.no_info_before_validator_function(_number_to_text, schema)
+    return schema
+
+
+def _text() -> core_schema.CoreSchema:
+    """Accept text that a cell may hold too: not empty, and without space at its ends."""
+    return core_schema.str_schema(
+        strict=True, min_length=1, max_length=LONGEST_TEXT, pattern=r"^\S(?:[\s\S]*\S)?$"
+    )
+
+
+def _or_replacement(
+    feature: Feature, schema: core_schema.CoreSchema, wide: core_schema.CoreSchema, error: str
+) -> core_schema.CoreSchema:
+    """Accept also what the feature replaces, of the values that the wide schema accepts."""
+
+    def replace(value: Value) -> Value | Replacement:
+        replacement = feature.replace(value)
+        return value if replacement is None else replacement
+
+    replaced = core_schema.no_info_after_validator_function(replace, wide)
+    return core_schema.union_schema(
+        [schema, replaced],
+        mode="left_to_right",
+        custom_error_type=error,
+        custom_error_message="not accepted",
+    )
+
+
+def _word_reader(feature: BooleanFeature) -> Callable[[Any], Any]:
+    """Return what makes a boolean of a declared word; other values are left to the schema."""
+    meanings = feature.words.meanings
+
+    def read(value: Any) -> Any:
+        word = _number_to_text(value)
+        return meanings.get(word.lower(), value) if isinstance(word, str) else value
+
+    return read
 
 
 def _instant(feature: DatetimeFeature) -> core_schema.CoreSchema:
@@ -88,23 +154,27 @@ def _instant(feature: DatetimeFeature) -> core_schema.CoreSchema:
     return core_schema.custom_error_schema(date, "datetime", custom_error_message=feature.describe())
 
 
-def _category_of(value: Any) -> Any:
+def _number_to_text(value: Any) -> Any:
     """Return the text of a number; true is no number."""
     return value if isinstance(value, bool) else number_to_text(value)
 
 
-def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
+def _integer(feature: IntegerFeature, *, is_bounded: bool = True) -> core_schema.CoreSchema:
     """Accept 39 and 39.0: JSON does not distinguish them, and a cell of a text file is a float.
 
     The first step refuses strings, and names most fractions; the second refuses those, such as 39.0000000001,
     that `multiple_of` tolerates.
     """
-    return core_schema.chain_schema([_number(feature, multiple_of=1), core_schema.int_schema()])
+    number = _number(feature, multiple_of=1, is_bounded=is_bounded)
+    return core_schema.chain_schema([number, core_schema.int_schema()])
 
 
-def _number(feature: RangedFeature, multiple_of: int | None = None) -> core_schema.CoreSchema:
+def _number(
+    feature: RangedFeature, multiple_of: int | None = None, *, is_bounded: bool = True
+) -> core_schema.CoreSchema:
+    low, high = (feature.minimum, feature.maximum) if is_bounded else (None, None)
     return core_schema.float_schema(
-        strict=True, allow_inf_nan=False, ge=feature.minimum, le=feature.maximum, multiple_of=multiple_of
+        strict=True, allow_inf_nan=False, ge=low, le=high, multiple_of=multiple_of
     )
 
 
@@ -114,39 +184,63 @@ def row_schema(features: Sequence[Feature], ids: Sequence[Id] = ()) -> dict[str,
         "type": "object",
         "title": "Row",
         "properties": {feature.name: _property(feature) for feature in features} | id_properties(ids),
-        "required": [feature.name for feature in features],
+        "required": [feature.name for feature in features if feature.absent is None],
         "additionalProperties": False,
         "examples": [{feature.name: feature.example for feature in features}],
     }
 
 
 def _property(feature: Feature) -> dict[str, Any]:
-    notes = [f"Unit: {feature.unit}."] if feature.unit else []
-    notes += [f"Also accepted as: {', '.join(feature.aliases)}."] if feature.aliases else []
     missing: list[str | None] = [] if feature.missing is None else [*feature.missing.markers, None]
     value: dict[str, Any]
     match feature:
         case CategoryFeature():
             value = _category(feature, missing)
             missing = []
+        case OpenCategoryFeature():
+            value = {"type": ["string", "integer"], "maxLength": LONGEST_TEXT}
         case BooleanFeature():
-            value = {"anyOf": BOOLEAN_FORMS}
+            words = [{"enum": [*feature.words.meanings]}] if feature.words.meanings else []
+            value = {"anyOf": [*BOOLEAN_FORMS, *words]}
         case DatetimeFeature():
-            notes.append(f"Must be {feature.describe()}.")
             value = {"type": "string", **_text_format(feature)}
         case RangedFeature():
-            value = {"type": feature.type, "minimum": feature.minimum, "maximum": feature.maximum}
+            value = {"type": feature.type}
+            if not feature.may_replace:
+                value |= {"minimum": feature.minimum, "maximum": feature.maximum}
     if missing:
         value = {"anyOf": [*value.get("anyOf", [value]), {"enum": missing}]}
+    notes = [*_notes(feature)]
     description = {"description": " ".join(notes)} if notes else {}
-    return {"title": feature.title} | description | value | {"examples": [feature.example]}
+    default = {} if feature.absent is None else {"default": feature.absent.value}
+    return {"title": feature.title} | description | value | default | {"examples": [feature.example]}
+
+
+def _notes(feature: Feature) -> Iterator[str]:
+    """Yield what people should know of a feature, in sentences."""
+    if feature.unit:
+        yield f"Unit: {feature.unit}."
+    if feature.aliases:
+        yield f"Also accepted as: {', '.join(feature.aliases)}."
+    if isinstance(feature, DatetimeFeature):
+        yield f"Must be {feature.describe()}."
+    if isinstance(feature, CategoryFeature) and feature.may_replace:
+        yield f"Any other text is read as {feature.unknown_level or 'missing'}."
+    if isinstance(feature, RangedFeature) and feature.may_replace:
+        yield f"A number outside {feature.minimum:.15g} to {feature.maximum:.15g} is read as the nearer end."
 
 
 def _category(feature: CategoryFeature, missing: Sequence[str | None]) -> dict[str, Any]:
+    values: list[Any] = [*feature.levels]
     if feature.has_numbers:
-        numbers = [int(category) for category in feature.categories if is_whole_number(category)]
-        return {"enum": [*feature.categories, *numbers, *missing]}
-    return {"type": ["string", "null"] if missing else "string", "enum": [*feature.categories, *missing]}
+        values += [int(category) for category in feature.categories if is_whole_number(category)]
+    if feature.has_booleans:
+        values += [category == "true" for category in feature.categories if category in TRUTH]
+    if feature.may_replace:
+        return {"anyOf": [{"enum": [*values, *missing]}, {"type": ["string", "integer"]}]}
+    if len(values) > len(feature.levels):
+        return {"enum": [*values, *missing]}
+    return {"type": ["string", "null"] if missing else "string", "enum": [*values, *missing]}
 
 
 def _text_format(feature: DatetimeFeature) -> dict[str, str]:

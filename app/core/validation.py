@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
+from app.core.allowed import describe_allowed
 from app.core.body_shapes import as_batch, name_shape, write_example
 from app.core.chunks import (
     HEAD,
@@ -23,18 +24,11 @@ from app.core.chunks import (
 )
 from app.core.column_names import ColumnNames
 from app.core.errors import LISTED_ERRORS, Problem
-from app.core.features import (
-    BooleanFeature,
-    CategoryFeature,
-    DatetimeFeature,
-    Feature,
-    IntegerFeature,
-    NumberFeature,
-    Row,
-)
+from app.core.features import LONGEST_TEXT, CategoryFeature, Feature
 from app.core.ids import ALLOWED, LONGEST, Id
 from app.core.printable import clean_name, list_some
 from app.core.schemas import row_core_schema
+from app.core.values import Row
 
 MAX_ERRORS = 1000  # of one body; pydantic-core takes long to list more
 SMALL_BODY = 4 * 1024  # bytes; validating so few takes less than a millisecond, whatever they hold
@@ -272,7 +266,7 @@ class RowValidator:
             errors += [
                 ((feature.name,), "missing")
                 for feature in self._features
-                if names.keys().isdisjoint(feature.names)
+                if feature.absent is None and names.keys().isdisjoint(feature.names)
             ]
         return sorted(errors, key=lambda error: self._order.get("".join(map(str, error[0])), self._width))
 
@@ -321,9 +315,9 @@ class RowValidator:
 
     def _hint(self, name: str, kind: str) -> str:
         """Return what the sender of JSON probably meant."""
-        if kind == "float_type":
+        if kind in {"float_type", "number_type"}:
             return ONE_NUMBER
-        if kind == "literal_error" and name in self._codes:
+        if kind in {"literal_error", "category_type"} and name in self._codes:
             return " Text stands in quotes."
         number = self._names.guess(name) if kind == "extra_forbidden" and name not in self._order else None
         return "" if number is None else f" Perhaps {self._fields[number]} is meant."
@@ -366,28 +360,11 @@ def _count_most(features: Iterable[Feature], sign: str) -> int:
 
 
 def _count_in_feature(sign: str, feature: Feature) -> int:
+    in_names = max(name.count(sign) for name in feature.names)
+    if feature.is_open or (isinstance(feature, CategoryFeature) and feature.may_replace):
+        return in_names + LONGEST_TEXT
     values = [value for value in feature.codes if isinstance(value, str)]
-    return max(name.count(sign) for name in feature.names) + max(
-        (value.count(sign) for value in values), default=0
-    )
-
-
-def describe_allowed(feature: Feature) -> str:
-    """Say in words what a feature accepts."""
-    match feature:
-        case CategoryFeature():
-            words = f"one of {list_some(feature.categories)}"
-        case BooleanFeature():
-            words = "true or false"
-        case IntegerFeature():
-            words = f"a whole number from {feature.minimum} to {feature.maximum}"
-        case DatetimeFeature():
-            words = feature.describe()
-        case NumberFeature():
-            words = f"a number from {feature.minimum:.15g} to {feature.maximum:.15g}"
-    if feature.missing is None:
-        return words
-    return f"{words}; or, when missing, {' or '.join(['null', *feature.missing.markers])}"
+    return in_names + max((value.count(sign) for value in values), default=0)
 
 
 def _printable(key: str | int) -> str | int:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from app.core.features import Matrix, Row
+from app.core.values import Matrix, Row
 from app.monitoring.metrics import Metrics
 from app.prediction.prediction import Prediction
 

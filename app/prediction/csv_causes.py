@@ -18,7 +18,8 @@ def add_causes(
     errors: list[Mapping[str, Any]] = []
     for error in problem.errors:
         line, name = (*error["loc"][1:3], None, None)[:2]
-        cell = rows[line][column_of[name]].strip() if line in rows and name in column_of else ""
+        column = column_of.get(name)
+        cell = "" if column is None or line not in rows else rows[line][column].strip()
         cause = _find_cause(cell, delimiter)
         message = f"{error['msg']} {cause}".rstrip()
         if not errors:

@@ -19,8 +19,8 @@ class CsvHeader:
     """The names of the columns, without the space around them, and what the columns hold."""
 
     names: list[str]
-    features: list[int]
-    """The column of each feature, in the order of the features."""
+    features: list[int | None]
+    """The column of each feature, in the order of the features; None for one that has its default."""
     target: int | None
     """The column of the true labels, if there is one."""
     keys: tuple[str, ...] = ()
@@ -40,8 +40,8 @@ class CsvHeader:
 class HeaderReader:
     """Accepts columns in any order, under a feature's name or an alias, however these are spelt.
 
-    Every feature needs a column, and the target and every id may have one. Others are ignored, unless the
-    client is strict.
+    Every feature without a default needs a column, and the target and every id may have one. Others are
+    ignored, unless the client is strict.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -50,6 +50,9 @@ class HeaderReader:
         self._names += [one.names for one in contract.ids]
         self._ids = len(contract.ids)
         self._features = [feature.name for feature in contract.features]
+        self._required = {
+            number for number, feature in enumerate(contract.features) if feature.absent is None
+        }
         self._is_number = [isinstance(feature, RangedFeature) for feature in contract.features]
         self.names = ColumnNames(self._names)
         self._most_columns = 2 * len(self._features) + MOST_OTHER_COLUMNS
@@ -69,17 +72,17 @@ class HeaderReader:
             elif column_of.setdefault(number, column) != column:
                 twins.append((column_of[number], column, self._names[number][0]))
         target, *ids = (column_of.pop(len(self._features) + number, None) for number in range(1 + self._ids))
-        if len(column_of) < len(self._features):
+        if not column_of or not self._required <= column_of.keys():
             raise self._missing_columns(names, column_of, line)
         kept = tuple(_find_kept(name, names) for name in options.keep)
         ignored = tuple(_describe(names, column) for column in others if column not in kept)
         if options.strict and ignored:
             message = f"Unknown columns, which strict=true refuses: {list_some(ignored)}."
             raise invalid_rows("extra_forbidden", ["line", line], message)
-        features = [column_of[number] for number in range(len(self._features))]
-        numbers = (column for column, is_number in zip(features, self._is_number, strict=True) if is_number)
+        features = [column_of.get(number) for number in range(len(self._features))]
+        numbers = (column for number, column in column_of.items() if self._is_number[number])
         keys = (
-            names[column] if names[column] in names_of_one else names_of_one[0]
+            names_of_one[0] if column is None or names[column] not in names_of_one else names[column]
             for column, names_of_one in zip(features, self._names, strict=False)
         )
         return CsvHeader(
@@ -90,8 +93,8 @@ class HeaderReader:
         """Return the Problem that names the columns that are missing, and the likely cause."""
         if not names:
             return invalid_rows("missing", ["line", line], "The file is empty.")
-        missing = [name for number, name in enumerate(self._features) if number not in {*known}]
-        if len(missing) == len(self._features):
+        missing = [self._features[number] for number in sorted(self._required - {*known})]
+        if not {*known}:
             return invalid_rows("missing", ["line", line], f"{_cause(names)} {self._expected()}")
         words = f"column {missing[0]} is" if len(missing) == 1 else f"columns {list_some(missing)} are"
         return invalid_rows("missing", ["line", line, missing[0]], f"The {words} missing.")

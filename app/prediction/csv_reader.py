@@ -8,16 +8,18 @@ from typing import NoReturn
 import numpy as np
 
 from app.core.chunks import Work, rows_per_chunk
+from app.core.columns import Column, Encoded
 from app.core.contract import Contract, Positions
 from app.core.csv_table import CsvRows, CsvTable, invalid_rows, open_body
 from app.core.decimal_comma import replace_decimal_commas
 from app.core.encoders import column_encoder
 from app.core.errors import LISTED_ERRORS, Problem
-from app.core.features import Matrix, Value
 from app.core.ids import LONGEST, Values, read_cell
 from app.core.printable import list_some
+from app.core.replacements import Replaced
 from app.core.text_files import GZIP, TextFileError, transcode
 from app.core.validation import RowValidator
+from app.core.values import Matrix, Value
 from app.prediction.csv_causes import add_causes
 from app.prediction.csv_header import CsvHeader, HeaderReader
 from app.prediction.csv_options import PLAIN, Options, decompress_body
@@ -38,6 +40,8 @@ class CsvData:
     header: CsvHeader
     kept: list[list[str]]
     """The cells of each row that the answer repeats."""
+    replaced: Replaced
+    """How many cells were read as something else."""
 
 
 class CsvReader:
@@ -73,13 +77,15 @@ class CsvReader:
         kept: list[list[str]] = []
         chunks = self._read_chunks(table, header, truth)
         matrices: list[Matrix] = []
+        replaced: Replaced = Replaced()
         for rows in chunks:
             if rows.problem:
                 raise rows.problem
-            matrix, refused = self._encode_rows(rows, header)
-            if refused:
+            encoded = self._encode_rows(rows, header)
+            if encoded.refused:
                 yield from self._refuse(chain([rows], chunks), header, table.delimiter)
-            matrices.append(matrix)
+            matrices.append(encoded.codes)
+            replaced.update(encoded.replaced)
             ids += self._read_ids(rows, header)
             if header.kept:
                 kept += _keep(rows, header)
@@ -87,7 +93,8 @@ class CsvReader:
         if not matrices:
             yield from self._refuse((), header, table.delimiter)
         matrix = np.concatenate(matrices)
-        return CsvData(matrix, None if truth is None else np.array(truth), ids, header, kept)
+        true_labels = None if truth is None else np.array(truth)
+        return CsvData(matrix, true_labels, ids, header, kept, replaced)
 
     def _open(self, body: bytes, encoding: str) -> CsvTable:
         if body.startswith(GZIP):
@@ -124,14 +131,14 @@ class CsvReader:
             rows.cut(unknown, invalid_rows("literal_error", loc, message))
         return positions
 
-    def _encode_rows(self, rows: CsvRows, header: CsvHeader) -> tuple[Matrix, list[int]]:
-        columns = [*zip(*rows.cells, strict=True)]
-        matrix, refused = self._encode([columns[column] for column in header.features])
+    def _encode_rows(self, rows: CsvRows, header: CsvHeader) -> Encoded:
+        columns: list[Column] = [*zip(*rows.cells, strict=True)]
+        encoded = self._encode([None if column is None else columns[column] for column in header.features])
         for column in header.ids:
             if column is not None and max(map(len, columns[column])) > LONGEST:
                 long = (row for row, cell in enumerate(columns[column]) if len(cell.strip()) > LONGEST)
-                refused = sorted({*refused, *long})
-        return matrix, refused
+                encoded = encoded._replace(refused=sorted({*encoded.refused, *long}))
+        return encoded
 
     def _read_ids(self, rows: CsvRows, header: CsvHeader) -> list[Values]:
         if not self._ids:
@@ -152,7 +159,7 @@ class CsvReader:
         problem = None
         count = 0
         for rows in chunks:
-            refused = self._encode_rows(rows, header)[1] if rows.cells else []
+            refused = self._encode_rows(rows, header).refused if rows.cells else []
             last = len(rows.cells) - 1
             for position in sorted({*refused, last}) if rows.cells else ():
                 suspects.append(rows.cells[position])
@@ -172,7 +179,9 @@ class CsvReader:
 
     def _parse(self, cells: Sequence[str], header: CsvHeader) -> dict[str, Value]:
         columns = zip(header.keys, header.features, self._features, strict=True)
-        values = {key: feature.from_text(cells[column]) for key, column, feature in columns}
+        values = {
+            key: feature.from_text(cells[column]) for key, column, feature in columns if column is not None
+        }
         ids = zip(self._ids, header.ids, strict=True)
         return values | {one.name: read_cell(cells[column]) for one, column in ids if column is not None}
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from app.core.contract import Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 
 
 class Prediction(NamedTuple):

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from app.core.chunks import Work, run_at_once, run_in_turns
-from app.core.features import Matrix, Row
 from app.core.ids import Values, split_ids
 from app.core.model import Model
+from app.core.replacements import names_of_replaceable, settle
 from app.core.validation import RowValidator
+from app.core.values import Matrix, Row
 from app.monitoring.metrics import Metrics
 from app.prediction.batch import Batch, Rows
 from app.prediction.csv_options import PLAIN, Options, decompress_body
@@ -37,8 +38,8 @@ class Answer(NamedTuple):
     """A response body, and what a client should know of its request."""
 
     content: bytes
-    ignored: tuple[str, ...]
-    """The columns that were not read, for answers whose body can't name them."""
+    extras: Extras = NO_EXTRAS
+    """What is said of the columns and values that were not read, for bodies that can't say it."""
 
 
 class Predictor:
@@ -51,6 +52,7 @@ class Predictor:
         self._target = contract.target
         self._metrics = metrics
         self._ids = contract.ids
+        self._replaceable = names_of_replaceable(contract.features)
         self._validator = RowValidator(contract.features, max_rows, contract.ids)
         self._max_bytes = max_bytes
         self._csv = CsvReader(contract, self._validator, max_rows, max_bytes)
@@ -73,8 +75,8 @@ class Predictor:
     ) -> Answer:
         """Return the predictions for the rows in `body`, together with others unless it `is_alone`."""
         if request_type == JSON:
-            rows, ids = self._split_ids(self._validator.parse(body))
-            extras, kept = NO_EXTRAS, NOTHING
+            rows, ids, extras = self._take_apart(self._validator.parse(body))
+            kept = NOTHING
         else:
             csv = run_at_once(self._csv.read_in_chunks(body, with_truth=False, options=options))
             rows, ids, extras, kept = csv.matrix, csv.ids, _extras(csv), csv.kept
@@ -85,7 +87,7 @@ class Predictor:
             prediction = await self._batch.add(rows)
         writer = self._writers[response_type]
         text = writer.write_chunk(prediction, extras, kept, ids)
-        return Answer(writer.write_body([text], extras), extras.ignored)
+        return Answer(writer.write_body([text], extras), extras)
 
     def answer_in_chunks(
         self,
@@ -98,21 +100,25 @@ class Predictor:
         if options.is_compressed:
             body = decompress_body(body, self._max_bytes)
         if request_type == JSON:
-            rows, ids = self._split_ids((yield from self._validator.parse_in_chunks(body)))
-            return (yield from self._answer_rows(rows, ids, response_type))
+            rows, ids, extras = self._take_apart((yield from self._validator.parse_in_chunks(body)))
+            return (yield from self._answer_rows(rows, ids, extras, response_type))
         csv = yield from self._csv.read_in_chunks(body, with_truth=False, options=options)
-        return (yield from self._answer_rows(csv.matrix, csv.ids, response_type, csv))
+        return (yield from self._answer_rows(csv.matrix, csv.ids, _extras(csv), response_type, csv))
 
     def answer_file(self, body: bytes, response_type: bytes = JSON, options: Options = PLAIN) -> Work[Answer]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
         csv = yield from self._csv.read_in_chunks(body, with_truth=response_type == JSON, options=options)
-        return (yield from self._answer_rows(csv.matrix, csv.ids, response_type, csv))
+        return (yield from self._answer_rows(csv.matrix, csv.ids, _extras(csv), response_type, csv))
 
     def _answer_rows(
-        self, rows: Rows, ids: Sequence[Values], response_type: bytes, csv: CsvData | None = None
+        self,
+        rows: Rows,
+        ids: Sequence[Values],
+        extras: Extras,
+        response_type: bytes,
+        csv: CsvData | None = None,
     ) -> Work[Answer]:
         writer = self._writers[response_type]
-        extras = _extras(csv) if csv else NO_EXTRAS
         texts: list[Any] = []
         matrices: list[Matrix] = []
         for start, probabilities in self._probabilities_in_chunks(rows):
@@ -124,11 +130,15 @@ class Predictor:
         if csv and csv.truth is not None:
             metrics = compute_metrics(self._target, csv.truth, np.concatenate(matrices))
             extras = replace(extras, metrics=metrics)
-        return Answer(writer.write_body(texts, extras), extras.ignored)
+        return Answer(writer.write_body(texts, extras), extras)
 
-    def _split_ids(self, rows: Sequence[Row]) -> tuple[Rows, Sequence[Values]]:
-        """Return what the model reads, and the ids of each row if the contract has ids."""
-        return split_ids(self._ids, rows) if self._ids else (rows, ())
+    def _take_apart(self, rows: Sequence[Row]) -> tuple[Rows, Sequence[Values], Extras]:
+        """Return what the model reads, the ids of each row if the contract has ids, and what was replaced."""
+        extras = NO_EXTRAS
+        if self._replaceable:
+            rows, replaced = settle(rows, self._replaceable)
+            extras = Extras(replaced=replaced) if replaced else NO_EXTRAS
+        return (*split_ids(self._ids, rows), extras) if self._ids else (rows, (), extras)
 
     async def run_in_turn(self, work: Work[Answer]) -> Answer:
         """Answer a large body between small ones, one large body at a time."""
@@ -160,9 +170,9 @@ class Predictor:
 def _extras(csv: CsvData) -> Extras:
     """Return what an answer says of the columns of a file."""
     header = csv.header
-    if not (header.kept or header.ignored):
+    if not (header.kept or header.ignored or csv.replaced):
         return NO_EXTRAS
-    return Extras(tuple(header.names[column] for column in header.kept), header.ignored)
+    return Extras(tuple(header.names[column] for column in header.kept), header.ignored, csv.replaced)
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:

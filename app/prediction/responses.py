@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import MISSING, BaseModel, Field, create_model
 
+from app.core.base_feature import Reason
 from app.core.contract import Contract
 from app.core.ids import Values
 from app.core.printable import MOST_LISTED
+from app.core.replacements import Replaced, names_of_replaceable
 from app.prediction.prediction import Prediction
 from app.prediction.scoring import BinaryFileMetrics, FileMetrics
 
@@ -29,6 +31,8 @@ class Extras:
     """The names of the columns that are repeated."""
     ignored: tuple[str, ...] = ()
     """The names of the columns that were not read."""
+    replaced: Replaced = field(default_factory=Replaced)
+    """How many values were read as something else."""
     metrics: FileMetrics | BinaryFileMetrics | None = None
 
 
@@ -125,7 +129,7 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
     labels = contract.target.labels
     any_label: Any = Literal[labels]
     shares: dict[str, Any] = {
-        f"label_{position}": (Probability, Field(alias=label, title=label))
+        f"label_{position}": (Probability, Field(alias=label, title=contract.target.titles.get(label, label)))
         for position, label in enumerate(labels)
     }
     probabilities: Any = create_model("Probabilities", **shares)
@@ -136,6 +140,11 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
     }
     any_ids: Any = create_model("Ids", **id_values)
     ids: dict[str, Any] = {"ids": (list[any_ids], ...)} if contract.ids else {}
+    counts = (
+        dict[str, dict[Reason, int]] | MISSING,
+        Field(MISSING, description="How many values of each feature were read as something else."),
+    )
+    replaced: dict[str, Any] = {"replaced": counts} if names_of_replaceable(contract.features) else {}
     predict_response = create_model(
         "PredictResponse",
         model_lib_version=(str, Field(examples=[contract.model_version])),
@@ -152,6 +161,7 @@ def response_models(contract: Contract) -> tuple[type[BaseModel], type[BaseModel
             Field(MISSING, description="The first columns of CSV that the model does not read."),
         ),
         ignored_columns_count=(int | MISSING, Field(MISSING, description="How many such columns there are.")),
+        **replaced,
     )
     return predict_response, create_model(
         "FileResponse", __base__=predict_response, metrics=(metrics | MISSING, MISSING)
@@ -174,7 +184,17 @@ def _write_extras(extras: Extras, kept: str) -> str:
     if extras.ignored:
         text += f',"ignored_columns":{json.dumps(extras.ignored[:MOST_LISTED], ensure_ascii=False)}'
         text += f',"ignored_columns_count":{len(extras.ignored)}'
+    if extras.replaced:
+        text += f',"replaced":{json.dumps(_group(extras.replaced), ensure_ascii=False)}'
     return text if extras.metrics is None else f'{text},"metrics":{json.dumps(extras.metrics)}'
+
+
+def _group(replaced: Replaced) -> dict[str, dict[str, int]]:
+    """Return the counts by feature, and then by reason."""
+    groups: dict[str, dict[str, int]] = {}
+    for (name, reason), count in replaced.items():
+        groups.setdefault(name, {})[reason] = count
+    return groups
 
 
 def _first_cells(cells: Sequence[str]) -> str:

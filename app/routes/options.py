@@ -7,6 +7,7 @@ from app.core.errors import Problem
 from app.core.printable import MOST_LISTED
 from app.core.text_files import ENCODINGS
 from app.prediction.csv_options import MOST_KEPT, PLAIN, Options
+from app.prediction.responses import Extras
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 MOST_FIELDS = 100  # of a query
@@ -52,11 +53,25 @@ def is_compressed(headers: Mapping[bytes, bytes]) -> bool:
     )
 
 
-def describe_ignored(ignored: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """Return the header that names the columns that were not read, percent-encoded as far as necessary."""
-    names = [quote(name, safe=" /:.()#") for name in ignored[:MOST_LISTED]]
-    more = [f"and {len(ignored) - MOST_LISTED} more"] if len(ignored) > MOST_LISTED else []
-    return b"ignored-columns", ", ".join([*names, *more]).encode()
+def describe_extras(extras: Extras) -> list[tuple[bytes, bytes]]:
+    """Return the headers that name the columns that were not read, and the values that were replaced.
+
+    They are percent-encoded as far as necessary.
+    """
+    replaced = [
+        f"{_quote(name)} {reason} {count}" for (name, reason), count in sorted(extras.replaced.items())
+    ]
+    lists = {b"ignored-columns": [*map(_quote, extras.ignored)], b"replaced-values": replaced}
+    return [(name, _join_some(values)) for name, values in lists.items() if values]
+
+
+def _quote(name: str) -> str:
+    return quote(name, safe=" /:.()#")
+
+
+def _join_some(values: list[str]) -> bytes:
+    more = [f"and {len(values) - MOST_LISTED} more"] if len(values) > MOST_LISTED else []
+    return ", ".join([*values[:MOST_LISTED], *more]).encode()
 
 
 def _invalid(detail: str) -> Problem:

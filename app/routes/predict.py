@@ -6,7 +6,8 @@ from starlette.types import Receive, Scope, Send
 from app.core.errors import Problem
 from app.prediction.csv_options import PLAIN, Options
 from app.prediction.predictor import CSV, JSON, Predictor, is_large
-from app.routes.options import describe_ignored, find_charset, is_compressed, read_query
+from app.prediction.responses import NO_EXTRAS
+from app.routes.options import describe_extras, find_charset, is_compressed, read_query
 
 PATH = "/predict"
 FORM = b"application/x-www-form-urlencoded"
@@ -43,8 +44,8 @@ class Predict:
             )
         content = answer.content
         answer_headers = [(b"content-type", response_type), (b"content-length", b"%d" % len(content))]
-        if answer.ignored and response_type == CSV:
-            answer_headers.append(describe_ignored(answer.ignored))
+        if answer.extras is not NO_EXTRAS and response_type == CSV:
+            answer_headers += describe_extras(answer.extras)
         start = {"type": "http.response.start", "status": 200, "headers": answer_headers}
         if WHOLE_ANSWER in scope.get("extensions", ()):
             await send(start | {"body": content})

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from app.core.errors import Problem
 from app.prediction.csv_options import PLAIN
 from app.prediction.predictor import CSV, Predictor
-from app.routes.options import describe_ignored, find_charset, is_compressed, read_query
+from app.routes.options import describe_extras, find_charset, is_compressed, read_query
 from app.routes.predict import negotiate_response, read_body
 
 PATH = "/predict/file"
@@ -35,8 +35,8 @@ class PredictFile:
         work = self._predictor.answer_file(content, response_type, options._replace(encoding=encoding))
         answer = await self._predictor.run_in_turn(work)
         response = Response(answer.content, headers={"Content-Type": response_type.decode()})
-        if answer.ignored and response_type == CSV:
-            response.raw_headers.append(describe_ignored(answer.ignored))
+        if response_type == CSV:
+            response.raw_headers += describe_extras(answer.extras)
         await response(scope, receive, send)
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature
+from app.core.datetime_feature import DatetimeFeature
+from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, OpenCategoryFeature
 
 
 def request_model(features: Sequence[Feature]) -> type[BaseModel]:
@@ -22,6 +23,8 @@ def _type(feature: Feature) -> Any:
             value: Any = Literal[(*feature.categories, *markers)]
         case BooleanFeature():
             value = bool
+        case OpenCategoryFeature() | DatetimeFeature():
+            value = str
         case _:
             number = int if isinstance(feature, IntegerFeature) else float
             value = Annotated[number, Field(ge=feature.minimum, le=feature.maximum)]

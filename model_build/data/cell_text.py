@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from app.core.features import number_to_text
+from app.core.values import number_to_text
 
 DateFormat = Callable[[str], str | None]
 """The format of strptime that the spec declares for the column of a name; None is ISO 8601."""

@@ -14,8 +14,9 @@ from app.core.chunks import run_at_once
 from app.core.column_names import normalize_column_name
 from app.core.contract import Positions, Target
 from app.core.errors import Problem
-from app.core.features import Feature, Row, Value
+from app.core.features import Feature
 from app.core.validation import LATER_ROWS, RowValidator
+from app.core.values import Row, Value
 from model_build.artifacts import Cleaning, file_sha256
 from model_build.data.raw_rows import RawRows, read_source
 from model_build.data.row_files import read_rows
@@ -120,6 +121,7 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     others = raw[unknown].astype(str).apply(lambda column: column.str.strip())
     duplicated = pd.concat([frame, others], axis="columns").duplicated()
     remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
+    remaining, replaced = replace_values(remaining, spec.features)
     return remaining, Cleaning(
         rows_read=len(frame),
         rows=len(remaining),
@@ -127,7 +129,24 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
         duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
         unknown_columns=tuple(sorted(set(unknown) - _id_columns(spec))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
+        replaced=replaced,
     )
+
+
+def replace_values(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return rows in which every value that a feature replaces is the other one, and how many there were."""
+    columns, counts = {}, {}
+    for feature in features:
+        if not feature.may_replace:
+            continue
+        cells = frame[feature.name].to_numpy(object).tolist()
+        stands = {cell: feature.replace(cell) for cell in set(cells)}
+        replaced = {cell: stand.value for cell, stand in stands.items() if stand is not None}
+        if replaced:
+            counts[feature.name] = sum(cell in replaced for cell in cells)
+            values = [replaced.get(cell, cell) for cell in cells]
+            columns[feature.name] = pd.Series(values, frame.index, dtype=object)
+    return frame.assign(**columns), counts
 
 
 def _id_columns(spec: ModelSpec) -> set[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from app.core.column_names import ColumnNames
+from app.core.datetime_feature import DatetimeFeature
 from app.core.decimal_comma import replace_decimal_commas
-from app.core.features import DatetimeFeature, RangedFeature
+from app.core.features import RangedFeature
 from model_build.data.file_sets import fetch_files
 from model_build.data.named_table import NamedTable, combine_tables, name_columns
 from model_build.data.row_files import compute_rows_checksum

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from app.core.features import BOOLEANS, LARGEST_INTEGER
+from app.core.features import LARGEST_INTEGER
+from app.core.values import BOOLEANS
 from model_build.drafting.cells import WORDS, Cells
 from model_build.drafting.dates import AmbiguousDatesError, draft_dates
 from model_build.drafting.ranges import widen_integers, widen_numbers

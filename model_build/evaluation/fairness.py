@@ -19,7 +19,7 @@ from fairlearn.metrics import (
 from scipy.sparse import csr_array
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Interval
 from model_build.errors import DataError
 from model_build.evaluation.bags import LARGE, fill_bag

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.stats import t
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import Feature, Matrix
+from app.core.features import Feature
+from app.core.values import Matrix
 from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.evaluation.bags import LARGE, fill_bag
 from model_build.evaluation.binning import Numbers, format_float32, level_names, shortest_decimal
@@ -45,7 +46,11 @@ def explain_model(
     columns = spec.columns
     positions = {column.name: position for position, column in enumerate(columns)}
     ranked = [positions[entry.feature] for entry in importance]
-    top = [position for position in ranked if not np.isnan(matrix[:, position]).all()]
+    top = [
+        position
+        for position in ranked
+        if not (columns[position].is_open or np.isnan(matrix[:, position]).all())
+    ]
 
     def dependence(position: int) -> Dependence:
         grid = _grid(columns[position], matrix[:, position])

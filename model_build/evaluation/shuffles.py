@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.evaluation.binning import Numbers
 
 

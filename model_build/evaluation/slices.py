@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Slice, Slices
 from model_build.evaluation.bags import LARGE, SLICE_BAG, bootstrap_from_bag
 from model_build.evaluation.binning import Levels, divide_at, divide_into_levels
@@ -81,6 +81,7 @@ def _levels(spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions) -
         if column.name in section.cuts
         else divide_into_levels(column, values, section.bands)
         for column, values in zip(spec.columns, matrix.T, strict=True)
+        if not column.is_open
     }
     return levels | {target.name: Levels(target.labels, truth)}
 

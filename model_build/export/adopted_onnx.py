@@ -10,8 +10,8 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, compose, helper, load_
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import Matrix
 from app.core.model import INPUT, LABELS, PROBABILITIES
+from app.core.values import Matrix
 from model_build.errors import ExportError
 from model_build.export.onnx import serialize
 

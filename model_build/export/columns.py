@@ -1,19 +1,19 @@
 """The columns of the matrix that a converted model reads, and the order of their categories."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from app.core.features import Matrix
 from app.core.model import INPUT
+from app.core.values import Matrix
 from model_build.export import trees
-from model_build.training.target_order import TargetOrder
 
 READ = "read"  # the columns of the input that the model reads
-ORDERED = "ordered"  # all columns of the input, and after them the ranks of the ordered categories
+LONGEST_SHORT_TABLE = 1024  # codes
+ORDERED = "ordered"  # all columns of the input, and after them what the tables have for codes
 
 
 def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
@@ -34,32 +34,46 @@ def read_columns(model: ModelProto, columns: Sequence[int], width: int) -> None:
     graph.node.insert(0, helper.make_node("Gather", [INPUT, "columns"], [READ], axis=1))
 
 
-def read_ordered_columns(model: ModelProto, columns: Sequence[int], width: int, order: TargetOrder) -> None:
-    """Let a model of these columns, with ranks for the codes of some, take a matrix [N, width] of codes.
+def read_tables(model: ModelProto, columns: Sequence[int], width: int, tables: Mapping[int, Matrix]) -> None:
+    """Let a model of these columns, with numbers of tables for the codes of some, take [N, width] of codes.
 
-    The ranks are looked up in one table and appended to the matrix, because this takes the fewest nodes.
+    The numbers are appended to the matrix. Short tables are one table, because this takes the fewest nodes;
+    a long one stands alone, because the others would be filled up to its length.
     """
-    coded = list(order.ranks_)
+    short = [column for column, table in tables.items() if len(table) <= LONGEST_SHORT_TABLE]
+    groups = [short] if short else []
+    groups += [[column] for column in tables if column not in short]
     positions = list(columns)
-    for number, column in enumerate(coded):
+    for number, column in enumerate(column for group in groups for column in group):
         positions[column] = width + number
-    read_columns(model, positions, width + len(coded))
+    read_columns(model, positions, width + len(tables))
     _rename_input(model, ORDERED)
     graph = model.graph
     graph.input[0].type.tensor_type.shape.dim[1].dim_value = width
-    tensors: dict[str, npt.NDArray[Any]] = {
-        "coded": np.array([columns[column] for column in coded], np.int64),
-        "ranks_of_codes": _table(list(order.ranks_.values())),
-    }
-    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in tensors.items())
-    nodes = [
-        helper.make_node("Gather", [INPUT, "coded"], ["codes"], axis=1),
-        helper.make_node("Cast", ["codes"], ["rows_of_table"], to=TensorProto.INT64),
-        helper.make_node("GatherElements", ["ranks_of_codes", "rows_of_table"], ["ranks"], axis=0),
-        helper.make_node("Concat", [INPUT, "ranks"], [ORDERED], axis=1),
-    ]
+    nodes = []
+    ranks = []
+    for number, group in enumerate(groups):
+        suffix = "" if number == 0 else f"_{number}"
+        tensors: dict[str, npt.NDArray[Any]] = {
+            f"coded{suffix}": np.array([columns[column] for column in group], np.int64),
+            f"ranks_of_codes{suffix}": _table([tables[column] for column in group]),
+        }
+        graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in tensors.items())
+        ranks.append(f"ranks{suffix}")
+        nodes += _look_up(suffix)
+    nodes.append(helper.make_node("Concat", [INPUT, *ranks], [ORDERED], axis=1))
     for position, node in enumerate(nodes):
         graph.node.insert(position, node)
+
+
+def _look_up(suffix: str) -> list[NodeProto]:
+    """Return the nodes that look up the codes of a group of columns in its table."""
+    codes, rows, ranks = (f"{name}{suffix}" for name in ("codes", "rows_of_table", "ranks"))
+    return [
+        helper.make_node("Gather", [INPUT, f"coded{suffix}"], [codes], axis=1),
+        helper.make_node("Cast", [codes], [rows], to=TensorProto.INT64),
+        helper.make_node("GatherElements", [f"ranks_of_codes{suffix}", rows], [ranks], axis=0),
+    ]
 
 
 def _table(ranks: Sequence[Matrix]) -> Matrix:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.contract import Target
-from app.core.features import Feature, Matrix
+from app.core.features import Feature, OpenCategoryFeature
+from app.core.values import Matrix
 
 BINS = 10
 SCORE_EDGES = np.linspace(0, 1, 21)
@@ -18,7 +19,8 @@ def compute_drift_baseline(
 ) -> dict[str, Any]:
     """Return the content of reference.json, from the encoded training rows and their probabilities.
 
-    Numbers are counted between their deciles (the outermost bins are open), categories by level.
+    Numbers are counted between their deciles (the outermost bins are open), categories by level. Of open
+    categories only the missing ones are counted.
     """
     columns = zip(features, matrix.T, strict=True)
     scores = zip(target.labels, probabilities.T, strict=True)
@@ -33,6 +35,8 @@ def _histogram(feature: Feature, column: npt.NDArray[np.float32]) -> dict[str, A
     if feature.is_categorical:
         *counts, missing = np.bincount(column.astype(int), minlength=len(feature.levels) + 1).tolist()
         return {"counts": dict(zip(feature.levels, counts, strict=True)), "missing": missing}
+    if isinstance(feature, OpenCategoryFeature):
+        return {"missing": int((column == feature.buckets).sum())}
     present = column[~np.isnan(column)]
     # Edges are values that occur: a rounding error of an edge between two values could move many rows.
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1), method="nearest"))

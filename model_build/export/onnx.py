@@ -14,13 +14,13 @@ from model_build.errors import ExportError
 from model_build.export import linear, trees
 from model_build.export.boosting import correct_thresholds, register_converter
 from model_build.export.calibration import calibrate
-from model_build.export.columns import read_columns, read_ordered_columns
+from model_build.export.columns import read_columns, read_tables
 from model_build.export.graph import label_by_position
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
+from model_build.training.code_tables import split_steps
 from model_build.training.estimators import Clipper
 from model_build.training.log_odds import sums_log_odds
-from model_build.training.target_order import TargetOrder
 
 LONGEST_REASON = 300  # characters
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -33,7 +33,7 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         ExportError: there is no converter for a step of the model, or it fails.
     """
     classifier = model.classifier if isinstance(model, Calibrated) else model
-    order = classifier.pipeline_[0]
+    tables, _ = split_steps(classifier.pipeline_)
     converted = _convert_pipeline(classifier, name)
     estimator = classifier.pipeline_[-1]
     if type(estimator) is LogisticRegression:
@@ -43,8 +43,8 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         correct_thresholds(converted, estimator)
     if isinstance(estimator.classes_[0], str):
         label_by_position(converted)
-    if isinstance(order, TargetOrder):
-        read_ordered_columns(converted, classifier.columns_, width, order)
+    if tables:
+        read_tables(converted, classifier.columns_, width, tables)
     else:
         read_columns(converted, classifier.columns_, width)
     if isinstance(model, Calibrated):
@@ -58,7 +58,7 @@ def _convert_pipeline(classifier: Classifier, name: str) -> ModelProto:
     register_converter(steps[-1])
     try:
         converted: ModelProto = to_onnx(
-            steps[1:] if isinstance(steps[0], TargetOrder) else steps,
+            split_steps(steps)[1],
             name=name,
             initial_types=[(INPUT, FloatTensorType([None, len(classifier.columns_)]))],
             final_types=[(LABELS, None), (PROBABILITIES, None)],

@@ -1,12 +1,13 @@
 """The last step of a bake: it packs the outputs of the stages into the directory that the service reads."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
 
+from app.core.base_feature import Default
 from app.core.contract import (
     CONTRACT_FILE,
     MODEL_FILE,
@@ -16,6 +17,7 @@ from app.core.contract import (
     Sha256,
     sha256,
 )
+from app.core.features import Feature
 from model_build import atomic
 from model_build.artifacts import Baselines, Evaluation, Slices, TrainingReport, file_sha256, require
 from model_build.errors import BuildError, GateError
@@ -109,13 +111,24 @@ def describe_model(
         title=spec.title,
         description=spec.description,
         model_version=spec.version,
-        features=spec.features,
+        features=with_defaults(spec.features, report.defaults),
         derived=spec.derived,
         ids=spec.ids,
         target=report.with_threshold(spec.target),
         metrics=evaluation.metrics,
         provenance=provenance,
         files={},
+    )
+
+
+def with_defaults(
+    features: Sequence[Feature], defaults: Mapping[str, float | str | bool | None]
+) -> tuple[Feature, ...]:
+    """Return the features with values for the defaults that come from the training rows."""
+    values = {name: Default(value=value) for name, value in defaults.items()}
+    return tuple(
+        feature.model_copy(update={"default": values[feature.name]}) if feature.name in values else feature
+        for feature in features
     )
 
 

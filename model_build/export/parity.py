@@ -8,8 +8,8 @@ from timeit import repeat
 import numpy as np
 
 from app.core.contract import Probabilities
-from app.core.features import Row
 from app.core.model import Model
+from app.core.values import Row
 from model_build.errors import GateError
 
 LARGEST_DIFFERENCE = 1e-5

@@ -7,17 +7,17 @@ from functools import cached_property
 import numpy as np
 
 from app.core.contract import Positions
+from app.core.datetime_feature import DatetimeFeature
 from app.core.features import (
+    LARGEST_NUMBER,
     BooleanFeature,
     CategoryFeature,
-    DatetimeFeature,
     Feature,
-    Matrix,
+    OpenCategoryFeature,
     RangedFeature,
-    Row,
-    Value,
 )
 from app.core.model import Model
+from app.core.values import Matrix, Row, Value
 from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from model_build.text import format_value
@@ -78,7 +78,9 @@ class Sample:
         missing = [] if feature.missing is None else [None]
         match feature:
             case CategoryFeature():
-                return [*feature.categories, *missing]
+                return [*feature.levels, *missing]
+            case OpenCategoryFeature():
+                return [*self._texts(feature), *missing]
             case BooleanFeature():
                 return [False, True, *missing]
             case RangedFeature():
@@ -87,10 +89,16 @@ class Sample:
                 return [*self._dates(feature), *missing]
 
     def _numbers(self, feature: RangedFeature) -> list[float]:
-        """Return the ends of the feature's range, and quantiles of its values in the test rows."""
+        """Return the ends of the feature's range, if it has one, and quantiles of values in the test rows."""
         known = np.unique([row[feature.name] for row in self.all_rows if row[feature.name] is not None])
         quantiles = np.quantile(known, np.linspace(0, 1, STEPS), method="nearest") if known.size else known
-        return sorted({float(feature.minimum), *quantiles.tolist(), float(feature.maximum)})
+        ends = [end for end in (feature.minimum, feature.maximum) if abs(end) < LARGEST_NUMBER]
+        return sorted({*map(float, ends), *quantiles.tolist()})
+
+    def _texts(self, feature: OpenCategoryFeature) -> list[Value]:
+        """Return some values of the test rows, and one that hardly any row has."""
+        known = sorted({row[feature.name] for row in self.all_rows} - {None}, key=str)
+        return [*known[:: max(1, len(known) // STEPS)], f"not {feature.example}"]
 
     def _dates(self, feature: DatetimeFeature) -> list[Value]:
         """Return quantiles of the dates in the test rows."""

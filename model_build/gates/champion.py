@@ -14,9 +14,9 @@ from app.core.baked_model import read_file
 from app.core.chunks import run_at_once
 from app.core.contract import CONTRACT_FILE, Contract, Positions, Probabilities, Provenance, Target
 from app.core.errors import Problem, StartupError
-from app.core.features import Row
 from app.core.model import Model
 from app.core.validation import RowValidator
+from app.core.values import Row
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.evaluation.comparison import compute_improvements

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.contract import DataSource, Probabilities
-from app.core.features import Row
 from app.core.model import Model
+from app.core.values import Row
 from model_build.artifacts import Baselines, Evaluation, Slices
 from model_build.errors import GateError
 from model_build.export.parity import check_parity

@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from markupsafe import Markup
 
+from app.core.allowed import describe_range
 from app.core.contract import Contract, sha256
-from app.core.features import DatetimeFeature, Feature, RangedFeature
+from app.core.datetime_feature import DatetimeFeature
+from app.core.features import LARGEST_NUMBER, CategoryFeature, Feature, OpenCategoryFeature, RangedFeature
 from model_build.artifacts import (
     Baselines,
     Cleaning,
@@ -33,7 +36,7 @@ from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRIC
 from model_build.spec.spec_files import SPECS
 from model_build.stability.document import KnownStability, StabilityReport, bounds_of, number_gates
 from model_build.stability.spreads import Spread, describe_gate, spread
-from model_build.text import NOTHING, format_number
+from model_build.text import NOTHING, format_number, format_value
 
 TITLES = {
     "accuracy": "Accuracy",
@@ -124,6 +127,12 @@ def _render_source(documents: CardDocuments, listed_slices: Sequence[Slice], *, 
         text=escape_text,
         code=code_span,
         allowed_values=allowed_values,
+        is_read=partial(_is_read, documents.training.features),
+        other_of={
+            feature.name: feature.other_name
+            for feature in documents.spec.features
+            if isinstance(feature, CategoryFeature)
+        },
         signed=signed,
         to_sentence=to_sentence,
     )
@@ -179,9 +188,27 @@ def _commands(documents: CardDocuments) -> list[str]:
     ]
 
 
+def _is_read(read: Collection[str], feature: Feature) -> bool:
+    """Return whether the model reads a feature, or a column that is made of it."""
+    return any(name == feature.name or name.startswith(f"{feature.name}.") for name in read)
+
+
 def allowed_values(feature: Feature) -> str:
+    """Return what a feature accepts, and what the model reads in place of a value that it does not have."""
+    default = "" if feature.absent is None else f"; when absent, {format_value(feature.absent.value)}"
+    return _describe_values(feature) + default
+
+
+def _describe_values(feature: Feature) -> str:
     if isinstance(feature, RangedFeature):
-        return f"{format_number(feature.minimum)} to {format_number(feature.maximum)}"
+        clipped = "; others are read as the nearer end" if feature.may_replace else ""
+        if max(abs(feature.minimum), abs(feature.maximum)) >= LARGEST_NUMBER:
+            return describe_range(feature)
+        return f"{format_number(feature.minimum)} to {format_number(feature.maximum)}{clipped}"
+    if isinstance(feature, CategoryFeature) and feature.may_replace:
+        return f"{', '.join(feature.levels)}; other text is read as {feature.unknown_level or 'missing'}"
+    if isinstance(feature, OpenCategoryFeature):
+        return f"any text, in {format_number(feature.buckets)} buckets"
     if isinstance(feature, DatetimeFeature):
         return f"{feature.minimum} to {feature.maximum}; read: {', '.join(feature.parts)}"
     return "true or false" if feature.type == "boolean" else ", ".join(feature.levels)

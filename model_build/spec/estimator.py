@@ -17,8 +17,8 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from app.core.base_feature import Frozen
 from app.core.contract import Sha256
-from app.core.features import Frozen
 from model_build.spec.invalid_key import InvalidKey, InvalidKeysError, suggest
 from model_build.spec.own_estimator import find_factory, is_own
 from model_build.spec.sections import describe_unknown

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from app.core.base_feature import Frozen
 from app.core.contract import Target, Version, sha256
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, Frozen
+from app.core.features import Feature
 from app.core.ids import Id
 from model_build.errors import SpecError
 from model_build.spec.consistency import find_contradictions

@@ -6,10 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from app.core.base_feature import Frozen
 from app.core.contract import DataSource
 from app.core.errors import Problem
-from app.core.features import Feature, Frozen, Row, Value
+from app.core.features import Feature
 from app.core.validation import RowValidator
+from app.core.values import Row, Value
 from model_build.spec.invalid_key import suggest
 from model_build.spec.source import GENERATOR_NAMES, Source
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from app.core.features import Frozen
+from app.core.base_feature import Frozen
 from model_build.spec.sections import Share
 from model_build.spec.threshold import Threshold
 

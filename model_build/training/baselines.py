@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 
 from app.core.contract import Positions
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Baseline, Baselines
 from model_build.evaluation.comparison import compute_improvements
 from model_build.evaluation.evaluate import point_metrics

@@ -18,7 +18,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Calibration
 from model_build.training.classifier import Classifier
 from model_build.training.cross_validation import Fold, Scores

@@ -9,11 +9,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import Feature, Matrix
+from app.core.features import Feature
+from app.core.values import Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import require_known
 from model_build.spec.training import CATEGORY_ORDER, SELECT, Training
+from model_build.training.code_tables import RareCategories
 from model_build.training.estimators import build_estimator
 from model_build.training.selection import Kept, select_columns, to_kept
 
@@ -55,6 +57,18 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, matrix: Matrix) -> Positions:
         return np.asarray(self.classes_[self.predict_proba(matrix).argmax(axis=1)])
+
+    @property
+    def gathered(self) -> dict[str, tuple[str, ...]]:
+        """The rare categories of each feature that are read as one."""
+        gather = self.pipeline_[0]
+        if not isinstance(gather, RareCategories):
+            return {}
+        features = {column: self.features[self.columns_[column]] for column in gather.others}
+        return {
+            feature.name: tuple(feature.levels[code] for code in gather.find_rare(column))
+            for column, feature in features.items()
+        }
 
     def _columns(self, matrix: Matrix, labels: Positions) -> list[int]:
         """Return the columns that are not dropped, or the best of them."""

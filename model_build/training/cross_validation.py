@@ -11,7 +11,7 @@ from scipy.stats import t
 from sklearn.model_selection import StratifiedKFold
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Comparison, FoldScores, Interval
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec

@@ -19,11 +19,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from app.core.features import Feature, Matrix
+from app.core.features import CategoryFeature, Feature, OpenCategoryFeature
+from app.core.values import Matrix
 from model_build.spec.estimator import find_estimator, list_parameters
 from model_build.spec.own_estimator import is_own
 from model_build.spec.training import Clip, Training
-from model_build.training.target_order import TargetOrder
+from model_build.training.code_tables import CodeTables, RareCategories, TargetOrder, TargetScores
 
 QUIET: dict[str, dict[str, Any]] = {
     "lightgbm": {"n_jobs": 1, "verbose": -1, "deterministic": True, "force_row_wise": True},
@@ -62,16 +63,17 @@ def build_estimator(
 ) -> Pipeline:
     """Return the unfitted pipeline, whose input has ordinal codes for categories, and NaN for gaps."""
     estimator = _make(name, parameters)
+    tables = [*_gather(features), *_score(features, parameters["random_state"])]
     order = _order(features) if training.category_order == "target_rate" else []
     clip = _clip(features, training.clip)
     match name:
         case "hist_gradient_boosting" | "lightgbm" | "xgboost" | "catboost":  # can split on codes and on NaN
-            return make_pipeline(*order, *clip, estimator)
+            return make_pipeline(*tables, *order, *clip, estimator)
         case "logistic_regression":
-            return make_pipeline(_one_hot_and_scale(features, training.clip), estimator)
+            return make_pipeline(*tables, _one_hot_and_scale(features, training.clip), estimator)
         case _ if is_own(name):
-            return make_pipeline(*order, *clip, estimator)
-    return make_pipeline(*order, *clip, _impute(), estimator)
+            return make_pipeline(*tables, *order, *clip, estimator)
+    return make_pipeline(*tables, *order, *clip, _impute(), estimator)
 
 
 def _make(name: str, parameters: Mapping[str, Any]) -> Any:
@@ -107,12 +109,39 @@ def has_converged(estimator: BaseEstimator) -> bool:
     return int(np.max(estimator.n_iter_)) < int(estimator.max_iter)
 
 
-def _order(features: Sequence[Feature]) -> list[TargetOrder]:
-    """Return the step that orders categories, or none if no feature has more than two codes."""
-    counts = {
-        position: len(set(feature.codes.values()))
+def _gather(features: Sequence[Feature]) -> list[CodeTables]:
+    """Return the step that gathers rare categories, or none if no feature asks for it."""
+    others = {
+        position: (_count_codes(feature), len(feature.categories), feature.other)
         for position, feature in enumerate(features)
-        if feature.is_categorical
+        if isinstance(feature, CategoryFeature) and feature.other and feature.other.minimum_rows
+    }
+    return [RareCategories(others)] if others else []
+
+
+def _score(features: Sequence[Feature], seed: int) -> list[CodeTables]:
+    """Return the step that scores open categories, or none if there is no such feature."""
+    counts = {
+        position: feature.codes_count
+        for position, feature in enumerate(features)
+        if isinstance(feature, OpenCategoryFeature)
+    }
+    return [TargetScores(counts, seed)] if counts else []
+
+
+def _count_codes(feature: Feature) -> int:
+    return len(set(feature.codes.values()))
+
+
+def _order(features: Sequence[Feature]) -> list[CodeTables]:
+    """Return the step that orders categories, or none if no feature has more than two codes.
+
+    Categories whose given order means something keep it.
+    """
+    counts = {
+        position: _count_codes(feature)
+        for position, feature in enumerate(features)
+        if feature.is_categorical and getattr(feature, "order", None) != "given"
     }
     codes = {position: count for position, count in counts.items() if count > TWO_CODES}
     return [TargetOrder(codes)] if codes else []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 
 from app.core.contract import Positions
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Comparison
 from model_build.evaluation.evaluate import point_metrics
 from model_build.spec.model_spec import ModelSpec

@@ -1,7 +1,7 @@
 """The refit: the model that passed its test, fitted again on all rows."""
 
 from app.core.contract import Positions
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import TrainingReport
 from model_build.errors import BuildError
 from model_build.spec.model_spec import ModelSpec

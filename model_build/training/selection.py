@@ -13,7 +13,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import Positions, sha256
-from app.core.features import Feature, Matrix
+from app.core.features import Feature
+from app.core.values import Matrix
 from model_build.spec.training import Selection, Training
 
 MOST_COUNTS = 5

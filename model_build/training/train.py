@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import FoldScores, SearchReport, SelectionReport, Threshold, TrainingReport
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit

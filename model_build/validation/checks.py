@@ -8,9 +8,9 @@ from model_build.artifacts import Cleaning, DataReport, Violation
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.text import format_row_numbers, format_value, join_first, pluralize
-from model_build.validation import drift, float32, leakage, schema
+from model_build.validation import drift, float32, leakage, replaced, schema
 
-CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "float32", "leakage")
+CHECKS = (*schema.CHECKS, "columns", "duplicates", "cardinality", "replaced", "float32", "leakage")
 
 
 def check_data(
@@ -32,6 +32,8 @@ def check_data(
         *_columns(spec, cleaning),
         *_duplicates(spec, cleaning),
         *_cardinality(spec, typed),
+        *replaced.find_replaced(spec, cleaning),
+        *replaced.find_shared_buckets(spec, typed),
         *float32.find_merged_numbers(spec, typed),
         *leakage.find_leakage(spec, typed),
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp
 from scipy.stats.contingency import expected_freq
 
-from app.core.features import DatetimeFeature
+from app.core.datetime_feature import DatetimeFeature
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import Reference

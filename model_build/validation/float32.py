@@ -9,7 +9,7 @@ from model_build.spec.model_spec import ModelSpec
 from model_build.text import pluralize
 
 REMEDY = (
-    "Give the distance from a number near them, in the data and in requests, or declare a code as a category"
+    "Declare an offset near them, from which the model reads the distance, or declare a code as a category"
 )
 
 
@@ -18,8 +18,11 @@ def find_merged_numbers(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]
 
     The columns are those of `typed_columns`: float64 for a number.
     """
-    names = [feature.name for feature in spec.features if isinstance(feature, RangedFeature)]
-    counts = {name: _count_values(typed[name]) for name in names}
+    counts = {
+        feature.name: _count_values(read_numbers(feature, typed[feature.name]))
+        for feature in spec.features
+        if isinstance(feature, RangedFeature)
+    }
     shares = {name: 1 - merged / values for name, (values, merged) in counts.items() if merged < values}
     allowed = spec.data_checks.maximum_merged
     fatal = {name: share for name, share in shares.items() if share > allowed}
@@ -39,6 +42,11 @@ def find_merged_numbers(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]
         sentence = f"float32, in which the model computes, merges neighbouring values of {listed}. {REMEDY}"
         violations.append(_violation("warn", next(iter(harmless)) if len(harmless) == 1 else None, sentence))
     return violations
+
+
+def read_numbers(feature: RangedFeature, column: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the numbers that the model reads for the values of a feature, still in float64."""
+    return (column - feature.offset) / feature.scale
 
 
 def to_float32(column: "pd.Series[float]") -> "pd.Series[float]":

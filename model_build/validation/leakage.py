@@ -8,10 +8,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from app.core.contract import TWO_LABELS, Positions
+from app.core.features import Feature, RangedFeature
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.threads import map_in_threads
-from model_build.validation.float32 import to_float32
+from model_build.validation.float32 import read_numbers, to_float32
 
 FOLDS = 2
 LEAVES = 64  # enough to separate that many categories, whatever their order in the spec
@@ -35,23 +36,25 @@ def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
     halves = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed)
     folds = list(halves.split(truth[:, None], truth))
 
-    def area(name: str) -> float:
-        return _area(_codes(rows[name]), truth, folds, spec.split.seed)
+    def area(feature: Feature) -> float:
+        return _area(_codes(feature, rows[feature.name]), truth, folds, spec.split.seed)
 
     names = [feature.name for feature in spec.features]
-    areas = dict(zip(names, map_in_threads(area, names), strict=True))
+    areas = dict(zip(names, map_in_threads(area, spec.features), strict=True))
     maximum = spec.data_checks.maximum_leakage
     return [_violation(spec, name, area) for name, area in areas.items() if area > maximum]
 
 
-def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
+def _codes(feature: Feature, column: pd.Series) -> npt.NDArray[np.float64]:
     """Return the column as [N, 1]; a missing number is NaN, and a missing category -1.
 
     Numbers are replaced by the ranks that they have as float32: the model sees no smaller differences, and a
     tree depends on the order of the numbers only.
     """
-    is_coded = isinstance(column.dtype, pd.CategoricalDtype)
-    ranked = column.cat.codes if is_coded else to_float32(column).rank(method="dense")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes, np.float64)[:, None]
+    numbers = read_numbers(feature, column) if isinstance(feature, RangedFeature) else column
+    ranked = to_float32(numbers).rank(method="dense")
     return np.asarray(ranked, np.float64)[:, None]
 
 

@@ -10,16 +10,17 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from app.core.allowed import describe_allowed
+from app.core.datetime_feature import DatetimeFeature
 from app.core.features import (
     BooleanFeature,
     CategoryFeature,
-    DatetimeFeature,
     Feature,
     IntegerFeature,
+    OpenCategoryFeature,
     RangedFeature,
-    Value,
 )
-from app.core.validation import describe_allowed
+from app.core.values import Value
 from model_build.artifacts import Violation
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks
@@ -34,6 +35,7 @@ WRONG_TYPE = {
     "number": "not a number",
     "boolean": "neither true nor false",
     "datetime": "not a date of that form",
+    "open_category": "too long",
 }
 CHECKS = ("types", "categories", "ranges", "missing", "labels")
 
@@ -86,7 +88,9 @@ def _masks(feature: Feature, column: pd.Series) -> Iterator[tuple[str, pd.Series
         yield "missing", ~present
     match feature:
         case CategoryFeature():
-            yield "categories", present & ~column.isin(feature.categories)
+            yield "categories", present & ~column.isin(feature.levels)
+        case OpenCategoryFeature():
+            yield "types", present & ~column.map(feature.accepts)
         case BooleanFeature():
             yield "types", present & ~column.isin([False, True])
         case DatetimeFeature():
@@ -116,7 +120,9 @@ def _typed(feature: Feature, column: pd.Series) -> pd.Series:
         case RangedFeature():
             return _numbers(column)
         case CategoryFeature():
-            return _categorical(column, feature.categories)
+            return _categorical(column, feature.levels)
+        case OpenCategoryFeature():
+            return _categorical(column, sorted(column.dropna().astype(str).unique()))
         case DatetimeFeature():
             return _seconds(feature, column)
     return _categorical(column, [False, True])
@@ -148,7 +154,7 @@ def _problem(feature: Feature | None, check: str, values: pd.Series) -> str:
     match check, feature:
         case "types", RangedFeature() | BooleanFeature():
             return WRONG_TYPE[feature.type]
-        case "types", DatetimeFeature():
+        case "types", DatetimeFeature() | OpenCategoryFeature():
             return WRONG_TYPE[feature.type]
         case "ranges", DatetimeFeature():
             return f"outside {feature.minimum} to {feature.maximum}"

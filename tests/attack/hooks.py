@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from app.core.baked_model import load_contract
-from app.core.features import Value
+from app.core.values import Value
 from tests.properties.census import Row, rows
 
 FEATURES = load_contract(Path(os.environ["MODEL_DIR"])).features

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from app.core.features import CategoryFeature, Feature, IntegerFeature, Missing, NumberFeature, Row
+from app.core.base_feature import Missing
+from app.core.features import CategoryFeature, Feature, IntegerFeature, NumberFeature
+from app.core.values import Row
 from benchmarks.workloads import BODY_SIZES, WORKLOADS, as_csv, as_inputs, make_bodies, read_rows
 from model_build.data.row_files import write_rows
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.core.contract import sha256
-from app.core.features import Encoder
+from app.core.encoders import Encoder
 from app.core.model import Model
 from model_build.artifacts import file_sha256
 from model_build.console import Progress

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.core.baked_model import load_contract
-from app.core.features import Encoder
+from app.core.encoders import Encoder
 from app.core.model import Model
 from model_build.console import Progress
 from model_build.export.parity import LARGEST_DIFFERENCE, check_parity

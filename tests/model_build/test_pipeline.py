@@ -10,8 +10,9 @@ import pytest
 
 from app.core.baked_model import load_contract
 from app.core.contract import Positions
-from app.core.features import Encoder, Matrix
+from app.core.encoders import Encoder
 from app.core.model import Model
+from app.core.values import Matrix
 from model_build import pipeline
 from model_build.artifacts import DataReport
 from model_build.console import Progress

@@ -14,15 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from app.core.baked_model import load_contract
 from app.core.contract import Contract
+from app.core.encoders import Encoder
 from app.core.errors import ProblemDocument
-from app.core.features import (
-    BooleanFeature,
-    CategoryFeature,
-    Encoder,
-    Feature,
-    IntegerFeature,
-    NumberFeature,
-)
+from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
 from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import body_messages, http_scope, run_asgi

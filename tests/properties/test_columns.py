@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.base_feature import Missing
 from app.core.chunks import run_at_once
 from app.core.encoders import column_encoder, row_encoder
 from app.core.errors import Problem
-from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, Feature, Missing, Row
+from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, Feature
 from app.core.validation import RowValidator
+from app.core.values import Row
 from tests.properties.census import often
 from tests.support.features import date, grade, rate, secured, years
 
@@ -77,7 +79,7 @@ def test_any_cells_are_accepted_by_column_as_row_by_row(kind: str) -> None:
     def check(plain: list[str], others: list[str]) -> None:
         column = plain + others
         rows = read_rows(feature, validator, column)
-        matrix, refused = encode_columns([column])
+        matrix, refused, _ = encode_columns([column])
         assert refused == [position for position, row in enumerate(rows) if row is None]
         accepted = [row for row in rows if row is not None]
         np.testing.assert_array_equal(np.delete(matrix, refused, axis=0), encode(accepted))

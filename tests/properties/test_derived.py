@@ -7,9 +7,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.base_feature import Missing
+from app.core.datetime_feature import Since
 from app.core.derived import Derived
 from app.core.encoders import column_encoder, row_encoder
-from app.core.features import LARGEST_NUMBER, Missing, Since
+from app.core.features import LARGEST_NUMBER
 from tests.properties.census import often
 from tests.support.features import date, grade, rate, secured, years
 
@@ -61,7 +63,7 @@ def test_rows_alone_in_a_batch_and_as_cells_are_encoded_alike(
     together = encode(drawn)
     alone = np.concatenate([encode([row]) for row in drawn])
     columns = [[cell(row[feature.name]) for row in drawn] for feature in FEATURES]
-    by_column, refused = column_encoder(FEATURES, DERIVED)(columns)
+    by_column, refused, _ = column_encoder(FEATURES, DERIVED)(columns)
     np.testing.assert_array_equal(alone, together)
     np.testing.assert_array_equal(by_column, together)
     assert refused == []

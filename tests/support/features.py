@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from app.core.features import BooleanFeature, CategoryFeature, DatetimeFeature, IntegerFeature, NumberFeature
+from app.core.datetime_feature import DatetimeFeature
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
 
 YEARS: dict[str, Any] = {
     "name": "years",

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.core.contract import Target
+from app.core.datetime_feature import DatetimeFeature
 from app.core.derived import compute_columns
-from app.core.features import DatetimeFeature, Feature, IntegerFeature, RangedFeature
+from app.core.features import Feature, IntegerFeature, OpenCategoryFeature, RangedFeature
 from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.origin import Origin
@@ -19,6 +20,9 @@ from model_build.text import format_number
 
 WHISKER = 1.5  # interquartile ranges beyond the quartiles, as in Tukey's box plot
 BANDS = 10
+SHOWN_TEXTS = 20
+"""Of an open category, the most frequent ones."""
+OTHER_TEXTS = "(all others)"
 TRUTH_NAMES = {False: "false", True: "true"}
 
 
@@ -160,6 +164,8 @@ def _column(feature: Feature, cells: pd.Series) -> ColumnProfile:
         allowed, values = _numbers(feature, cells)
     elif feature.type == "boolean":
         allowed, values = "true or false", _categories(cells.map(TRUTH_NAMES), feature.levels)
+    elif isinstance(feature, OpenCategoryFeature):
+        allowed, values = "any text", _most_frequent(cells)
     else:
         allowed, values = ", ".join(feature.levels), _categories(cells, feature.levels)
     return ColumnProfile(feature.name, feature.title, feature.unit, feature.type, allowed, cells, values)
@@ -189,6 +195,11 @@ def _origins(spec: ModelSpec) -> dict[str, tuple[str, str | None]]:
         for feature in spec.features
         if isinstance(feature, DatetimeFeature)
         for part in feature.parts
+    }
+    origins |= {
+        f"{feature.name}.scaled": (f"({feature.name} - {feature.offset:.15g}) / {feature.scale:.15g}", None)
+        for feature in spec.features
+        if isinstance(feature, RangedFeature) and feature.is_scaled
     }
     return origins | {derived.name: (derived.expression, None) for derived in spec.derived}
 
@@ -231,6 +242,13 @@ def _target(target: Target, cells: pd.Series) -> ColumnProfile:
 
 def _categories(names: pd.Series, levels: Collection[str]) -> pd.Series:
     return pd.Series(pd.Categorical(names.where(names.isin(levels)), levels), names.index)
+
+
+def _most_frequent(cells: pd.Series) -> pd.Series:
+    """Return the most frequent texts as categories, and one for all others."""
+    shown = cells.value_counts().index[:SHOWN_TEXTS].tolist()
+    names = cells.where(cells.isin(shown) | cells.isna(), OTHER_TEXTS)
+    return _categories(names, list(dict.fromkeys([*shown, OTHER_TEXTS])))
 
 
 def _numbers(feature: RangedFeature, cells: pd.Series) -> tuple[str, pd.Series]:

@@ -6,7 +6,7 @@ from itertools import compress
 
 import pandas as pd
 
-from app.core.features import Value
+from app.core.values import Value
 from model_build.origin import Origin
 from model_build.reports.eda import distributions, profile
 from model_build.reports.eda.alerts import find_alerts

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from app.core.features import Feature, Missing
+from app.core.base_feature import Missing
+from app.core.features import Feature
 from tests.support.features import grade, rate, secured, years
 
 FEATURES: list[Feature] = [

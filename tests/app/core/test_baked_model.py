@@ -110,7 +110,7 @@ def test_other_schema_version_is_refused_before_other_keys_are_read(
         (
             {"features": [DOCUMENT["features"][0] | {"type": "colour"}]},
             "features.0: Input tag 'colour' found using 'type' does not match any of the expected tags: "
-            "'integer', 'number', 'category', 'boolean'",
+            "'integer', 'number', 'category', 'open_category', 'boolean'",
         ),
         ({"files": {"../model.onnx": "0" * 64}}, "files.../model.onnx.[key]: String should match pattern"),
         ({"files": {"model.onnx": "abc"}}, "files.model.onnx: String should match pattern '^[0-9a-f]{64}$'"),

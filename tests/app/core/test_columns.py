@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from app.core.base_feature import Missing
 from app.core.columns import ColumnEncoder
-from app.core.features import LARGEST_NUMBER, Feature, Missing
+from app.core.features import LARGEST_NUMBER, Feature
 from tests.support.features import grade, rate, secured, years
 
 MISSING = Missing(markers=("?", "n/a"))
@@ -11,7 +12,7 @@ PADDED = Missing(markers=("-1", "nan", " x", "größe"))
 
 def read(feature: Feature, *cells: str) -> list[float | None]:
     """Return the codes of cells, read together; missing is NaN, and None a cell that is refused."""
-    matrix, refused = ColumnEncoder([feature])([cells])
+    matrix, refused, _ = ColumnEncoder([feature])([cells])
     assert matrix.dtype == np.float32
     assert np.isnan(matrix[refused]).all()
     return [None if row in refused else float(code) for row, (code,) in enumerate(matrix)]
@@ -19,7 +20,7 @@ def read(feature: Feature, *cells: str) -> list[float | None]:
 
 def test_matrix_has_a_column_for_each_feature_and_a_row_for_each_cell() -> None:
     encode = ColumnEncoder([years(), rate(missing=MISSING), grade(missing=MISSING), secured()])
-    matrix, refused = encode([("5", "30"), ("2.5", "?"), ("C", ""), ("yes", "0")])
+    matrix, refused, _ = encode([("5", "30"), ("2.5", "?"), ("C", ""), ("yes", "0")])
     np.testing.assert_array_equal(matrix, [[5, 2.5, 2, 1], [30, np.nan, 3, 0]])
     assert matrix.dtype == np.float32
     assert matrix.flags.c_contiguous
@@ -28,7 +29,7 @@ def test_matrix_has_a_column_for_each_feature_and_a_row_for_each_cell() -> None:
 
 def test_rows_with_a_refused_cell_are_named_in_their_order() -> None:
     encode = ColumnEncoder([years(), rate(), grade()])
-    matrix, refused = encode([("5", "5", "0", "1"), ("1", "x", "1", "21"), ("A", "D", "B", "C")])
+    matrix, refused, _ = encode([("5", "5", "0", "1"), ("1", "x", "1", "21"), ("A", "D", "B", "C")])
     np.testing.assert_array_equal(matrix, [[5, 1, 0], [5, np.nan, np.nan], [np.nan, 1, 1], [1, np.nan, 2]])
     assert refused == [1, 2, 3]
 

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from app.core.base_feature import Missing
+from app.core.datetime_feature import DatetimeFeature
 from app.core.derived import Derived, compute_columns
 from app.core.encoders import column_encoder, row_encoder
 from app.core.errors import Problem
-from app.core.features import DatetimeFeature, Feature, IntegerFeature, Missing, Row
+from app.core.features import Feature, IntegerFeature
 from app.core.schemas import row_schema
 from app.core.validation import RowValidator
+from app.core.values import Row
 
 OPENED: dict[str, Any] = {
     "name": "opened",
@@ -47,7 +50,7 @@ def test_the_model_reads_the_parts_in_utc() -> None:
     )
     matrix = row_encoder((opened(),), ())(rows)
     np.testing.assert_array_equal(matrix, np.array(PARTS, np.float32))
-    by_column, refused = column_encoder((opened(),), ())([[f" {date} " for date in DATES]])
+    by_column, refused, _ = column_encoder((opened(),), ())([[f" {date} " for date in DATES]])
     np.testing.assert_array_equal(by_column, matrix)
     assert refused == []
 
@@ -93,13 +96,13 @@ def test_a_date_may_be_missing(value: Any) -> None:
     feature = opened(missing={"markers": ["?"]})
     rows = RowValidator([feature]).parse(json.dumps({"opened": value}).encode())
     assert np.isnan(row_encoder((feature,), ())(rows)).all()
-    matrix, refused = column_encoder((feature,), ())([["?", ""]])
+    matrix, refused, _ = column_encoder((feature,), ())([["?", ""]])
     assert np.isnan(matrix).all()
     assert refused == []
 
 
 def test_wrong_cells_are_refused() -> None:
-    matrix, refused = column_encoder((opened(parts=["year"], days=None),), ())(
+    matrix, refused, _ = column_encoder((opened(parts=["year"], days=None),), ())(
         [["2024-05-06", "soon", "", "2030-01-01"]]
     )
     assert refused == [1, 2, 3]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.base_feature import Missing
 from app.core.contract import Contract
 from app.core.derived import Derived, compute_columns
-from app.core.encoders import column_encoder, row_encoder
-from app.core.features import LARGEST_NUMBER, BooleanFeature, Encoder, Missing, NumberFeature
+from app.core.encoders import Encoder, column_encoder, row_encoder
+from app.core.features import LARGEST_NUMBER, BooleanFeature, NumberFeature
 from tests.support.features import grade, rate, secured, years
 
 NAN = math.nan
@@ -115,14 +116,14 @@ def test_an_error_names_the_derived_feature(expressions: dict[str, str], message
 def test_cells_become_the_same_columns_as_rows() -> None:
     expressions = derived(cost="years * rate", dear='cost > 3 and grade != "B"')
     cells = [("4", "1", "30"), ("2.5", "n/a", "0"), ("A", "", "C"), ("yes", "", "false")]
-    matrix, refused = column_encoder(FEATURES, expressions)(cells)
+    matrix, refused, _ = column_encoder(FEATURES, expressions)(cells)
     np.testing.assert_array_equal(matrix, row_encoder(FEATURES, expressions)(ROWS))
     assert refused == []
 
 
 def test_a_refused_cell_is_missing_for_derived_features() -> None:
     cells = [("400", "1"), ("2.5", "2"), ("A", "B"), ("yes", "no")]
-    matrix, refused = column_encoder(FEATURES, derived(cost="years * rate"))(cells)
+    matrix, refused, _ = column_encoder(FEATURES, derived(cost="years * rate"))(cells)
     np.testing.assert_array_equal(matrix[:, 4], [NAN, 2])
     assert refused == [0]
 

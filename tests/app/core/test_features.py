@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.features import (
-    LARGEST_INTEGER,
-    LARGEST_NUMBER,
-    TOO_LARGE,
-    Encoder,
-    Feature,
-    Missing,
-    Value,
-    check_names,
-)
+from app.core.base_feature import Missing
+from app.core.encoders import Encoder
+from app.core.features import LARGEST_INTEGER, LARGEST_NUMBER, TOO_LARGE, Feature, check_names
+from app.core.values import Value
 from tests.support.features import GRADE, RATE, SECURED, YEARS, grade, rate, secured, years
 
 MISSING = Missing(markers=("?", "n/a"))

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from app.core.base_feature import Missing
 from app.core.chunks import run_at_once
-from app.core.features import Feature, Missing, Row
+from app.core.features import Feature
 from app.core.schemas import BOOLEAN_FORMS, row_schema
 from app.core.validation import LARGE_ROW, RowValidator
+from app.core.values import Row
 from tests.app.core.loans import FEATURES, ROW, row_text, without
 from tests.support.features import grade, rate, secured
 

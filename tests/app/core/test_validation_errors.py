@@ -10,8 +10,8 @@ import pytest
 
 from app.core.chunks import run_at_once
 from app.core.errors import Problem
-from app.core.features import Row
 from app.core.validation import ONE_NUMBER, RowValidator
+from app.core.values import Row
 from tests.app.core.loans import FEATURES, ROW, row_text, without
 from tests.support.problems import SECRET, Error, invalid_json, invalid_rows, problem
 

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from app.core.contract import Contract
-from app.core.features import Row
+from app.core.values import Row
 from app.monitoring.metrics import Metrics
 from app.prediction.batch import VALUES_PER_BATCH, Batch, Rows
 from app.prediction.prediction import Prediction

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.base_feature import Missing
 from app.core.chunks import Work, run_at_once
 from app.core.contract import Contract, Target
 from app.core.errors import LISTED_ERRORS, Problem
-from app.core.features import Missing
 from app.core.validation import RowValidator
 from app.prediction.csv_reader import CsvReader
 from tests.support.features import grade, rate, secured, years

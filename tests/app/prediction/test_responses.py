@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.contract import Contract, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from app.prediction.prediction import Prediction
 from app.prediction.responses import CsvWriter, Extras, JsonWriter, response_models
 from app.prediction.scoring import FileMetrics, compute_metrics

@@ -7,8 +7,8 @@ from unittest.mock import ANY
 import httpx
 import pytest
 
-from app.core.features import Matrix
 from app.core.model import Model
+from app.core.values import Matrix
 from app.main import create_app
 from app.prediction.batch import Batch
 from app.prediction.predictor import VALUES_PER_RUN

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature
+from app.core.base_feature import Missing
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
 from benchmarks.apps.request_model import request_model
 
 MODEL = request_model(

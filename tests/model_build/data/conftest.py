@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.core.features import Row
+from app.core.values import Row
 from model_build.artifacts import Cleaning
 from model_build.data import dataset
 from model_build.origin import Origin

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, ipc, parquet
 
-from app.core.features import Row
+from app.core.values import Row
 from model_build.data import dataset
 from model_build.errors import DataError
 from model_build.origin import Origin

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, Missing, NumberFeature
+from app.core.base_feature import Missing
+from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
 from model_build.evaluation.binning import MISSING, divide_into_levels, format_float32, shortest_decimal
 
 AGE = IntegerFeature(name="age", type="integer", minimum=0, maximum=99_999, title="Age", example=1)

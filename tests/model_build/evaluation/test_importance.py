@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from app.core.contract import Positions, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Dependence, Explanation, Interval
 from model_build.evaluation import importance as module
 from model_build.evaluation.importance import GRID, explain_model

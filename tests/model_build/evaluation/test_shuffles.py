@@ -5,7 +5,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
 
 from app.core.contract import Positions, Probabilities
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.evaluation.shuffles import KnownRows, draw_shuffles
 
 REPEATS = 3

@@ -6,7 +6,7 @@ from fairlearn.metrics import MetricFrame
 from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Interval, Slice, Slices
 from model_build.evaluation import bags
 from model_build.evaluation import slices as module

@@ -16,8 +16,9 @@ from sklearn.pipeline import make_pipeline
 
 from app.core.baked_model import load_contract
 from app.core.contract import sha256
-from app.core.features import Encoder, Matrix
+from app.core.encoders import Encoder
 from app.core.model import Model
+from app.core.values import Matrix
 from model_build import commands, pipeline
 from model_build.__main__ import parser
 from model_build.console import Progress

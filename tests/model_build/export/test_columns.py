@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from app.core.contract import Positions
-from app.core.features import Encoder, Matrix
+from app.core.encoders import Encoder
+from app.core.values import Matrix
 from model_build.export.onnx import convert
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from app.core.contract import Target
-from app.core.features import Matrix
 from app.core.model import Model
+from app.core.values import Matrix
 from model_build.export import onnx
 from model_build.spec.estimator import ESTIMATORS, Estimator
 from model_build.spec.model_spec import ModelSpec

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.core.base_feature import Missing
 from app.core.contract import Target
-from app.core.features import Encoder, Missing
+from app.core.encoders import Encoder
 from model_build.export.drift_baseline import compute_drift_baseline
 from tests.support.features import grade, rate, secured, years
 

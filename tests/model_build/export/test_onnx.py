@@ -8,8 +8,9 @@ import pytest
 
 from app.core.baked_model import load_contract
 from app.core.contract import Contract, sha256
-from app.core.features import Encoder, Row
+from app.core.encoders import Encoder
 from app.core.model import Model
+from app.core.values import Row
 from model_build.errors import GateError
 from model_build.export.onnx import convert
 from model_build.export.package import seal, to_json

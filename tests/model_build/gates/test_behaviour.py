@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from app.core.base_feature import Missing
 from app.core.contract import Contract, Provenance, Target
-from app.core.features import (
-    Encoder,
-    Matrix,
-    Missing,
-    Row,
-)
+from app.core.encoders import Encoder
 from app.core.model import Model
+from app.core.values import Matrix, Row
 from model_build.gate_report import GateResult
 from model_build.gates.behaviour import NOISE, check_behaviour
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks

@@ -18,8 +18,9 @@ from moto.server import ThreadedMotoServer
 from onnx.parser import parse_model
 
 from app.core.contract import Contract, Positions, Provenance, Target
-from app.core.features import NumberFeature, Row
+from app.core.features import NumberFeature
 from app.core.model import Model
+from app.core.values import Row
 from app.main import create_app
 from app.settings import Settings
 from model_build.errors import BuildError

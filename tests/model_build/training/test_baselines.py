@@ -4,7 +4,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
 from app.core.contract import Positions, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Interval
 from model_build.evaluation.metrics import ScoredRows
 from model_build.spec.estimator import Estimator

@@ -7,8 +7,8 @@ from scipy.special import expit, logit, softmax
 from sklearn.metrics import average_precision_score
 
 from app.core.contract import Positions, Probabilities, Target
-from app.core.features import Matrix
 from app.core.model import Model
+from app.core.values import Matrix
 from model_build.export import onnx
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec

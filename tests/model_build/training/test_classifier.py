@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.errors import DataError, SpecError
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec

@@ -10,8 +10,9 @@ import onnx
 import pytest
 
 from app.core.contract import Contract, Provenance
-from app.core.features import Encoder, Matrix
+from app.core.encoders import Encoder
 from app.core.model import Model
+from app.core.values import Matrix
 from model_build.data.dataset import Dataset
 from model_build.export.onnx import convert
 from model_build.export.parity import LARGEST_DIFFERENCE, Parity, check_parity
@@ -203,7 +204,7 @@ def test_order_by_target_rate_changes_the_model(tmp_path: Path) -> None:
     matrix = Encoder(ordered.features)(data.rows)
     fitted = classifier.fit(ordered, ordered.hyperparameters, matrix, data.labels)
     rates = [data.labels[matrix[:, grade] == code].mean() for code in range(4)]
-    assert fitted.pipeline_[0].ranks_[grade].tolist() == np.argsort(np.argsort(rates)).tolist()
+    assert fitted.pipeline_[0].tables_[grade].tolist() == np.argsort(np.argsort(rates)).tolist()
     assert len(classifier.fit(ordered, {}, matrix, data.labels).pipeline_) == len(fitted.pipeline_) - 1
 
 

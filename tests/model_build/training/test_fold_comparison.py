@@ -4,7 +4,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.errors import DataError
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.core.contract import Positions
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import TrainingReport
 from model_build.console import Progress
 from model_build.errors import BuildError

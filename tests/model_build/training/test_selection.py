@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from app.core.contract import Positions
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.console import Progress
 from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec

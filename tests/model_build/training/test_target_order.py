@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from app.core.features import Matrix
-from model_build.training.target_order import SMOOTHING, TargetOrder
+from app.core.values import Matrix
+from model_build.training.code_tables import TargetOrder
+from model_build.training.target_order import SMOOTHING
 
 
 def ranks(counts: list[list[int]]) -> list[float]:
@@ -52,4 +53,4 @@ def test_only_the_named_columns_change_and_the_input_stays() -> None:
 @pytest.mark.parametrize("labels", [[0, 2], [3, 5]])
 def test_labels_may_leave_positions_out(labels: list[int]) -> None:
     matrix: Matrix = np.array([[0], [1]] * 10, dtype=np.float32)
-    assert TargetOrder({0: 2}).fit(matrix, np.array(labels * 10)).ranks_[0].tolist() == [0, 1]
+    assert TargetOrder({0: 2}).fit(matrix, np.array(labels * 10)).tables_[0].tolist() == [0, 1]

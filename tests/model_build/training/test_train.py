@@ -10,7 +10,7 @@ from rich.console import Console
 from sklearn import metrics
 
 from app.core.contract import Positions, Target
-from app.core.features import Matrix
+from app.core.values import Matrix
 from model_build.artifacts import Calibration, Threshold
 from model_build.console import Progress
 from model_build.errors import DataError

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from app.core.features import Value
+from app.core.values import Value
 from model_build.data import dataset
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks

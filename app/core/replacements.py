@@ -1,0 +1,28 @@
+"""What rows held that stood for something else: taken out of them, and counted for the answer."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.core.base_feature import Reason, Replacement
+from app.core.features import Feature
+from app.core.values import Row
+
+Replaced = Counter[tuple[str, Reason]]
+"""How many rows have a replacement, by the feature and the reason."""
+
+
+def names_of_replaceable(features: Iterable[Feature]) -> tuple[str, ...]:
+    """Return the names of the features whose values may be replaced."""
+    return tuple(feature.name for feature in features if feature.may_replace or feature.absent is not None)
+
+
+def settle(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[list[Row], Replaced]:
+    """Return valid rows with what the model reads in the place of every replacement, and count these."""
+    replaced: Replaced = Counter()
+    settled: list[Row] = []
+    for row in rows:
+        values = {name: row[name] for name in names if type(row[name]) is Replacement}
+        replaced.update((name, value.reason) for name, value in values.items())
+        settled.append({**row, **{name: value.value for name, value in values.items()}} if values else row)
+    return settled, replaced
