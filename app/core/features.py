@@ -122,6 +122,10 @@ class IntegerFeature(RangedFeature):
             raise ValueError(TOO_LARGE)
         return bound
 
+    def replace(self, value: Value) -> Replacement | None:
+        is_fraction = isinstance(value, float) and value % 1
+        return None if is_fraction else super().replace(value)
+
     @model_validator(mode="after")
     def _default_is_whole(self) -> Self:
         if self.absent is not None and isinstance(self.absent.value, float) and self.absent.value % 1:
@@ -179,7 +183,7 @@ class CategoryFeature(BaseFeature):
             return self.other.name
         return OTHER if self.unknown == "other" else None
 
-    @cached_property
+    @property
     def levels(self) -> tuple[str, ...]:
         return self.categories if self.other_name is None else (*self.categories, self.other_name)
 
@@ -215,9 +219,11 @@ class CategoryFeature(BaseFeature):
         return not set(TRUTH).isdisjoint(self.categories)
 
     def _from_text(self, text: str) -> Value:
-        if text not in self.codes and (number := WRITTEN_WITH_A_POINT.fullmatch(text)):
-            return number[1] if number[1] in self.codes else text
-        return text
+        if text in self.codes:
+            return text
+        number = WRITTEN_WITH_A_POINT.fullmatch(text)
+        meant = number[1] if number else text.lower()
+        return meant if meant in self.codes and (number or meant in TRUTH) else text
 
     @cached_property
     def codes(self) -> dict[Value, float]:

@@ -77,21 +77,14 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
 
 
 def _ranged(feature: IntegerFeature | NumberFeature, *, mostly_integers: bool) -> core_schema.CoreSchema:
-    schema = _number_schema(feature)
+    schema = _integer(feature) if isinstance(feature, IntegerFeature) else _number(feature)
     if mostly_integers and isinstance(feature, IntegerFeature):
         integer = core_schema.int_schema(strict=True, ge=feature.minimum, le=feature.maximum)
         schema = core_schema.union_schema([integer, schema], mode="left_to_right")
     if feature.may_replace:
-        return _or_replacement(feature, schema, _number_schema(feature, is_bounded=False), "number_type")
+        any_number = core_schema.float_schema(strict=True, allow_inf_nan=False)
+        return _or_replacement(feature, schema, any_number, "number_type")
     return schema
-
-
-def _number_schema(
-    feature: IntegerFeature | NumberFeature, *, is_bounded: bool = True
-) -> core_schema.CoreSchema:
-    if isinstance(feature, IntegerFeature):
-        return _integer(feature, is_bounded=is_bounded)
-    return _number(feature, is_bounded=is_bounded)
 
 
 def _category_schema(feature: CategoryFeature, markers: Sequence[str]) -> core_schema.CoreSchema:
@@ -117,9 +110,11 @@ def _or_replacement(
 ) -> core_schema.CoreSchema:
     """Accept also what the feature replaces, of the values that the wide schema accepts."""
 
-    def replace(value: Value) -> Value | Replacement:
+    def replace(value: Value) -> Replacement:
         replacement = feature.replace(value)
-        return value if replacement is None else replacement
+        if replacement is None:
+            raise ValueError("neither a value nor replaced")
+        return replacement
 
     replaced = core_schema.no_info_after_validator_function(replace, wide)
     return core_schema.union_schema(
@@ -159,22 +154,18 @@ def _number_to_text(value: Any) -> Any:
     return value if isinstance(value, bool) else number_to_text(value)
 
 
-def _integer(feature: IntegerFeature, *, is_bounded: bool = True) -> core_schema.CoreSchema:
+def _integer(feature: IntegerFeature) -> core_schema.CoreSchema:
     """Accept 39 and 39.0: JSON does not distinguish them, and a cell of a text file is a float.
 
     The first step refuses strings, and names most fractions; the second refuses those, such as 39.0000000001,
     that `multiple_of` tolerates.
     """
-    number = _number(feature, multiple_of=1, is_bounded=is_bounded)
-    return core_schema.chain_schema([number, core_schema.int_schema()])
+    return core_schema.chain_schema([_number(feature, multiple_of=1), core_schema.int_schema()])
 
 
-def _number(
-    feature: RangedFeature, multiple_of: int | None = None, *, is_bounded: bool = True
-) -> core_schema.CoreSchema:
-    low, high = (feature.minimum, feature.maximum) if is_bounded else (None, None)
+def _number(feature: RangedFeature, multiple_of: int | None = None) -> core_schema.CoreSchema:
     return core_schema.float_schema(
-        strict=True, allow_inf_nan=False, ge=low, le=high, multiple_of=multiple_of
+        strict=True, allow_inf_nan=False, ge=feature.minimum, le=feature.maximum, multiple_of=multiple_of
     )
 
 

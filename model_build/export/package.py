@@ -125,9 +125,11 @@ def with_defaults(
     features: Sequence[Feature], defaults: Mapping[str, float | str | bool | None]
 ) -> tuple[Feature, ...]:
     """Return the features with values for the defaults that come from the training rows."""
-    values = {name: Default(value=value) for name, value in defaults.items()}
+    changes = {name: {"default": Default(value=value)} for name, value in defaults.items()}
     return tuple(
-        feature.model_copy(update={"default": values[feature.name]}) if feature.name in values else feature
+        type(feature).model_validate(feature.model_dump() | changes[feature.name])
+        if feature.name in changes
+        else feature
         for feature in features
     )
 

@@ -11,11 +11,13 @@ TOP = (
     "name, title, version, description, data, features, derived, ids, target, data_checks, split, estimator, "
     "training, evaluation, gates, model_checks, card"
 )
-RANGED = "name, aliases, title, unit, missing, minimum, maximum, example, type"
-CATEGORY = "name, aliases, title, unit, missing, type, categories, example"
-BOOLEAN = "name, aliases, title, unit, missing, type, example"
+RANGED = (
+    "name, aliases, title, unit, missing, default, offset, scale, minimum, maximum, outside, example, type"
+)
+CATEGORY = "name, aliases, title, unit, missing, default, type, categories, unknown, other, order, example"
+BOOLEAN = "name, aliases, title, unit, missing, default, type, words, example"
 DATA = "sources, columns, delimiter, encoding, drop_duplicates, synthetic, licence"
-TYPES = "integer, number, category, boolean, datetime"
+TYPES = "integer, number, category, open_category, boolean, datetime"
 TEXT = "must be text; a number, true or false needs quotes"
 TREE_PARAMETERS = (
     "criterion, splitter, max_depth, min_samples_split, min_samples_leaf, min_weight_fraction_leaf, "

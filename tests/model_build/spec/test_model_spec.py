@@ -12,7 +12,7 @@ from model_build.spec.spec_files import SPECS
 from tests.model_build.spec.conftest import SpecErrorOf, changed
 from tests.support.tiny import TINY
 
-TYPES = "integer, number, category, boolean, datetime"
+TYPES = "integer, number, category, open_category, boolean, datetime"
 SYNTHETIC = "licence: none\n  synthetic: {{generator: {}, rows: {}, seed: 1}}"
 
 
@@ -45,6 +45,7 @@ def test_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
     assert census.target.model_dump() == {
         "name": "salary",
         "labels": ("<=50K", ">50K"),
+        "titles": {},
         "positive": ">50K",
         "threshold": 0.5,
     }
@@ -70,7 +71,13 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
             "synthetic": None,
             "licence": "none",
         },
-        "target": {"name": "paid", "labels": ("no", "yes"), "positive": "yes", "threshold": 0.6},
+        "target": {
+            "name": "paid",
+            "labels": ("no", "yes"),
+            "titles": {},
+            "positive": "yes",
+            "threshold": 0.6,
+        },
         "split": {"test": 0.25, "stratify": True, "seed": 1},
         "estimator": {"name": "hist_gradient_boosting", "parameters": {"max_iter": 5}},
     }
@@ -82,8 +89,12 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
         "title": "Rate",
         "unit": "percent",
         "missing": {"markers": ("n/a",)},
+        "default": None,
+        "offset": 0,
+        "scale": 1,
         "minimum": 0,
         "maximum": 20,
+        "outside": "refuse",
         "example": 2.5,
         "type": "number",
     }

@@ -20,6 +20,7 @@ ALWAYS = (
     "columns",
     "duplicates",
     "cardinality",
+    "replaced",
     "float32",
     "leakage",
 )
@@ -91,6 +92,7 @@ def test_report_has_every_violation(tiny_spec: ModelSpec) -> None:
         "columns": 1,
         "duplicates": 1,
         "cardinality": 0,
+        "replaced": 0,
         "float32": 0,
         "leakage": 0,
         "kolmogorov_smirnov": 0,

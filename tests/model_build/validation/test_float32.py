@@ -22,8 +22,8 @@ def test_feature_that_loses_most_values_fails_with_the_remedy(tiny_spec: ModelSp
     assert (violation.check, violation.severity, violation.column) == ("float32", "fail", "rate")
     assert violation.sentence == (
         "rate: 100 different values become 13 as float32, in which the model computes: 87.00 % are merged "
-        "with another; data_checks.maximum_merged allows 50 %. Give the distance from a number near them, in "
-        "the data and in requests, or declare a code as a category"
+        "with another; data_checks.maximum_merged allows 50 %. Declare an offset near them, from which the "
+        "model reads the distance, or declare a code as a category"
     )
 
 
