@@ -448,6 +448,6 @@ def test_golden_row_is_validated_as_in_the_service() -> None:
     ],
 )
 def test_golden_row_that_the_service_refuses_is_refused(change: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValueError, match="golden") as caught:
+    with pytest.raises(ValueError, match="A short loan") as caught:
         Golden(title="A short loan", row=GOOD | change, label="no").validated(FEATURES)
-    assert str(caught.value) == f"model_checks.golden: A short loan: {problem}"
+    assert str(caught.value) == f"A short loan: {problem}"
