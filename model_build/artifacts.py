@@ -204,6 +204,10 @@ class TrainingReport(Artifact):
     parameters: dict[str, Any]
     features: tuple[str, ...]
     """The features that the model reads."""
+    resampled_rows: int | None = None
+    """How many rows the model was fitted to; None if the labels were not made equally frequent."""
+    clipped: dict[str, int] = Field(default_factory=dict)
+    """How many values of these rows were moved to a quantile, by column."""
     folds: int
     cross_validation: dict[str, FoldScores]
     search: SearchReport | None

@@ -113,8 +113,7 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
     Raises:
         SpecError: scikit-learn refuses the value of a parameter.
     """
-    training, seed = spec.training, spec.split.seed
-    rows = np.arange(len(labels)) if training.resample is None else resample(labels, training.resample, seed)
+    training, seed, rows = spec.training, spec.split.seed, choose_rows(spec, labels)
     try:
         parameters = {**_early_stopping(spec), **parameters, **_class_weight(spec, parameters)}
         training = training.model_copy(update={CATEGORY_ORDER: parameters.pop(CATEGORY_ORDER, "codes")})
@@ -143,6 +142,12 @@ def _class_weight(spec: ModelSpec, parameters: Mapping[str, Any]) -> dict[str, A
             labels.index(require_known("label", name, labels)): weight for name, weight in weights.items()
         }
     }
+
+
+def choose_rows(spec: ModelSpec, labels: Positions) -> Positions:
+    """Return the positions of the rows that a model is fitted to: all, or resampled ones."""
+    method = spec.training.resample
+    return np.arange(len(labels)) if method is None else resample(labels, method, spec.split.seed)
 
 
 def resample(labels: Positions, method: str, seed: int) -> Positions:

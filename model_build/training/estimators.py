@@ -58,6 +58,15 @@ class Clipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.clip(matrix, self.low_, self.high_)
 
 
+def count_clipped(features: Sequence[Feature], clip: Mapping[str, Clip], matrix: Matrix) -> dict[str, int]:
+    """Return how many values of each column a pipeline moves that is fitted to these rows [N, columns]."""
+    counts = {}
+    for step in _clip(features, clip):
+        moved = (step.fit(matrix).transform(matrix) != matrix) & ~np.isnan(matrix)
+        counts = {features[i].name: int(moved[:, i].sum()) for i in step.quantiles}
+    return counts
+
+
 def build_estimator(
     name: str, parameters: Mapping[str, Any], features: Sequence[Feature], training: Training
 ) -> Pipeline:

@@ -21,10 +21,10 @@ from model_build.spec.training import CATEGORY_ORDER, SELECT, format_parameters
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.threads import in_thread
 from model_build.training.calibration import Calibrated, calibrated, choose_calibration
-from model_build.training.classifier import Classifier, check_training_rows, fit
+from model_build.training.classifier import Classifier, check_training_rows, choose_rows, fit
 from model_build.training.column_count import choose_count
 from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
-from model_build.training.estimators import has_converged, model_size
+from model_build.training.estimators import count_clipped, has_converged, model_size
 from model_build.training.threshold import choose_threshold
 
 SearchFor = Callable[[TrainingRows], SearchReport]
@@ -63,9 +63,8 @@ def train_model(
         scores = out_of_fold(spec, parameters, rows)
         calibration = choose_calibration(spec.training.calibration, spec.target, labels, scores, rows.folds)
         probabilities = calibration.probabilities
-        threshold = choose_threshold(
-            spec.target, spec.training.threshold, labels, probabilities, rows.folds, spec.split.seed
-        )
+        rule, seed = spec.training.threshold, spec.split.seed
+        threshold = choose_threshold(spec.target, rule, labels, probabilities, rows.folds, seed)
     classifier = final.result()
     report = TrainingReport(
         training_checksum=spec.training_checksum,
@@ -74,6 +73,7 @@ def train_model(
         estimator=spec.estimator.name,
         parameters=parameters,
         features=tuple(classifier.features[column].name for column in classifier.columns_),
+        **_describe_rows(spec, rows),
         folds=len(rows.folds),
         cross_validation=_cross_validate(spec.target, threshold, rows, probabilities),
         search=search,
@@ -88,6 +88,15 @@ def train_model(
         not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
     return Trained(calibrated(classifier, calibration.calibrator), probabilities, report)
+
+
+def _describe_rows(spec: ModelSpec, rows: TrainingRows) -> dict[str, Any]:
+    """Return what training changes in the rows: how many there are, and how many values are clipped."""
+    chosen = choose_rows(spec, rows.labels)
+    return {
+        "resampled_rows": len(chosen) if spec.training.resample else None,
+        "clipped": count_clipped(spec.columns, spec.training.clip, rows.matrix[chosen]),
+    }
 
 
 def _choose_parameters(
@@ -125,6 +134,11 @@ def notes(report: TrainingReport) -> Iterator[str]:
     yield f"{report.estimator} of size {report.size:,}; {report.folds} folds: {metrics}"
     if chosen := report.selection:
         yield f"{chosen.count} columns by {chosen.by.replace('_', ' ')}: {chosen.reason}"
+    if report.resampled_rows is not None:
+        yield f"training.resample: {report.rows:,} rows became {report.resampled_rows:,}"
+    if report.clipped:
+        counts = ", ".join(f"{name} {count:,}" for name, count in report.clipped.items())
+        yield f"training.clip: values moved to a quantile: {counts}"
     yield f"calibration {report.calibration.method}: {report.calibration.reason}"
     if report.threshold:
         yield f"threshold {report.threshold.value:g}: {report.threshold.reason}"

@@ -2,20 +2,28 @@
 
 import re
 from itertools import chain
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from app.core.contract import CONTRACT_FILE, MODEL_FILE
 from model_build.__main__ import HELP, parser
+from model_build.artifacts import Cleaning, DataReport, Evaluation, Explanation, Slices, TrainingReport
 from model_build.cross_validate import RESULTS
 from model_build.export.package import BAKED, EVALUATED_FILE
+from model_build.gate_report import ModelReport
+from model_build.origin import Origin
 from model_build.pipeline import STAGES
+from model_build.spec.model_spec import ModelSpec
 from model_build.spec.spec_files import stability_path
 from model_build.stability.document import BoundSpread, Stability
 from model_build.stability.spreads import spread, worst
 from tests.docs.markdown import read, spans, table
 
 PAGE = read("docs/training.md")
+IN_ANSWERS = {"ignored_columns"}
+"""Fields of the answers of the service."""
 OF_COMMANDS = {
     "cross-validate": {RESULTS},
     "adopt": {"model/"},
@@ -46,6 +54,50 @@ def test_every_option_is_documented_with_its_commands(
     options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     rows = {option.strip("`"): where for option, where, _ in table(PAGE, "option")}
     assert {option for option, where in rows.items() if where == "all" or command in spans(where)} == options
+
+
+REPORTS: dict[str, type[BaseModel]] = {
+    "source.json": Origin,
+    "cleaning.json": Cleaning,
+    "data-checks.json": DataReport,
+    "training.json": TrainingReport,
+    "metrics.json": Evaluation,
+    "slices.json": Slices,
+    "importance.json": Explanation,
+    "model-checks.json": ModelReport,
+}
+SET_ASIDE = table(PAGE, "what")
+
+
+@pytest.mark.parametrize("row", SET_ASIDE, ids=lambda row: row[0])
+def test_what_is_set_aside_is_in_the_report_that_the_list_names(row: list[str]) -> None:
+    _, where, decided_by = row
+    commands = {*HELP, "init"} & set(spans(where))
+    files = set(spans(where)) & {name for stage in STAGES for name in stage.outputs}
+    fields = set(spans(where)) - commands - files
+    reported = set().union(*(REPORTS[file].model_fields for file in files & REPORTS.keys()), IN_ANSWERS)
+    assert commands | files | fields
+    assert fields <= reported
+    options = {option for option in spans(decided_by) if option.startswith(("--", "?"))}
+    assert {key for key in set(spans(decided_by)) - options if not is_key(key)} == set()
+    assert options <= {"--source", "?strict=true", "?keep="}
+
+
+def is_key(path: str) -> bool:
+    """Return whether a spec may have this key."""
+    models: list[type[BaseModel]] = [ModelSpec]
+    for name in path.split("."):
+        fields = [model.model_fields[name] for model in models if name in model.model_fields]
+        if not fields:
+            return False
+        models = [model for field in fields for model in models_in(field.annotation)]
+    return True
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in models_in(argument)]
 
 
 def stability_rows() -> list[list[str]]:

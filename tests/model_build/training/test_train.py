@@ -53,6 +53,20 @@ def trained(
     return train_model(spec, *(data or rows()), search_for)
 
 
+def test_resampled_rows_and_clipped_values_are_counted(tiny_spec: ModelSpec, tmp_path: Path) -> None:
+    matrix, labels = rows()
+    matrix[5, 1], kept = np.nan, (labels == 0) | (np.arange(len(labels)) < 60)
+    matrix, labels = matrix[kept], labels[kept]
+    training = Training.model_validate({"resample": "under", "clip": {"rate": {"low": 0.1, "high": 0.9}}})
+    report = trained(tiny_spec, tmp_path, (matrix, labels), training=training).report
+    rare = int(np.bincount(labels).min())
+    assert report.resampled_rows == 2 * rare
+    assert 0.15 < report.clipped["rate"] / (2 * rare) < 0.25
+    printed = [*notes(report)]
+    assert f"training.resample: {len(labels)} rows became {2 * rare}" in printed
+    assert f"training.clip: values moved to a quantile: rate {report.clipped['rate']}" in printed
+
+
 def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> None:
     report = trained(tiny_spec, tmp_path, training=Training(folds=3, drop=("grade",))).report
     assert timedelta() <= datetime.now(UTC) - report.trained_at < timedelta(hours=1)
@@ -78,6 +92,8 @@ def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> 
         "defaults": {},
         "estimator_sha256": None,
         "adopted": None,
+        "clipped": {},
+        "resampled_rows": None,
     }
     assert report.calibration.method == "none"
     assert report.training_checksum not in {
