@@ -24,6 +24,7 @@ Each room imports only rooms above it.
     gates       what a model must pass before it is baked
     stability   the same model on other splits: spreads, and the bounds that follow
     reports     the model card and the EDA report
+    audit       slices, fairness and metrics of scores that exist already
     tracking    MLflow: runs and the registry of models
     pipeline    the stages in their order
     cross_validate  the model beside untouched boosting, fold by fold

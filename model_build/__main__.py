@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
         raise
     sys.exit(f"{error.name} is not installed here. `make serve` installs it in .venv: . .venv/bin/activate")
 
+AUDIT = "measure scores that exist already: metrics, slices and fairness, with intervals"
 HELP = {
     "fetch": "get the rows from a file, a download or the synthetic generator",
     "eda": "write a report on the data (eda.html)",
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "spec-schema", help=SPEC_SCHEMA, description=f"{SPEC_SCHEMA[0].upper()}{SPEC_SCHEMA[1:]}."
     )
+    _add_audit(commands.add_parser("audit", help=AUDIT, description=f"{AUDIT[0].upper()}{AUDIT[1:]}."))
     for name, text in HELP.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         _add_model_and_spec(command, name)
@@ -90,6 +92,42 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--out", type=Path, help="file of the spec (default: beside the table)")
     init.add_argument("--yes", action="store_true", help="take all guesses, and ask nothing")
     init.add_argument("--force", action="store_true", help="replace the file of the spec if it is there")
+
+
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument("table", type=Path, help="file of CSV, Parquet, Arrow, JSON lines or Excel")
+    audit.add_argument("--score", required=True, metavar="COLUMN", help="column of the scores")
+    audit.add_argument("--label", required=True, metavar="COLUMN", help="column of what really happened")
+    audit.add_argument("--positive", metavar="LABEL", help="label that a high score means (default: guessed)")
+    audit.add_argument(
+        "--by",
+        required=True,
+        type=lambda text: text.split(","),
+        metavar="COLUMN[,COLUMN]",
+        help="columns whose groups are compared",
+    )
+    audit.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        type=_reference_group,
+        metavar="COLUMN=GROUP",
+        help="group that the others are compared with; may be repeated (default: the largest)",
+    )
+    audit.add_argument(
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="score from which on a row counts as positive (default: 0.5, of probabilities)",
+    )
+    audit.add_argument("--out", type=Path, help="directory of the results (default: that of the file)")
+
+
+def _reference_group(text: str) -> tuple[str, str]:
+    column, _, group = text.partition("=")
+    if not column or not group:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a column, =, and one of its groups")
+    return column, group
 
 
 def _model_name(text: str) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from app.core.errors import StartupError
 from model_build import cross_validate, pipeline, stage
+from model_build.audit.command import run_audit
+from model_build.audit.scored_table import Question
 from model_build.console import Progress
 from model_build.data.sources import download_file
 from model_build.drafting import draft, questions
@@ -31,14 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     progress = Progress()
     try:
-        if arguments.command == "init":
-            _init(arguments, progress)
-            return 0
-        if arguments.command == "check-spec":
-            _check_spec(arguments, progress)
-            return 0
-        if arguments.command == "spec-schema":
-            sys.stdout.write(json_schema.render_schema())
+        if arguments.command in WITHOUT_A_BUILD:
+            WITHOUT_A_BUILD[arguments.command](arguments, progress)
             return 0
         job = _job(arguments, progress)
         with stage.lock_build(job):
@@ -82,6 +78,18 @@ def _init(arguments: argparse.Namespace, progress: Progress) -> None:
         progress.say(f"  {command}")
 
 
+def _audit(arguments: argparse.Namespace, progress: Progress) -> None:
+    question = Question(
+        score=arguments.score,
+        label=arguments.label,
+        by=arguments.by,
+        positive=arguments.positive,
+        threshold=arguments.threshold,
+        references=dict(arguments.reference),
+    )
+    run_audit(arguments.table, question, arguments.out or arguments.table.parent, progress)
+
+
 def _check_spec(arguments: argparse.Namespace, progress: Progress) -> None:
     path = spec_files.find(arguments.spec)
     spec = model_spec.load(arguments.spec)
@@ -90,6 +98,19 @@ def _check_spec(arguments: argparse.Namespace, progress: Progress) -> None:
         spec, path, spec_files.find_data_directory(arguments.spec, spec.data.sources)
     ):
         progress.warn(f"  {remark}")
+
+
+def _print_schema(_: argparse.Namespace, __: Progress) -> None:
+    sys.stdout.write(json_schema.render_schema())
+
+
+WITHOUT_A_BUILD = {
+    "audit": _audit,
+    "check-spec": _check_spec,
+    "init": _init,
+    "spec-schema": _print_schema,
+}
+"""The commands that leave nothing in a build directory."""
 
 
 def _bake(job: Job, arguments: argparse.Namespace) -> None:

@@ -97,10 +97,12 @@ class Progress:
     def fail(self, text: str) -> None:
         self._console.print(f"[bold red]✗[/] {escape(text)}")
 
-    def show_metrics(self, evaluation: Evaluation, slices: Slices | None = None) -> None:
+    def show_metrics(
+        self, evaluation: Evaluation, slices: Slices | None = None, rows: str = "Test split"
+    ) -> None:
         """Print the metrics, the confusion matrix and the slices where the model is weakest."""
         self._console.print()
-        self._console.print(_metrics_table(evaluation))
+        self._console.print(_metrics_table(evaluation, rows))
         self._console.print(_confusion_table(evaluation.labels, evaluation.confusion_matrix))
         if slices is not None and slices.slices:
             self._console.print(_weakest_table(slices.slices, evaluation.confidence))
@@ -132,8 +134,8 @@ def _format_difference(chosen: float, default: float) -> tuple[str, str, str]:
     return f"{chosen:.5f}", f"{default:.5f}", f"{chosen - default:+.5f}"
 
 
-def _metrics_table(evaluation: Evaluation) -> Table:
-    table = Table("metric", title=f"Test split, {evaluation.rows:,} rows", title_justify="left")
+def _metrics_table(evaluation: Evaluation, rows: str) -> Table:
+    table = Table("metric", title=f"{rows}, {evaluation.rows:,} rows", title_justify="left")
     table.add_column("value", justify="right")
     table.add_column(_interval_head(evaluation.confidence))
     for name, interval in evaluation.intervals.items():

@@ -43,7 +43,7 @@ MODEL_BUILD_TIERS = (
     ("model_build.gates",),
     ("model_build.stability",),
     ("model_build.reports",),
-    ("model_build.pipeline", "model_build.tracking"),
+    ("model_build.audit", "model_build.pipeline", "model_build.tracking"),
     ("model_build.cross_validate",),
     ("model_build.commands",),
     ("model_build.__main__", "model_build.dvc_yaml"),

@@ -34,8 +34,8 @@ from model_build.evaluation.intervals import (
     interval_of_ratio,
 )
 from model_build.evaluation.metrics import share, sparse
+from model_build.evaluation.plan import Plan
 from model_build.fairness_report import Fairness, Group, Protected
-from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, FAIRNESS_METRICS, EvaluationSection
 
 RATES = {
@@ -80,7 +80,7 @@ class _GroupMetrics:
 
 
 def compute_fairness(
-    spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
+    plan: Plan, target: Target, matrix: Matrix, truth: Positions, probabilities: Probabilities
 ) -> Fairness:
     """Compare the groups of every protected feature of encoded test rows [N, columns].
 
@@ -89,12 +89,12 @@ def compute_fairness(
     Raises:
         DataError: a reference group has no row.
     """
-    section = spec.evaluation
+    section = plan.evaluation
     predicted = target.decide(probabilities)
     labels = [target.positive_index] if target.is_binary else range(len(target.labels))
     groups = {
         feature.name: divide_into_levels(feature, column, section.slices.bands)
-        for feature, column in zip(spec.columns, matrix.T, strict=True)
+        for feature, column in zip(plan.columns, matrix.T, strict=True)
         if feature.name in section.fairness
     }
     return Fairness(
@@ -104,7 +104,7 @@ def compute_fairness(
                 groups[name],
                 _Outcomes(truth == label, predicted == label),
                 section,
-                spec.split.seed,
+                plan.seed,
             ).model_copy(update={"label": None if target.is_binary else target.labels[label]})
             for name in section.fairness
             for label in labels

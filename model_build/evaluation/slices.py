@@ -16,7 +16,7 @@ from model_build.evaluation.binning import Levels, divide_at, divide_into_levels
 from model_build.evaluation.borders import widen_at_borders
 from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
-from model_build.spec.model_spec import ModelSpec
+from model_build.evaluation.plan import Plan
 from model_build.spec.sections import SLICE_METRICS, EvaluationSection
 from model_build.threads import map_in_threads
 
@@ -35,20 +35,20 @@ class _Part:
 
 
 def compute_slices(
-    spec: ModelSpec,
+    plan: Plan,
     target: Target,
     matrix: Matrix,
     truth: Positions,
     probabilities: Probabilities,
     tick: Callable[[], None] = lambda: None,
 ) -> Slices:
-    """Score the slices that the spec declares, of encoded test rows [N, columns].
+    """Score the slices that the plan declares, of encoded test rows [N, columns].
 
     `tick` is called after each slice.
     """
-    section = spec.evaluation
+    section = plan.evaluation
     scored = ScoredRows(target, truth, probabilities)
-    levels = _levels(spec, target, matrix, truth)
+    levels = _levels(plan, target, matrix, truth)
     too_small = 0
 
     def large_parts() -> Iterator[_Part]:
@@ -62,7 +62,7 @@ def compute_slices(
     is_bagged = len(truth) > LARGE
     measure = _measure_from_bags if is_bagged else _measure_from_all_rows
     slices = []
-    for slice_ in measure(scored, large_parts(), section, spec.split.seed):
+    for slice_ in measure(scored, large_parts(), section, plan.seed):
         slices.append(slice_)
         tick()
     return Slices(
@@ -73,14 +73,14 @@ def compute_slices(
     )
 
 
-def _levels(spec: ModelSpec, target: Target, matrix: Matrix, truth: Positions) -> dict[str, Levels]:
+def _levels(plan: Plan, target: Target, matrix: Matrix, truth: Positions) -> dict[str, Levels]:
     """Return the levels of every column, and of the target."""
-    section = spec.evaluation.slices
+    section = plan.evaluation.slices
     levels = {
         column.name: divide_at(values, section.cuts[column.name])
         if column.name in section.cuts
         else divide_into_levels(column, values, section.bands)
-        for column, values in zip(spec.columns, matrix.T, strict=True)
+        for column, values in zip(plan.columns, matrix.T, strict=True)
         if not column.is_open
     }
     return levels | {target.name: Levels(target.labels, truth)}

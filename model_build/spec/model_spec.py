@@ -72,6 +72,11 @@ class ModelSpec(Frozen):
         return compute_columns(self.features, self.derived).columns
 
     @property
+    def seed(self) -> int:
+        """The seed of the split and of all that is drawn after it."""
+        return self.split.seed
+
+    @property
     def hyperparameters(self) -> dict[str, Any]:
         """The estimator's parameters, and the order of the categories if it is not the default."""
         order = self.training.category_order

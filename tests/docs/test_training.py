@@ -133,3 +133,10 @@ def test_the_spread_of_the_census_model_is_the_committed_one() -> None:
 def test_every_file_of_the_baked_model_is_documented() -> None:
     documented = [name for cell, _ in table(PAGE, "file of `model/`") for name in spans(cell)]
     assert sorted(documented) == sorted([CONTRACT_FILE, MODEL_FILE, EVALUATED_FILE, *BAKED])
+
+
+def test_every_option_of_the_audit_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["audit", "--help"])
+    options = re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)
+    assert [option.strip("`") for option, _ in table(PAGE, "audit option")] == options

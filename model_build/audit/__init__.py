@@ -1,0 +1,1 @@
+"""Slices, fairness and metrics of scores that exist already."""
