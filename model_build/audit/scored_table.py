@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from app.core.column_names import normalize_column_name
 from app.core.contract import TWO_LABELS, Positions, Target
-from app.core.features import CategoryFeature, Matrix, NumberFeature
+from app.core.features import CategoryFeature, NumberFeature
+from app.core.values import Matrix
 from model_build.drafting.cells import MARKERS, Cells, count_cells
 from model_build.drafting.table import Table
 from model_build.drafting.target import POSITIVES

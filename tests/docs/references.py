@@ -28,6 +28,8 @@ MADE = {
     "build/",
     "build/sbom.cdx.json",
     "build/census-income/",
+    "scores-audit.json",
+    "scores-audit.md",
     "mlflow.db",
     "mlruns/",
     "dvc.lock",
@@ -35,7 +37,7 @@ MADE = {
     ".venvs/",
 }
 """Files and directories that the commands on the pages make."""
-BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "parts/", "pip.conf"}
+BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "parts/", "pip.conf", "scores.csv"}
 """Files that the reader brings."""
 PLACEHOLDER = re.compile(r"(?:.*/)?NAME\.(?:stability\.json|yaml)")
 LEFT_OUT = {"__pycache__", ".venvs", "docs"}
