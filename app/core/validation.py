@@ -263,6 +263,7 @@ class RowValidator:
             errors = _list_errors(failure)
         names = from_json(row) if isinstance(row, bytes) else row
         if isinstance(names, Mapping):
+            errors = [(loc, _name_plain(kind, loc, names)) for loc, kind in errors]
             errors += [
                 ((feature.name,), "missing")
                 for feature in self._features
@@ -315,7 +316,7 @@ class RowValidator:
 
     def _hint(self, name: str, kind: str) -> str:
         """Return what the sender of JSON probably meant."""
-        if kind in {"float_type", "number_type"}:
+        if kind == "float_type":
             return ONE_NUMBER
         if kind in {"literal_error", "category_type"} and name in self._codes:
             return " Text stands in quotes."
@@ -348,6 +349,12 @@ def _list_errors(failure: ValidationError) -> list[RowError]:
     if failure.error_count() > MAX_ERRORS:
         return [((), WRONG_SHAPE)]
     return [(error["loc"], EXACT.get(error["type"], error["type"])) for error in _details(failure)]
+
+
+def _name_plain(kind: str, loc: Loc, row: Mapping[str, Any]) -> str:
+    """Return another name for the error of null or a boolean in place of a number: no quotes are the cause."""
+    value = row.get(str(loc[-1])) if loc else None
+    return "number_type" if kind == "float_type" and (value is None or isinstance(value, bool)) else kind
 
 
 def _details(failure: ValidationError) -> list[Any]:

@@ -17,6 +17,14 @@ def output_only(model: ModelProto, tensor: str, element_type: int, count: int) -
             model.graph.node.remove(node)
 
 
+def raise_to_zero(model: ModelProto) -> None:
+    """Output 0 for a probability below it: 1 minus a sum of shares may be -7e-16."""
+    for node in model.graph.node:
+        node.output[:] = ["shares" if name == PROBABILITIES else name for name in node.output]
+        node.input[:] = ["shares" if name == PROBABILITIES else name for name in node.input]
+    model.graph.node.append(helper.make_node("Relu", ["shares"], [PROBABILITIES]))
+
+
 def label_by_position(model: ModelProto) -> None:
     """Output the position of the likeliest label in place of its text."""
     for node in model.graph.node:

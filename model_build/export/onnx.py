@@ -15,7 +15,7 @@ from model_build.export import linear, trees
 from model_build.export.boosting import correct_thresholds, register_converter
 from model_build.export.calibration import calibrate
 from model_build.export.columns import read_columns, read_tables
-from model_build.export.graph import label_by_position
+from model_build.export.graph import label_by_position, raise_to_zero
 from model_build.training.calibration import Calibrated
 from model_build.training.classifier import Classifier
 from model_build.training.code_tables import split_steps
@@ -47,6 +47,8 @@ def convert(model: Classifier | Calibrated, name: str, width: int) -> bytes:
         read_tables(converted, classifier.columns_, width, tables)
     else:
         read_columns(converted, classifier.columns_, width)
+    if isinstance(model, Classifier) and trees.sums_shares(estimator):
+        raise_to_zero(converted)
     if isinstance(model, Calibrated):
         margins = sums_log_odds(estimator)
         converted = calibrate(converted, model.calibrator, len(model.classes_), sums_log_odds=margins)

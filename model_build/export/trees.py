@@ -33,6 +33,11 @@ def correct_trees(model: ModelProto, estimator: BaseEstimator) -> None:
             _sum_in_double(model, [tree.tree_.value / count for tree in estimator.estimators_])
 
 
+def sums_shares(estimator: BaseEstimator) -> bool:
+    """Return whether the probabilities are sums of the shares of trees."""
+    return isinstance(estimator, RandomForestClassifier | ExtraTreesClassifier)
+
+
 def read_columns(node: NodeProto, columns: Sequence[int]) -> None:
     """Let trees that read a column by its position in `columns` read it from the whole matrix."""
     positions = [columns[position] for position in _integers(node, "nodes_featureids")]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from app.core.baked_model import load_contract
@@ -15,6 +16,7 @@ from model_build.errors import GateError
 from model_build.export.onnx import convert
 from model_build.export.package import seal, to_json
 from model_build.export.parity import check_parity
+from model_build.spec.estimator import Estimator
 from model_build.spec.model_spec import ModelSpec
 from model_build.training.classifier import Classifier, fit
 from tests.support.bakes import rows_of
@@ -139,3 +141,15 @@ def test_json_is_indented_and_keeps_umlauts() -> None:
     text = to_json({"title": "Größe", "rows": [1]})
     assert text.decode() == '{\n  "title": "Größe",\n  "rows": [\n    1\n  ]\n}\n'
     assert json.loads(text) == {"title": "Größe", "rows": [1]}
+
+
+def test_forest_whose_shares_sum_to_more_than_one_has_no_negative_probability(tiny_spec: ModelSpec) -> None:
+    matrix = np.array([[1, 1, 0, 0], [30, 19, 2, 1]] * 20, np.float32)
+    forest = Estimator(name="random_forest")
+    spec = tiny_spec.model_copy(update={"estimator": forest})
+    trees = 60  # 60 times a sixtieth is more than 1 in double
+    fitted = fit(spec, {"n_estimators": trees}, matrix, np.array([0, 1] * 20))
+    session = onnxruntime.InferenceSession(convert(fitted, "tiny", 4))
+    (probabilities,) = session.run(["probabilities"], {"features": matrix})
+    assert sum([1 / trees] * trees) > 1
+    assert probabilities.tolist() == [[1, 0], [0, 1]] * 20
