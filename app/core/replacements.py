@@ -1,20 +1,29 @@
 """What rows held that stood for something else: taken out of them, and counted for the answer."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.core.base_feature import Reason, Replacement
-from app.core.features import Feature
+from app.core.features import Feature, RangedFeature
 from app.core.values import Row
 
 Replaced = Counter[tuple[str, Reason]]
 """How many rows have a replacement, by the feature and the reason."""
 
 
+def list_replacements(features: Iterable[Feature]) -> Iterator[tuple[str, Reason]]:
+    """Yield the features whose values may be replaced, with each reason."""
+    for feature in features:
+        if feature.may_replace:
+            yield feature.name, "outside" if isinstance(feature, RangedFeature) else "unknown"
+        if feature.absent is not None:
+            yield feature.name, "default"
+
+
 def names_of_replaceable(features: Iterable[Feature]) -> tuple[str, ...]:
     """Return the names of the features whose values may be replaced."""
-    return tuple(feature.name for feature in features if feature.may_replace or feature.absent is not None)
+    return tuple(dict.fromkeys(name for name, _ in list_replacements(features)))
 
 
 def settle(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[list[Row], Replaced]:

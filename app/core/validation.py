@@ -352,7 +352,7 @@ def _list_errors(failure: ValidationError) -> list[RowError]:
 
 
 def _name_plain(kind: str, loc: Loc, row: Mapping[str, Any]) -> str:
-    """Return another name for the error of null or a boolean in place of a number: no quotes are the cause."""
+    """Return another name for the error of null or a boolean in place of a number: quotes are no cause."""
     value = row.get(str(loc[-1])) if loc else None
     return "number_type" if kind == "float_type" and (value is None or isinstance(value, bool)) else kind
 

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from app import __version__
 from app.core.contract import Contract
+from app.core.replacements import Replaced, list_replacements
 from app.monitoring.shared_memory import SharedCells
 
 CLIENT_LEFT = 499
@@ -55,7 +56,9 @@ KINDS = (
     "missing",
     "extra_forbidden",
     "literal_error",
+    "category_type",
     "float_type",
+    "number_type",
     "bool_type",
     "finite_number",
     "greater_than_equal",
@@ -95,6 +98,7 @@ class Metrics(Collector):
         self._rows = next(numbers)
         self._predictions = [next(numbers) for _ in contract.target.labels]
         self._invalid = {key: next(numbers) for key in product([*names, ""], KINDS)}
+        self._replaced = {key: next(numbers) for key in list_replacements(contract.features)}
         self._dropped = {reason: next(numbers) for reason in DROPPED}
         self._dropped_log_lines = next(numbers)
         self._keys = {name: next(numbers) for name in key_names}
@@ -144,6 +148,12 @@ class Metrics(Collector):
         for position in set(positions):
             own[self._predictions[position]] += positions.count(position)
 
+    def count_replaced(self, replaced: Replaced) -> None:
+        """Count values that were read as something else."""
+        own = self._cells.own
+        for key, values in replaced.items():
+            own[self._replaced[key]] += values
+
     def count_row_errors(self, errors: Iterable[Mapping[str, Any]]) -> None:
         """Count errors in rows by feature and kind; "" stands for an error that is not about one feature."""
         own = self._cells.own
@@ -182,6 +192,12 @@ class Metrics(Collector):
             predictions.add_metric([label], totals[cell])
         yield predictions
         yield self._count_invalid(totals)
+        replaced = CounterMetricFamily(
+            "values_replaced", "Values that were read as something else.", labels=["feature", "reason"]
+        )
+        for key, cell in self._replaced.items():
+            replaced.add_metric(key, totals[cell])
+        yield replaced
         dropped = CounterMetricFamily(
             "connections_dropped", "Connections closed, by reason.", labels=["reason"]
         )

@@ -79,7 +79,7 @@ class Predictor:
             kept = NOTHING
         else:
             csv = run_at_once(self._csv.read_in_chunks(body, with_truth=False, options=options))
-            rows, ids, extras, kept = csv.matrix, csv.ids, _extras(csv), csv.kept
+            rows, ids, extras, kept = csv.matrix, csv.ids, self._extras(csv), csv.kept
         if is_alone or len(rows) >= self._batch.most_rows:
             self._metrics.count_batch(1)
             prediction = self._predict_together([rows])
@@ -103,12 +103,12 @@ class Predictor:
             rows, ids, extras = self._take_apart((yield from self._validator.parse_in_chunks(body)))
             return (yield from self._answer_rows(rows, ids, extras, response_type))
         csv = yield from self._csv.read_in_chunks(body, with_truth=False, options=options)
-        return (yield from self._answer_rows(csv.matrix, csv.ids, _extras(csv), response_type, csv))
+        return (yield from self._answer_rows(csv.matrix, csv.ids, self._extras(csv), response_type, csv))
 
     def answer_file(self, body: bytes, response_type: bytes = JSON, options: Options = PLAIN) -> Work[Answer]:
         """Return the predictions for a CSV file, and metrics if the file has the target's column."""
         csv = yield from self._csv.read_in_chunks(body, with_truth=response_type == JSON, options=options)
-        return (yield from self._answer_rows(csv.matrix, csv.ids, _extras(csv), response_type, csv))
+        return (yield from self._answer_rows(csv.matrix, csv.ids, self._extras(csv), response_type, csv))
 
     def _answer_rows(
         self,
@@ -137,8 +137,17 @@ class Predictor:
         extras = NO_EXTRAS
         if self._replaceable:
             rows, replaced = settle(rows, self._replaceable)
+            self._metrics.count_replaced(replaced)
             extras = Extras(replaced=replaced) if replaced else NO_EXTRAS
         return (*split_ids(self._ids, rows), extras) if self._ids else (rows, (), extras)
+
+    def _extras(self, csv: CsvData) -> Extras:
+        """Return what an answer says of the columns and values of a file, and count what was replaced."""
+        header = csv.header
+        self._metrics.count_replaced(csv.replaced)
+        if not (header.kept or header.ignored or csv.replaced):
+            return NO_EXTRAS
+        return Extras(tuple(header.names[column] for column in header.kept), header.ignored, csv.replaced)
 
     async def run_in_turn(self, work: Work[Answer]) -> Answer:
         """Answer a large body between small ones, one large body at a time."""
@@ -165,14 +174,6 @@ class Predictor:
         """Yield the number of the first row of each chunk, and the probabilities of its rows."""
         for start in range(0, len(rows), self._rows_per_run):
             yield start, self._model.probabilities(self._encode([rows[start : start + self._rows_per_run]]))
-
-
-def _extras(csv: CsvData) -> Extras:
-    """Return what an answer says of the columns of a file."""
-    header = csv.header
-    if not (header.kept or header.ignored or csv.replaced):
-        return NO_EXTRAS
-    return Extras(tuple(header.names[column] for column in header.kept), header.ignored, csv.replaced)
 
 
 def is_large(body: bytes, media_type: bytes) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.main import create_app
+from app.core.contract import Contract
+from app.monitoring.metrics import Metrics
 from app.settings import Settings
 from tests.docs.markdown import ROOT, blocks, read, spans, table
-from tests.support.keys import PAIRS
 
 PAGE = read("docs/operations.md")
 
@@ -20,7 +20,9 @@ PAGE = read("docs/operations.md")
 @pytest.fixture(scope="module")
 def labels(tiny_model: Path) -> dict[str, set[str]]:
     """The labels of every metric, by its name."""
-    metrics = create_app(Settings(model_dir=tiny_model, api_keys=PAIRS)).metrics
+    document = json.loads((tiny_model / "contract.json").read_text())
+    document["features"][0]["outside"] = "clip"
+    metrics = Metrics(Contract.model_validate_json(json.dumps(document)), ["shop"])
     metrics.request_finished("/predict", 200, 0.1)
     metrics.count_dropped("invalid")
     metrics.count_row_errors([{"loc": ["years"], "type": "missing"}])

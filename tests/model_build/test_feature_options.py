@@ -166,6 +166,18 @@ def test_what_was_replaced_is_counted_and_said(build: Path, csv: str) -> None:
     assert "In `job`, 2 rare categories are read as one, “(other)”: monk, lord." in card
 
 
+async def test_replaced_values_are_counted_and_named_beside_csv(build: Path) -> None:
+    rows = "zip,job,age,time\n1003,astronaut,200,1700000001\n1004,nurse,20,1700000002\n"
+    headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
+    async with client_of(create_app(Settings(model_dir=build / "model"))) as client:
+        response = await client.post("/predict", content=rows, headers=headers)
+        metrics = (await client.get("/metrics")).text
+    named = "age outside 1, gift default 2, job unknown 1, price default 2, size default 2"
+    assert response.headers["Replaced-Values"] == named
+    assert 'values_replaced_total{feature="job",reason="unknown"} 1.0' in metrics
+    assert 'values_replaced_total{feature="gift",reason="default"} 2.0' in metrics
+
+
 async def test_the_documentation_says_what_is_accepted(build: Path) -> None:
     async with client_of(create_app(Settings(model_dir=build / "model"))) as client:
         schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]

@@ -37,6 +37,7 @@ def test_every_family_has_its_name_and_type(metrics: Metrics) -> None:
         ("predict_rows", "counter"),
         ("predictions", "counter"),
         ("validation_errors", "counter"),
+        ("values_replaced", "counter"),
         ("connections_dropped", "counter"),
         ("log_lines_dropped", "counter"),
         ("api_key_requests", "counter"),
