@@ -132,7 +132,10 @@ def _reference_group(text: str) -> tuple[str, str]:
 
 def _model_name(text: str) -> str:
     if not re.fullmatch(MODEL_NAME, text):
-        raise argparse.ArgumentTypeError(f"{text!r} must have lower case, digits and hyphens only")
+        name = "-".join(re.findall("[a-z0-9]+", text.lower())) or "my-model"
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must have lower case, digits and hyphens only, such as {name}"
+        )
     return text
 
 

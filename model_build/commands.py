@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace, progress: Progress) -> None:
     is_remote = bool(urlsplit(arguments.table).scheme)
     table = Path(PurePosixPath(urlsplit(arguments.table).path).name if is_remote else arguments.table)
+    if not is_remote:
+        spec_files.require_table(table)
     out: Path = arguments.out or table.with_name(re.sub("[-_.]*[*?]+[-_.]*", "", table.stem) + ".yaml")
     if out.exists() and not arguments.force:
         raise SpecError(f"{out} is there already; --force replaces it, and --out PATH writes another file.")

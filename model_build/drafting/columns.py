@@ -1,13 +1,15 @@
 """What a column of a table becomes in a spec."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 import numpy as np
 
-from app.core.features import LARGEST_INTEGER
+from app.core.features import LARGEST_INTEGER, LONGEST_TEXT
 from app.core.values import BOOLEANS
 from model_build.drafting.cells import WORDS, Cells
 from model_build.drafting.dates import AmbiguousDatesError, draft_dates
@@ -16,7 +18,13 @@ from model_build.text import join_first, pluralize
 
 MOST_CATEGORIES = 100
 RARE = 20
-"""A category with fewer rows is named in a comment."""
+"""A category with fewer rows is named in a comment, and of many categories such ones are read as one."""
+MANY = 10
+"""Categories from which on rare ones are gathered."""
+FEW = 20
+"""Different texts up to which numbers with signs are categories."""
+REPEATED = 0.5
+"""Share of different texts up to which a text says something about other rows with the same."""
 ALL_DIFFERENT = 0.95
 """Share of different texts from which on a column tells rows apart, and says nothing about others."""
 TWO_VALUES = 2
@@ -28,6 +36,8 @@ ID_NAME = re.compile(
 
 
 LEADING_ZERO = re.compile(r"0\d")
+SIGNS = re.compile(r"[$€£¥%\s]|(?<=\d)['.,](?=\d{3}\b)")
+"""Currencies, percent signs and separators of thousands, which no reader of numbers takes."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +69,17 @@ def draft_column(name: str, cells: Cells) -> DraftColumn:
     if len(cells.counts) == 1:
         (text,) = cells.counts
         return DraftColumn(name, f"every row with a value has {text}")
-    drafts = (_draft_id, _draft_boolean, _draft_number, _draft_date, _draft_category)
-    return next(filter(None, (draft(name, cells) for draft in drafts)))
+    drafts = (_draft_id, _draft_boolean, _draft_number, _draft_date, _refuse_signs, _draft_open)
+    return next(filter(None, (draft(name, cells) for draft in drafts)), None) or _draft_category(name, cells)
 
 
 def _draft_id(name: str, cells: Cells) -> DraftColumn | None:
     if ID_NAME.search(name) and len(cells.counts) > ALL_DIFFERENT * cells.counts.total():
         return DraftColumn(name, "tells rows apart", is_id=True)
+    numbers = cells.numbers or [0.5]
+    first, last = min(numbers), max(numbers)
+    if RARE <= len(numbers) == cells.rows == last - first + 1 and first.is_integer():
+        return DraftColumn(name, f"counts the rows from {first:.0f} to {last:.0f}", is_id=True)
     return None
 
 
@@ -84,7 +98,8 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
         return None
     least, largest, middle = min(numbers), max(numbers), cells.middle_number
     limits = f"{least:.6g} … {middle:.6g} … {largest:.6g}"
-    if len(set(np.array(numbers, np.float32).tolist())) < (1 - MERGED) * len(set(numbers)):
+    offset = {"offset": floor(middle)} if _merges(numbers) else {}
+    if offset and _merges([number - floor(middle) for number in numbers]):
         reason = f"has numbers that float32, in which the model computes, can't tell apart: {limits}"
         return DraftColumn(name, reason)
     if any(LEADING_ZERO.match(text) for text in cells.counts):  # a code: as a number, 00123 would be 123
@@ -93,7 +108,14 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
     if is_whole and max(-least, largest) <= LARGEST_INTEGER:
         low, high = widen_integers(int(least), int(largest))
         return _feature(name, cells, _range("integer", low, high, int(middle)), limits)
-    return _feature(name, cells, _range("number", *widen_numbers(least, largest), middle), limits)
+    bounds = (least, largest) if offset else widen_numbers(least, largest)
+    comment = f"{limits}; the model reads the distance from the offset" if offset else limits
+    return _feature(name, cells, _range("number", *bounds, middle) | offset, comment)
+
+
+def _merges(numbers: Sequence[float]) -> bool:
+    """Return whether float32 makes more numbers equal than the data checks allow."""
+    return len(set(np.array(numbers, np.float32).tolist())) < (1 - MERGED) * len(set(numbers))
 
 
 def _range(kind: str, minimum: float, maximum: float, example: float) -> dict[str, Any]:
@@ -108,13 +130,38 @@ def _draft_date(name: str, cells: Cells) -> DraftColumn | None:
     return _feature(name, cells, dates.keys, dates.comment) if dates else None
 
 
+def _refuse_signs(name: str, cells: Cells) -> DraftColumn | None:
+    """Leave out numbers with signs, which would be thousands of categories."""
+    if not any(map(SIGNS.search, cells.counts)) or len(cells.counts) <= FEW:
+        return None
+    plain = Counter({SIGNS.sub("", text): count for text, count in cells.counts.items()})
+    if Cells(plain, (), 0).numbers is None:
+        return None
+    text = next(filter(SIGNS.search, cells.counts))
+    remedy = f"write {text} as {SIGNS.sub('', text)} in the table, and run init again"
+    return DraftColumn(name, f"has numbers with signs: {remedy}")
+
+
+def _draft_open(name: str, cells: Cells) -> DraftColumn | None:
+    """Return a feature of too many texts to list, most of which occur more than once."""
+    different, rows = len(cells.counts), cells.counts.total()
+    is_text = max(map(len, cells.counts)) > LONGEST_TEXT
+    if different <= MOST_CATEGORIES or different > REPEATED * rows or is_text:
+        return None
+    keys = {"type": "open_category", "example": cells.most_frequent}
+    return _feature(name, cells, keys, f"{different:,} different texts")
+
+
 def _draft_category(name: str, cells: Cells) -> DraftColumn:
     different, rows = len(cells.counts), cells.counts.total()
     if different > MOST_CATEGORIES or different > ALL_DIFFERENT * rows:
         return DraftColumn(name, f"has {different:,} different texts in {pluralize(rows, 'row')}")
     rare = [f"{text} {count}" for text, count in cells.counts.items() if count < RARE]
-    comment = f"rare: {join_first(rare, len(rare))}" if rare else ""
     keys = {"type": "category", "categories": sorted(cells.counts), "example": cells.most_frequent}
+    comment = f"rare: {join_first(rare, len(rare))}" if rare else ""
+    if len(rare) > 1 and different > MANY:
+        keys["other"] = {"minimum_rows": RARE}
+        comment = f"{len(rare)} rare ones are read as one; `unknown: other` would read unknown ones so too"
     return _feature(name, cells, keys, comment)
 
 

@@ -10,6 +10,12 @@ FORMATS = (
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%b-%Y",
+    "%Y-%m",
     "%d.%m.%Y %H:%M",
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
@@ -54,7 +60,8 @@ def _parse(texts: list[str], form: str | None) -> list[datetime] | None:
 def _draft(texts: list[str], dates: list[datetime], keys: Mapping[str, Any]) -> DraftDates:
     days = sorted(date.date() for date in dates)
     has_times = any(date.hour or date.minute for date in dates)
-    parts = ["month", "weekday", *(["hour"] if has_times else []), "days"]
+    has_days = any(day.day > 1 for day in days)
+    parts = ["month", *(["weekday"] if has_days else []), *(["hour"] if has_times else []), "days"]
     since = {"days": {"since": days[0].replace(day=1).isoformat()}}
     feature = {"type": "datetime", **keys, "parts": parts, **since, "example": texts[0]}
     return DraftDates(feature, f"{days[0]} … {days[-1]}")

@@ -27,6 +27,8 @@ from model_build.text import pluralize
 
 LEAK = 0.999
 """ROC AUC above which one feature alone gives the target away, and is left out."""
+WEAK = 0.6
+"""ROC AUC below which the features hardly tell the labels apart."""
 SEED = 42
 ESTIMATORS = ("hist_gradient_boosting", "logistic_regression")
 """The first is taken if both are equally good."""
@@ -71,6 +73,10 @@ def _choose_estimator(draft: Draft, sample: pd.DataFrame, out: Path, progress: P
             rows = pluralize(len(sample), "row")
             notes.append(f"{name}: ROC AUC {trials[name].roc_auc:.4f}, by cross-validation of {rows}")
     best = max(ESTIMATORS, key=lambda name: trials[name].roc_auc)
+    if trials[best].roc_auc < WEAK:
+        progress.warn(
+            f"  The features say little about {draft.target.name}. Is it the right target (--target)?"
+        )
     return replace(draft, estimator=best, minimum_roc_auc=trials[best].minimum_roc_auc)
 
 

@@ -7,6 +7,7 @@ from app.core.column_names import normalize_column_name
 from app.core.contract import MOST_LABELS, TWO_LABELS
 from model_build.drafting.cells import Cells
 from model_build.errors import DataError
+from model_build.spec.invalid_key import suggest
 from model_build.text import pluralize
 
 NAMES = (
@@ -60,7 +61,7 @@ def find_target(columns: Mapping[str, Cells], name: str) -> str:
     for column in columns:
         if normalize_column_name(column) == normalize_column_name(name):
             return column
-    raise DataError(f"The table has no column {name}; it has {', '.join(columns)}.")
+    raise DataError(f"The table has no column {name}{suggest(name, columns)}; it has {', '.join(columns)}.")
 
 
 def draft_target(name: str, cells: Cells, positive: str | None = None) -> DraftTarget:

@@ -24,8 +24,9 @@ MOST_ROWS = 20_000
 FOLDS = 5
 ITERATIONS = 40
 """Fewer than a bake has, whose models are better than the bound says."""
-ERRORS = 6
-"""Standard errors from the mean of the folds to the bound: the interval of any test split ends above it."""
+ERRORS = 5
+"""Standard errors from the mean of the folds to the bound: two to the test split, as many to the end of its
+interval, and one for luck."""
 MARGIN = 0.01
 USELESS = 0.55
 """A ROC AUC below this is no bound."""
@@ -65,8 +66,21 @@ def try_model(spec: ModelSpec, raw: pd.DataFrame) -> Trial:
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed).split(matrix, rows.labels)
     areas = list(map_in_threads(score, [Fold(*split) for split in splits]))
     mean, error = float(np.mean(areas)), float(np.std(areas, ddof=1)) * sqrt(1 / FOLDS / spec.split.test)
+    error = max(error, standard_error(mean, rows.labels, spec.split.test))
     bound = floor(100 * (mean - ERRORS * error - MARGIN)) / 100
     return Trial(mean, bound if bound >= USELESS else None)
+
+
+def standard_error(area: float, labels: Positions, share: float) -> float:
+    """Return that of a ROC AUC of the rarest label, on this share of the rows (Hanley and McNeil, 1982).
+
+    The spread of a few folds may by chance be much smaller.
+    """
+    rarest = share * float(np.bincount(labels).min())
+    others = share * len(labels) - rarest
+    of_rarest, of_others = area / (2 - area) - area**2, 2 * area**2 / (1 + area) - area**2
+    variance = area * (1 - area) + (rarest - 1) * of_rarest + (others - 1) * of_others
+    return sqrt(max(variance, 0) / (rarest * others))
 
 
 def _area(target: Target, labels: Positions, probabilities: Probabilities) -> float:

@@ -51,6 +51,19 @@ def find_data_directory(name_or_path: str, sources: Iterable[Source]) -> Path:
     return beside if is_beside else Path("data")
 
 
+def require_table(path: Path) -> None:
+    """Raise SpecError, with what may be meant, for a path that is no file and no pattern of files."""
+    if path.suffix in SUFFIXES:
+        raise SpecError(f"{path} is a spec, not a table: `python -m model_build bake {path}` bakes it.")
+    if path.is_dir():
+        raise SpecError(f"{path} is a directory. Name a file in it, or several with '{path}/*.csv'.")
+    if not (path.exists() or Source(uri=path.name).is_pattern):
+        files = [file.name for file in path.parent.glob("*") if file.suffix in {*TABLES, *COMPRESSED}]
+        nearest = nearest_name(path.name, files)
+        meant = f" Do you mean {path.with_name(nearest)}?" if nearest else ""
+        raise SpecError(f"There is no file {path}.{meant}")
+
+
 def _describe_missing(text: str) -> str:
     path = Path(text)
     suffix = next((end.lower() for end in reversed(path.suffixes) if end.lower() not in COMPRESSED), "")

@@ -82,9 +82,8 @@ def test_a_column_becomes_a_feature(cells: list[str], expected: dict[str, Any]) 
         ),
         (
             "x",
-            [str(123_456_700 + number) for number in range(100)],
-            "has numbers that float32, in which the model computes, can't tell apart: "
-            "1.23457e+08 … 1.23457e+08 … 1.23457e+08",
+            [str(cluster * 10**10 + number) for cluster in range(5, 8) for number in range(100)],
+            "has numbers that float32, in which the model computes, can't tell apart: 5e+10 … 6e+10 … 7e+10",
         ),
     ],
 )
@@ -116,3 +115,56 @@ def test_ranges_hold_what_was_seen(numbers: tuple[int, int]) -> None:
     low_number, high_number = widen_numbers(*numbers)
     assert low_number <= numbers[0] < numbers[1] <= high_number
     assert numbers[0] < 0 or low_number >= 0
+
+
+def test_a_column_that_counts_the_rows_is_an_id() -> None:
+    column = draft("Personalnr", *map(str, range(1000, 1040)))
+    assert (column.is_id, column.comment) == (True, "counts the rows from 1000 to 1039")
+    assert keys("age", *map(str, range(20, 60)), "30")["type"] == "integer"
+
+
+@pytest.mark.parametrize(("written", "plain"), [("${:,}", "1000"), ("{}%", "1000"), ("{} €", "1000")])
+def test_numbers_with_signs_are_left_out_with_the_remedy(written: str, plain: str) -> None:
+    column = draft("amount", *(written.format(1000 + 7 * number) for number in range(50)))
+    assert column.keys is None
+    remedy = f"write {written.format(1000)} as {plain} in the table, and run init again"
+    assert column.comment == f"has numbers with signs: {remedy}"
+
+
+def test_few_numbers_with_signs_are_categories() -> None:
+    assert keys("rate", "5%", "7%", "5%")["categories"] == ["5%", "7%"]
+
+
+def test_rare_ones_of_many_categories_are_gathered() -> None:
+    cells = [f"city {number}" for number in range(12) for _ in range(30 if number < 9 else 3)]
+    assert keys("city", *cells)["other"] == {"minimum_rows": 20}
+    assert draft("city", *cells).comment.startswith("3 rare ones are read as one; ")
+    assert "other" not in keys("city", *cells[: 30 * 9 + 3])
+
+
+def test_texts_that_are_too_many_to_list_are_open_if_they_occur_again() -> None:
+    names = [f"city {number}" for number in range(150)]
+    assert keys("city", *names * 3, "city 7") == {"type": "open_category", "example": "city 7"}
+    assert draft("name", *names, *names[:20]).keys is None
+    assert draft("note", *(name * 40 for name in names * 3)).keys is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "form", "parts"),
+    [
+        (["Dec-2015", "Jan-2016"], "%b-%Y", ["month", "days"]),
+        (["2015-12", "2016-01"], "%Y-%m", ["month", "days"]),
+        (["03-Dec-15", "04-Jan-16"], "%d-%b-%y", ["month", "weekday", "days"]),
+        (["31-12-2015", "01-01-2016"], "%d-%m-%Y", ["month", "weekday", "days"]),
+    ],
+)
+def test_dates_may_have_other_formats(cells: list[str], form: str, parts: list[str]) -> None:
+    feature = keys("issued", *cells)
+    assert (feature["format"], feature["parts"]) == (form, parts)
+
+
+def test_large_numbers_that_differ_little_have_an_offset() -> None:
+    times = [str(1_700_000_000_000 + 1_100 * number) for number in range(301)]
+    feature = keys("time", *times)
+    assert (feature["type"], feature["offset"]) == ("number", int(times[150]))
+    assert (feature["minimum"], feature["maximum"]) == (float(times[0]), float(times[-1]))

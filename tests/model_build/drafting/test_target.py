@@ -25,6 +25,8 @@ def test_a_target_is_found_in_any_spelling() -> None:
     assert find_target(table(**{"Has Left": ANSWERS}), "has_left") == "Has Left"
     with pytest.raises(DataError, match=r"^The table has no column gone; it has left\.$"):
         find_target(table(left=ANSWERS), "gone")
+    with pytest.raises(DataError, match=r"no column lefd \(did you mean 'left'\?\); it has left\.$"):
+        find_target(table(left=ANSWERS), "lefd")
 
 
 @pytest.mark.parametrize(

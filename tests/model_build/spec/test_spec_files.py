@@ -56,3 +56,28 @@ def test_what_is_no_spec_is_an_error_that_says_what_may_be_meant(text: str, sent
 def test_spec_is_its_path_or_its_name(directory: Path) -> None:
     assert spec_files.find("census") == SPECS / "census.yaml"
     assert spec_files.find(str(directory / "churn.yaml")) == directory / "churn.yaml"
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("curn.csv", "There is no file curn.csv. Do you mean churn.csv?"),
+        ("nowhere/else.csv", "There is no file nowhere/else.csv."),
+        ("specs", "specs is a directory. Name a file in it, or several with 'specs/*.csv'."),
+        (
+            "churn.yaml",
+            "churn.yaml is a spec, not a table: `python -m model_build bake churn.yaml` bakes it.",
+        ),
+    ],
+)
+def test_what_is_no_table_is_an_error_that_says_what_may_be_meant(path: str, sentence: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_files.require_table(Path(path))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("path", ["churn.csv", "people.csv.gz", "*.csv", "part-??.csv"])
+def test_files_and_patterns_may_be_tables(path: str) -> None:
+    spec_files.require_table(Path(path))
