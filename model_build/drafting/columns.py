@@ -157,7 +157,11 @@ def _draft_category(name: str, cells: Cells) -> DraftColumn:
     if different > MOST_CATEGORIES or different > ALL_DIFFERENT * rows:
         return DraftColumn(name, f"has {different:,} different texts in {pluralize(rows, 'row')}")
     rare = [f"{text} {count}" for text, count in cells.counts.items() if count < RARE]
-    keys = {"type": "category", "categories": sorted(cells.counts), "example": cells.most_frequent}
+    keys: dict[str, Any] = {
+        "type": "category",
+        "categories": sorted(cells.counts),
+        "example": cells.most_frequent,
+    }
     comment = f"rare: {join_first(rare, len(rare))}" if rare else ""
     if len(rare) > 1 and different > MANY:
         keys["other"] = {"minimum_rows": RARE}
