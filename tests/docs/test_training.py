@@ -22,7 +22,7 @@ from model_build.stability.spreads import spread, worst
 from tests.docs.markdown import read, spans, table
 
 PAGE = read("docs/training.md")
-IN_ANSWERS = {"ignored_columns"}
+IN_ANSWERS = {"ignored_columns", "replaced"}
 """Fields of the answers of the service."""
 OF_COMMANDS = {
     "cross-validate": {RESULTS},

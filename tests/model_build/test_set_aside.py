@@ -11,7 +11,8 @@ from tests.model_build.conftest import load_spec
 from tests.support.bakes import bake
 from tests.support.tiny import TINY, loans
 
-SPEC = f"""{TINY}
+GATHERING = TINY.replace("categories: [A, B, C]", "categories: [A, B, C, D], other: {minimum_rows: 20}")
+SPEC = f"""{GATHERING.replace("maximum: 20,", "maximum: 19, outside: clip,")}
 data_checks: {{ranges: warn, maximum_duplicates: 0.5}}
 training: {{clip: {{years: {{high: 0.9}}}}, drop: [secured], resample: over, folds: 2}}
 evaluation: {{resamples: 100}}
@@ -22,6 +23,7 @@ def dirty_loans() -> str:
     """Return 400 loans with blank lines, an unknown column, duplicates, an invalid value and near numbers."""
     head, *lines = loans().splitlines()
     lines[3] = re.sub(r"^\d+", "99", lines[3])
+    lines[4] = "5, 2, D, true, yes"
     lines[5] = "5, 1.0000000001, A, true, yes"
     lines[6] = "5, 1, A, true, yes"
     lines = [f"{line}, shop {number}, " for number, line in enumerate(lines)]
@@ -54,6 +56,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("terminal", "float32, in which the model computes, merges neighbouring values of rate"),
         ("card", "merges neighbouring values of rate"),
         ("terminal", "1 column is not in the spec and is ignored: shop"),
+        ("terminal", "outside 0 to 19, and read as the nearer end (outside: clip)"),
+        ("card", "outside 0 to 19, and read as the nearer end (outside: clip)"),
+        ("terminal", "rare categories of grade that are read as one: 1"),
+        ("card", "In `grade`, 1 rare category is read as one, “(other)”: D."),
         ("terminal", "training.resample: "),
         ("card", "**Resampled:** "),
         ("terminal", "training.clip: values moved to a quantile: years "),
