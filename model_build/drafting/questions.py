@@ -1,18 +1,23 @@
 """What only a person knows about a table: asked at a terminal, otherwise guessed."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from rich.prompt import Prompt
 
 from model_build.drafting.cells import Cells
 from model_build.drafting.columns import DraftColumn
 from model_build.drafting.target import DraftTarget, draft_target, find_target, guess_target
+from model_build.errors import DataError
+from model_build.spec.invalid_key import suggest
 from model_build.text import format_percent
 
 PROTECTED = re.compile(r"(?i)^(sex|gender|race|ethnic\w*|religion|nationality|disab\w*|age.?(cat|group)\w*)$")
 """Names of features by which a model must not treat people differently."""
 
+Answer = TypeVar("Answer")
 Ask = Callable[[str, str], str]
 """Takes a question and the answer that is guessed, and returns the answer."""
 
@@ -27,14 +32,33 @@ def take_guess(_question: str, guess: str) -> str:
 
 def choose_target(columns: Mapping[str, Cells], name: str | None, ask: Ask) -> DraftTarget:
     """Return the target; raise DataError if the column can't be one."""
-    name = find_target(
-        columns, ask("Which column is to be predicted?", guess_target(columns)) if name is None else name
-    )
-    target = draft_target(name, columns[name])
+    if name is None:
+        question, guess = "Which column is to be predicted?", guess_target(columns)
+        target = _ask_until_right(ask, question, guess, lambda answer: _draft_target(columns, answer))
+    else:
+        target = _draft_target(columns, name)
     if target.positive is None:
         return target
-    question = f"Which label of {name} is the positive one: {' or '.join(target.labels)}?"
-    return draft_target(name, columns[name], ask(question, target.positive))
+    question = f"Which label of {target.name} is the positive one: {' or '.join(target.labels)}?"
+    draft = partial(draft_target, target.name, columns[target.name])
+    return _ask_until_right(ask, question, target.positive, draft)
+
+
+def _draft_target(columns: Mapping[str, Cells], name: str) -> DraftTarget:
+    name = find_target(columns, name)
+    return draft_target(name, columns[name])
+
+
+def _ask_until_right(ask: Ask, question: str, guess: str, read: Callable[[str], Answer]) -> Answer:
+    """Ask again after an answer that can't be; raise DataError if that was the guess."""
+    while True:
+        answer = ask(question, guess)
+        try:
+            return read(answer)
+        except DataError as error:
+            if answer == guess:
+                raise
+            question = f"{error} Which one?"
 
 
 def choose_protected(
@@ -43,11 +67,19 @@ def choose_protected(
     """Return the protected features, each with its most frequent level as the reference group."""
     levels = {feature.name: feature.levels for feature in features if feature.levels}
     guess = [name for name in levels if PROTECTED.fullmatch(name)]
-    answer = ask(
-        "Which features are protected (sex, race, …)? Names with commas, or -", ", ".join(guess) or "-"
-    )
-    names = [name.strip() for name in answer.split(",")]
-    return {name: _largest_group(levels[name], columns[name]) for name in names if name in levels}
+    question = "Which features are protected (sex, race, …)? Names with commas, or -"
+    names = _ask_until_right(ask, question, ", ".join(guess) or "-", partial(_read_names, levels))
+    return {name: _largest_group(levels[name], columns[name]) for name in names}
+
+
+def _read_names(known: Iterable[str], answer: str) -> list[str]:
+    """Return the names in an answer; raise DataError for one that is not known."""
+    names = [name.strip() for name in answer.split(",")] if answer.strip() not in {"", "-"} else []
+    for name in names:
+        if name not in known:
+            allowed = ", ".join(known) or "none"
+            raise DataError(f"{name} is no category or boolean{suggest(name, known)}; there are {allowed}.")
+    return names
 
 
 def describe_guesses(target: DraftTarget, protected: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from app.core.contract import Target
 from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, RangedFeature
 from app.core.ids import Id
+from model_build.spec.document import MOST_LISTED
 from model_build.spec.estimator import (
     BINNING,
     MOST_BINS,
@@ -278,22 +279,33 @@ def _check_reference(data: Data, data_checks: DataChecks) -> Contradictions:
 def _check_known(
     path: KeyPath, names: Iterable[str], features: Features, categorical: bool | None = None
 ) -> Contradictions:
-    """Yield every name, in a list or the keys of a mapping, that is of no feature of this kind."""
-    for position, name in enumerate(names):
-        if sentence := _describe_other_kind(name, features, categorical):
-            is_key = isinstance(names, Mapping)
-            yield InvalidKey((*path, name if is_key else position), sentence, is_unknown=is_key)
+    """Yield every name, in a list or the keys of a mapping, that is of no feature of this kind.
+
+    Beyond those that are listed, no name is compared with all others: that would take long.
+    """
+    is_key = isinstance(names, Mapping)
+    known = set(_names_of_kind(features, categorical))
+    unknown = [(position, name) for position, name in enumerate(names) if name not in known]
+    for number, (position, name) in enumerate(unknown):
+        is_listed = number < MOST_LISTED
+        sentence = _describe_other_kind(name, features, categorical) if is_listed else None
+        step = name if is_key else position
+        yield InvalidKey((*path, step), sentence or f"there is no feature {name!r}", is_unknown=is_key)
 
 
 def _describe_other_kind(name: str, features: Features, categorical: bool | None) -> str | None:
     """Return why a name is of no categorical feature, no number, or (None) of no feature at all."""
     kind = {None: "feature", True: "category or boolean", False: "number"}[categorical]
-    known = [feature.name for feature in features if categorical in {None, feature.is_categorical}]
+    known = _names_of_kind(features, categorical)
     if name in known:
         return None
     if any(feature.name == name for feature in features):
         return f"{name!r} is no {kind}; allowed are {list_allowed(known)}"
     return describe_unknown(kind, name, known)
+
+
+def _names_of_kind(features: Features, categorical: bool | None) -> list[str]:
+    return [feature.name for feature in features if categorical in {None, feature.is_categorical}]
 
 
 CHECKS: tuple[Callable[..., Contradictions], ...] = (

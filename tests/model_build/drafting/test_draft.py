@@ -111,6 +111,24 @@ def test_answers_at_the_terminal_decide(tmp_path: Path, quiet: Progress) -> None
     assert set(spec.evaluation.fairness) == {"gift", "sex"}
 
 
+def test_an_answer_that_can_not_be_is_asked_for_again(tmp_path: Path, quiet: Progress) -> None:
+    (tmp_path / "orders.csv").write_text(orders(200))
+    answers = iter(["shopp", "amount", "Shop", "west", "north", "sx, gift", "sex, gift"])
+    questions_asked: list[str] = []
+
+    def answer(question: str, _: str) -> str:
+        questions_asked.append(question)
+        return next(answers)
+
+    spec = draft_spec(*(Location.of(tmp_path / "orders.csv"), tmp_path / "x.yaml", "x", None), answer, quiet)
+    assert (spec.target.name, spec.target.positive) == ("shop", "north")
+    assert set(spec.evaluation.fairness) == {"sex", "gift"}
+    assert questions_asked[1].startswith("The table has no column shopp (did you mean 'shop'?); it has ")
+    assert questions_asked[2].startswith("amount can't be the target: it has ")
+    assert questions_asked[4] == "shop has no label west; it has north and south. Which one?"
+    assert questions_asked[6].startswith("sx is no category or boolean (did you mean 'sex'?); there are ")
+
+
 def test_rare_positives_get_weights(tmp_path: Path, quiet: Progress) -> None:
     rng = np.random.default_rng(1)
     rows = [f"{rng.normal() + 2 * (number % 30 == 0):.3f},{number % 30 == 0}" for number in range(900)]
