@@ -10,6 +10,7 @@ Each room imports only rooms above it.
     spec        what a model spec may say
     artifacts   the documents that the stages write for each other
     origin      where the rows come from
+    split_report    how the rows were split
     fairness_report  the rates of the groups of protected features
     gate_report the results of the gates that a model had to pass
     console     the output at the terminal

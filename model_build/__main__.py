@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import get_args
 
 try:
-    from model_build.spec.sections import FEWEST_SPLITS, LARGEST_SEED, MODEL_NAME
+    from model_build.spec.sections import FEWEST_SPLITS, MODEL_NAME
     from model_build.spec.source import SourceMode
+    from model_build.spec.split import LARGEST_SEED
 except ModuleNotFoundError as error:
     if (error.name or "").startswith(("app.", "model_build.")):
         raise

@@ -26,10 +26,12 @@ def compare_models(job: Job, seeds: Sequence[int]) -> None:
     pipeline.run_before("segregate", job)
     rows = dataset.build_dataset(read_checked_rows(job), job.spec)
     matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
-    folds = len(make_folds(job.spec.target, rows.labels, job.spec.training.folds, seeds[0]))
+    if rows.carried.times is not None:
+        seeds = seeds[:1]  # folds by time are the same for each
+    folds = len(make_folds(job.spec.target, rows.labels, job.spec.training.folds, seeds[0], rows.carried))
     job.progress.say(f"{pluralize(folds, 'fold')} × {pluralize(len(seeds), 'seed')} of {len(matrix):,} rows")
     with job.progress.bar("fold", folds * len(seeds), 0) as advance, threadpool_limits(1):
-        comparisons = compare_with_untouched(job.spec, matrix, rows.labels, seeds, advance)
+        comparisons = compare_with_untouched(job.spec, matrix, rows.labels, seeds, advance, rows.carried)
     report = CrossValidation(rows=len(matrix), seeds=tuple(seeds), comparisons=comparisons)
     report.write(job.path(RESULTS))
     job.progress.show_folds(report)

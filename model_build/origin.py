@@ -24,6 +24,9 @@ class Origin(Artifact):
     """Of the file; of several, of what `sha256sum` prints for them; of a query, of its rows."""
     files: tuple[SourceFile, ...] = ()
     """None if the rows are synthetic. Rows are numbered through all files, in this order."""
+    test_from: int | None = None
+    """The number of the first row of the test file, if the spec names one."""
+    test_sha256: Sha256 | None = None
 
     @property
     def blank_rows(self) -> int:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
 
 from app.core.contract import CONTRACT_FILE, Contract
@@ -26,6 +27,7 @@ from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.row_files import compute_rows_checksum, read_rows, write_rows
 from model_build.data.split import split_rows
+from model_build.data.split_summary import list_notes, summarize_split
 from model_build.errors import DataError, SourceError
 from model_build.evaluation.curves import compute_curves
 from model_build.evaluation.evaluate import evaluate_model
@@ -48,6 +50,7 @@ from model_build.gates.check_model import (
 from model_build.origin import Origin
 from model_build.reports import curve_tables, model_card
 from model_build.reports.eda import report as eda_report
+from model_build.split_report import SplitReport
 from model_build.stability.document import find_report, stability_checksum
 from model_build.stage import Job, Stage, run_stage
 from model_build.text import pluralize
@@ -89,7 +92,9 @@ def eda(job: Job, notes: list[str]) -> None:
 def preprocess(job: Job, notes: list[str]) -> None:
     """Write the rows with clean values."""
     origin = Origin.read(job.path("source.json"))
-    frame, cleaning = dataset.clean(read_rows(job.path("raw.parquet")), job.spec, origin.uri)
+    frame, cleaning = dataset.clean(
+        read_rows(job.path("raw.parquet")), job.spec, origin.uri, origin.test_from
+    )
     set_aside = {"blank_rows": origin.blank_rows, "ignored_columns": origin.ignored_columns}
     cleaning = cleaning.model_copy(update=set_aside)
     write_rows(frame, job.path("clean.parquet"))
@@ -128,11 +133,16 @@ def _reference(job: Job) -> pd.DataFrame | Violation | None:
 
 def segregate(job: Job, notes: list[str]) -> None:
     """Write the training rows and the test rows; rows with a warning are in neither."""
-    frame = read_checked_rows(job)
-    split = split_rows(dataset.build_dataset(frame, job.spec).labels, job.spec.target, job.spec.split)
+    spec, frame = job.spec, read_checked_rows(job)
+    origin, cleaning = Origin.read(job.path("source.json")), Cleaning.read(job.path("cleaning.json"))
+    rows = dataset.build_dataset(frame, spec)
+    is_test = None if origin.test_from is None else np.asarray(frame.index >= origin.test_from)
+    split = split_rows(rows.labels, spec.target, spec.split, rows.carried, is_test)
     write_rows(frame.iloc[split.train], job.path("train.parquet"))
     write_rows(frame.iloc[split.test], job.path("test.parquet"))
-    notes.append(f"{pluralize(len(split.train), 'row')} to train, {len(split.test):,} to test")
+    report = summarize_split(spec, split, frame, rows, cleaning, origin)
+    report.write(job.path("split.json"))
+    notes += list_notes(report, spec.target)
 
 
 def evaluate(job: Job, notes: list[str]) -> None:
@@ -224,6 +234,7 @@ def make_card(job: Job, notes: list[str]) -> None:
         fairness=Fairness.read(job.path("fairness.json")),
         explanation=Explanation.read(job.path("importance.json")),
         baselines=Baselines.read(job.path("baselines.json")),
+        split=SplitReport.read(job.path("split.json")),
         model=ModelReport.read(job.path("model-checks.json")),
         served=served,
         stability=find_report(
@@ -248,7 +259,7 @@ STAGES = (
     Stage(
         "fetch",
         fetch,
-        sections=("data", "features", "target"),
+        sections=("data", "features", "ids", "target", "split"),
         inputs=(),
         outputs=("raw.parquet", "source.json"),
         reads_outside=lambda _: True,
@@ -256,14 +267,14 @@ STAGES = (
     Stage(
         "eda",
         eda,
-        sections=("name", "title", "data", "features", "derived", "ids", "target"),
+        sections=("name", "title", "data", "features", "derived", "ids", "target", "split"),
         inputs=("raw.parquet", "source.json"),
         outputs=("eda.html",),
     ),
     Stage(
         "preprocess",
         preprocess,
-        sections=("data", "features", "ids", "target"),
+        sections=("data", "features", "ids", "target", "split"),
         inputs=("raw.parquet", "source.json"),
         outputs=("clean.parquet", "cleaning.json"),
     ),
@@ -279,8 +290,8 @@ STAGES = (
         "segregate",
         segregate,
         sections=("features", "target", "split"),
-        inputs=("clean.parquet", "data-checks.json"),
-        outputs=("train.parquet", "test.parquet"),
+        inputs=("source.json", "cleaning.json", "clean.parquet", "data-checks.json"),
+        outputs=("train.parquet", "test.parquet", "split.json"),
     ),
     Stage(
         "train",
@@ -338,6 +349,7 @@ STAGES = (
             "source.json",
             "cleaning.json",
             "data-checks.json",
+            "split.json",
             "model.onnx",
             "training.json",
             "baselines.json",

@@ -30,7 +30,7 @@ def train(job: Job, notes: list[str]) -> None:
         _write_model(job, baseline, adopted.model, adopted.onnx, adopted.report.model_copy(update=defaults))
         return
     search_for = partial(training.search, job) if job.search else None
-    trained = training.train_model(job.spec, matrix, rows.labels, search_for)
+    trained = training.train_model(job.spec, matrix, rows.labels, search_for, rows.carried)
     onnx = convert(trained.model, job.spec.name, len(job.spec.columns))
     baseline = compute_drift_baseline(job.spec.columns, job.spec.target, matrix, trained.probabilities)
     fitted = trained.model.classifier if isinstance(trained.model, Calibrated) else trained.model

@@ -18,9 +18,11 @@ from app.core.features import Feature
 from app.core.validation import LATER_ROWS, RowValidator
 from app.core.values import Row, Value
 from model_build.artifacts import Cleaning, file_sha256
+from model_build.data.carried import NOTHING, Carried, RowSections, carried_columns, read_carried
 from model_build.data.raw_rows import RawRows, read_source
 from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
+from model_build.data.tables import number_rows
 from model_build.errors import DataError, SourceError
 from model_build.origin import Origin
 from model_build.spec.model_spec import ModelSpec
@@ -36,11 +38,19 @@ class Dataset:
     rows: Sequence[Row]
     labels: Positions
     """The position of each row's label in the target's labels."""
+    carried: Carried = NOTHING
 
     def __add__(self, other: Self) -> Self:
         return replace(
-            self, rows=[*self.rows, *other.rows], labels=np.concatenate([self.labels, other.labels])
+            self,
+            rows=[*self.rows, *other.rows],
+            labels=np.concatenate([self.labels, other.labels]),
+            carried=self.carried + other.carried,
         )
+
+    def take(self, positions: Positions) -> Self:
+        rows = [self.rows[position] for position in positions]
+        return replace(self, rows=rows, labels=self.labels[positions], carried=self.carried.take(positions))
 
 
 def fetch_rows(
@@ -62,7 +72,23 @@ def fetch_rows(
         warn(f"No real data: {error}\nTHE MODEL WILL BE TRAINED ON SYNTHETIC DATA. Do not release it.")
         return _generate(spec)
     _match_columns(raw.frame, spec, raw.name)
-    return raw.frame, raw.origin
+    if spec.split.file is None:
+        return raw.frame, raw.origin
+    return _add_test_rows(raw, read_source(spec.split.file, spec, directory), spec)
+
+
+def _add_test_rows(raw: RawRows, test: RawRows, spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
+    """Return the rows of the source, and after them those of the test file."""
+    _match_columns(test.frame, spec, test.name)
+    frame = pd.concat([raw.frame, test.frame]).fillna("")
+    first = len(raw.frame) + 1
+    return number_rows(frame), raw.origin.model_copy(
+        update={
+            "test_from": first,
+            "test_sha256": test.origin.sha256,
+            "files": (*raw.origin.files, *test.origin.files),
+        }
+    )
 
 
 def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.DataFrame:
@@ -74,11 +100,18 @@ def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.D
     """
     if config.source is None:
         raw, origin = _generate(spec)
-        return clean(raw, spec, origin.uri)[0]
+        return clean(raw, _without_carried(spec), origin.uri)[0]
+    spec = _without_carried(spec)
     reference = read_source(config.source, spec, directory)
     if reference.frame.empty:
         raise DataError(f"{reference.name} has no rows.")
     return clean(reference.frame, spec, reference.name)[0]
+
+
+def _without_carried(spec: ModelSpec) -> ModelSpec:
+    """Return the spec of rows that are not split."""
+    split = spec.split.model_copy(update={"by": None, "groups": None})
+    return spec.model_copy(update={"split": split})
 
 
 def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
@@ -101,13 +134,16 @@ def _read_first(spec: ModelSpec, directory: Path) -> RawRows:
     raise SourceError("; ".join(errors))
 
 
-def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame, Cleaning]:
+def clean(
+    raw: pd.DataFrame, spec: ModelSpec, origin: str, test_from: int | None = None
+) -> tuple[pd.DataFrame, Cleaning]:
     """Return the columns of the spec with values as in a request, and a record of the cleaning.
 
     Text is stripped, missing markers and empty text become None, and exact duplicates are dropped if the spec
     says so: rows with equal values, and equal text in all columns that the spec does not know, such as an id.
     A value that is not valid for its feature stays, for the checks to report. The index stays the number of
-    the row in the file.
+    the row in the file. From the row `test_from` on, they are of the test file: a row that equals one of the
+    other file is no duplicate.
     """
     columns = _match_columns(raw, spec, origin)
     values = {
@@ -116,10 +152,12 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
     }
     labels = raw[columns[spec.target.name]].astype(str).str.strip()
     labels = labels.map({text: spec.target.read_label(text) for text in labels.unique()})
-    frame = pd.DataFrame({**values, spec.target.name: labels})
+    carried = {name: _strip(raw[columns[name]]) for name in carried_columns(spec)}
+    frame = pd.DataFrame({**values, spec.target.name: labels, **carried})
     unknown = [column for column in raw.columns if column not in columns.values()]
     others = raw[unknown].astype(str).apply(lambda column: column.str.strip())
-    duplicated = pd.concat([frame, others], axis="columns").duplicated()
+    lines = pd.concat([frame, others], axis="columns")
+    duplicated, overlap = _find_duplicates(lines, test_from)
     remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
     remaining, replaced = replace_values(remaining, spec.features)
     return remaining, Cleaning(
@@ -127,6 +165,7 @@ def clean(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> tuple[pd.DataFrame
         rows=len(remaining),
         duplicates=int(duplicated.sum()),
         duplicate_rows=tuple(frame.index[duplicated][:EXAMPLES]),
+        overlap=overlap,
         unknown_columns=tuple(sorted(set(unknown) - _id_columns(spec))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
         replaced=replaced,
@@ -149,6 +188,21 @@ def replace_values(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[pd
     return frame.assign(**columns), counts
 
 
+def _find_duplicates(lines: pd.DataFrame, test_from: int | None) -> tuple["pd.Series[bool]", int]:
+    """Return which lines equal an earlier one of their file, and how many test rows equal another row."""
+    if test_from is None:
+        return lines.duplicated(), 0
+    is_test = lines.index >= test_from
+    duplicated = pd.concat([lines[~is_test].duplicated(), lines[is_test].duplicated()])
+    return duplicated, int((lines.duplicated() & ~duplicated).sum())
+
+
+def _strip(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return text without the space around it, and None for none."""
+    texts = column.astype(str).str.strip().to_numpy(object).tolist()
+    return pd.Series([text or None for text in texts], column.index, dtype=object)
+
+
 def _id_columns(spec: ModelSpec) -> set[str]:
     """Return the spellings of the ids, which are not read."""
     return {normalize_column_name(name) for one in spec.ids for name in one.names}
@@ -161,7 +215,7 @@ def _match_columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str,
         DataError: a feature or the target has no column, or more than one.
     """
     names_of = {feature.name: feature.names for feature in spec.features}
-    names_of[spec.target.name] = (spec.target.name,)
+    names_of |= {spec.target.name: (spec.target.name,), **carried_columns(spec)}
     matched: dict[str, str] = {}
     problems: list[str] = []
     for name, names in names_of.items():
@@ -190,12 +244,12 @@ def read_dataset(path: Path, spec: ModelSpec) -> Dataset:
     Raises:
         DataError: as `build_dataset` does.
     """
-    return _read_dataset(path, file_sha256(path), spec.features, spec.target)
+    return _read_dataset(path, file_sha256(path), RowSections.of(spec))
 
 
 @lru_cache(maxsize=2)
-def _read_dataset(path: Path, _sha256: str, features: tuple[Feature, ...], target: Target) -> Dataset:
-    return _build_dataset(_parse_columns(read_rows(path), features), features, target)
+def _read_dataset(path: Path, _sha256: str, sections: RowSections) -> Dataset:
+    return _build_dataset(_parse_columns(read_rows(path), sections.features), sections)
 
 
 def _parse_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> pd.DataFrame:
@@ -222,19 +276,21 @@ def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
     """Return clean rows as the service would read them.
 
     Raises:
-        DataError: the service would refuse a value, or a label is unknown.
+        DataError: the service would refuse a value, a label is unknown, or a time or group is missing.
     """
-    return _build_dataset(frame, spec.features, spec.target)
+    return _build_dataset(frame, RowSections.of(spec))
 
 
-def _build_dataset(frame: pd.DataFrame, features: Sequence[Feature], target: Target) -> Dataset:
+def _build_dataset(frame: pd.DataFrame, sections: RowSections) -> Dataset:
+    features, target = sections.features, sections.target
     if frame.empty:
         raise DataError("There are no rows.")
     try:
         rows = run_at_once(RowValidator(features).check_in_chunks(_to_rows(frame, features)))
     except Problem as problem:
         raise DataError(_describe_first_error(frame, problem)) from problem
-    return Dataset(rows, _label_positions(frame[target.name], target))
+    carried = read_carried(frame, sections)
+    return Dataset(rows, _label_positions(frame[target.name], target), carried)
 
 
 def _to_rows(frame: pd.DataFrame, features: Sequence[Feature]) -> list[Row]:

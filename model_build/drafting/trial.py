@@ -22,6 +22,8 @@ from model_build.validation import leakage, schema
 MOST_ROWS = 20_000
 """Of a trial; more would only sharpen what is rounded anyway."""
 FOLDS = 5
+TEST = 0.3
+"""Share of the test rows in a draft."""
 ITERATIONS = 40
 """Fewer than a bake has, whose models are better than the bound says."""
 ERRORS = 5
@@ -65,8 +67,8 @@ def try_model(spec: ModelSpec, raw: pd.DataFrame) -> Trial:
 
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed).split(matrix, rows.labels)
     areas = list(map_in_threads(score, [Fold(*split) for split in splits]))
-    mean, error = float(np.mean(areas)), float(np.std(areas, ddof=1)) * sqrt(1 / FOLDS / spec.split.test)
-    error = max(error, standard_error(mean, rows.labels, spec.split.test))
+    mean, error = float(np.mean(areas)), float(np.std(areas, ddof=1)) * sqrt(1 / FOLDS / TEST)
+    error = max(error, standard_error(mean, rows.labels, TEST))
     bound = floor(100 * (mean - ERRORS * error - MARGIN)) / 100
     return Trial(mean, bound if bound >= USELESS else None)
 

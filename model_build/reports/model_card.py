@@ -34,6 +34,7 @@ from model_build.reports.plots import plot_explanation, plot_fairness, plot_perf
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 from model_build.spec.spec_files import SPECS
+from model_build.split_report import SplitReport
 from model_build.stability.document import KnownStability, StabilityReport, bounds_of, number_gates
 from model_build.stability.spreads import Spread, describe_gate, spread
 from model_build.text import NOTHING, format_number, format_value
@@ -72,6 +73,7 @@ class CardDocuments:
     fairness: Fairness
     explanation: Explanation
     baselines: Baselines
+    split: SplitReport
     model: ModelReport
     served: RefitReport
     stability: KnownStability

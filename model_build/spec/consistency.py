@@ -31,6 +31,7 @@ from model_build.spec.sections import (
     describe_unknown,
     list_allowed,
 )
+from model_build.spec.split import Split
 from model_build.spec.training import CATEGORY_ORDER, Range, Training
 from model_build.text import pluralize
 
@@ -109,8 +110,11 @@ def _check_file_columns(features: Features, ids: Sequence[Id], target: Target) -
             yield InvalidKey(path, f"{first_owner!r} and {owner!r} both match the column {column!r}")
 
 
-def _check_data_columns(data: Data, features: Features, ids: Sequence[Id], target: Target) -> Contradictions:
+def _check_data_columns(
+    data: Data, features: Features, ids: Sequence[Id], target: Target, split: Split
+) -> Contradictions:
     names = [name for field in [*features, *ids] for name in field.names] + [target.name]
+    names += filter(None, (split.by, split.groups))
     for position, column in enumerate(data.columns):
         if column not in names:
             sentence = describe_unknown("feature, id or target", column, names)
@@ -142,6 +146,40 @@ def _names(section: str, fields: Iterable[Any]) -> Iterator[tuple[KeyPath, str, 
         yield (section, position, "name"), field.name, field.name
         for number, alias in enumerate(field.names[1:]):
             yield (section, position, "aliases", number), alias, field.name
+
+
+# ---- split
+
+
+def _check_split_kind(split: Split) -> Contradictions:
+    kinds = [key for key in ("by", "groups", "file") if getattr(split, key)]
+    if len(kinds) > 1:
+        yield InvalidKey(("split", kinds[1]), f"only one of {' and '.join(kinds)} can split the rows")
+    if split.file and split.test is not None:
+        sentence = "the share of the rows, and file has test rows of its own: only one fits"
+        yield InvalidKey(("split", "test"), sentence)
+    if not split.file and split.test is None:
+        yield InvalidKey(("split", "test"), "this key is required")
+
+
+def _check_split(split: Split, features: Features, target: Target) -> Contradictions:
+    for key, name in (("by", split.by), ("groups", split.groups)):
+        if name == target.name:
+            yield InvalidKey(("split", key), f"the target {name!r} can't split the rows")
+    feature = next((feature for feature in features if split.by in feature.names), None)
+    if feature and feature.is_categorical:
+        yield InvalidKey(("split", "by"), f"{split.by} is a {feature.type}, and needs an order: that of time")
+
+
+def _check_folds_by_time(split: Split, training: Training) -> Contradictions:
+    if split.by and training.search and training.search.repeats > 1:
+        sentence = "must be 1, because split.by leaves only one way to make folds"
+        yield InvalidKey(("training", "search", "repeats"), sentence)
+
+
+def _check_test_file(split: Split, data: Data) -> Contradictions:
+    if split.file and data.synthetic:
+        yield InvalidKey(("split", "file"), "synthetic rows (data.synthetic) have no file of test rows")
 
 
 # ---- training
@@ -314,6 +352,10 @@ CHECKS: tuple[Callable[..., Contradictions], ...] = (
     _check_data_columns,
     _check_cells_of_features,
     _check_cells_of_target,
+    _check_split_kind,
+    _check_split,
+    _check_folds_by_time,
+    _check_test_file,
     _check_training,
     _check_threshold,
     _check_bins,

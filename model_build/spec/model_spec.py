@@ -29,9 +29,9 @@ from model_build.spec.sections import (
     EvaluationSection,
     Gates,
     ModelChecks,
-    Split,
 )
 from model_build.spec.spec_files import find
+from model_build.spec.split import Split
 from model_build.spec.training import CATEGORY_ORDER, Training
 
 SHA256 = "sha256 of the spec"  # no key of a file has this name

@@ -40,7 +40,6 @@ DISPARITIES = {
 }
 """Measures of fairness, each with the rate whose difference and ratio between groups it is."""
 MODEL_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-LARGEST_SEED = 2**32 - 1  # of NumPy and scikit-learn
 RARE = 0.1
 """Share of positive rows below which the ROC AUC hides what the average precision shows."""
 FEWEST_SPLITS = 2  # that have a spread
@@ -101,17 +100,6 @@ class Data(Frozen):
     synthetic: Synthetic | None = None
     licence: str
     """Of the data."""
-
-
-class Split(Frozen):
-    """Which rows are set aside for the test."""
-
-    test: float = Field(gt=0, lt=1)
-    """Share of the rows."""
-    stratify: bool = True
-    """Whether train and test rows have the same shares of the labels."""
-    seed: int = Field(ge=0, le=LARGEST_SEED)
-    """Of every random choice of a bake."""
 
 
 # ---- data checks

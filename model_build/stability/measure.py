@@ -8,7 +8,7 @@ from pathlib import Path
 from joblib import Parallel, cpu_count, delayed
 
 from app.core.contract import Sha256, sha256
-from model_build.errors import BuildError, DataError
+from model_build.errors import BuildError, DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import FEWEST_SPLITS
 from model_build.stability import tables
@@ -24,8 +24,11 @@ def measure_stability(job: Job, count: int, path: Path) -> StabilityReport:
     The rows are those that check-data left in the build directory.
 
     Raises:
+        SpecError: the split is by time, or its test rows are those of a file.
         DataError: a violation of the data is fatal, or fewer than two splits could be measured.
     """
+    if not job.spec.split.has_others:
+        raise SpecError(f"A split by {job.spec.split.kind} has no other seeds to measure.")
     rows = CheckedRows.read(job)
     job.progress.say(
         f"Measuring {job.spec.name} on {count} splits of {pluralize(len(rows.data.labels), 'row')}"

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from app.core.contract import Positions, Sha256
+from app.core.contract import Sha256
 from app.core.encoders import row_encoder
 from app.core.model import Model
 from model_build.artifacts import Artifact, DataReport
@@ -80,11 +80,11 @@ def _with_seed(spec: ModelSpec, seed: int) -> ModelSpec:
 
 
 def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
-    data = _take(rows.data, np.random.default_rng(seed).permutation(len(rows.data.labels)))
-    split = split_rows(data.labels, spec.target, spec.split)
-    train, test = _take(data, split.train), _take(data, split.test)
+    data = rows.data.take(np.random.default_rng(seed).permutation(len(rows.data.labels)))
+    split = split_rows(data.labels, spec.target, spec.split, data.carried)
+    train, test = data.take(split.train), data.take(split.test)
     matrix, test_matrix = (row_encoder(spec.features, spec.derived)(part.rows) for part in (train, test))
-    trained = train_model(spec, matrix, train.labels)
+    trained = train_model(spec, matrix, train.labels, carried=train.carried)
     onnx = convert(trained.model, spec.name, len(spec.columns))
     target = trained.report.with_threshold(spec.target)
     probabilities = trained.model.predict_proba(test_matrix)
@@ -101,7 +101,3 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
         fairness=compute_fairness(spec, target, test_matrix, test.labels, probabilities),
         baselines=compare_with_baselines(spec, scored, test_matrix, matrix, train.labels),
     )
-
-
-def _take(data: Dataset, positions: Positions) -> Dataset:
-    return Dataset([data.rows[position] for position in positions], data.labels[positions])

@@ -1,21 +1,24 @@
 """Cross-validation: the folds, the predictions on each of them, and statistics over all of them."""
 
-from collections.abc import Generator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.values import Matrix
 from model_build.artifacts import Comparison, FoldScores, Interval
-from model_build.errors import DataError
+from model_build.data.carried import NOTHING, Carried
+from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import LARGEST_SEED
+from model_build.spec.split import LARGEST_SEED
 from model_build.threads import map_in_threads
 from model_build.training.classifier import Classifier, fit
 from model_build.training.estimators import has_converged, model_size
@@ -27,7 +30,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Fold:
-    """Row positions; every row validates in one fold and trains in all others."""
+    """Row positions; every row validates in one fold and trains in all others.
+
+    Folds by time validate later rows than they train on, so the first rows never validate.
+    """
 
     train: Positions
     validate: Positions
@@ -40,6 +46,19 @@ class TrainingRows:
     matrix: Matrix
     labels: Positions
     folds: tuple[Fold, ...]
+    carried: Carried = NOTHING
+
+    @property
+    def validated(self) -> Positions:
+        """The positions of the rows that validate, in ascending order."""
+        return np.sort(np.concatenate([fold.validate for fold in self.folds]))
+
+    @property
+    def judged(self) -> tuple[Fold, ...]:
+        """The folds of the rows that validate, by position among those; the others of them train."""
+        validated = self.validated
+        blocks = [np.searchsorted(validated, fold.validate) for fold in self.folds]
+        return tuple(Fold(np.setdiff1d(np.arange(len(validated)), block), block) for block in blocks)
 
 
 @dataclass(frozen=True)
@@ -63,11 +82,17 @@ class FoldPrediction:
     """Of the model, as `model_size` counts it."""
 
 
-def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tuple[Fold, ...]:
+def make_folds(
+    target: Target, labels: Positions, count: int, seed: int, carried: Carried = NOTHING
+) -> tuple[Fold, ...]:
     """Return `count` folds with the same share of every label; fewer if a label has fewer rows.
 
+    With times, each fold trains on the rows before those that it validates. With groups, no group trains and
+    validates in one fold. In both, folds are fewer until all have every label on both sides.
+
     Raises:
-        DataError: a label has only one row, which can't both train and validate.
+        DataError: a label has only one row, which can't both train and validate, or no two folds have every
+            label on both sides.
     """
     rows = np.bincount(labels, minlength=len(target.labels))
     rarest = int(rows.argmin())
@@ -76,14 +101,62 @@ def make_folds(target: Target, labels: Positions, count: int, seed: int) -> tupl
             f"Only one training row has {target.name} {target.labels[rarest]}; "
             "cross-validation needs two rows of every label."
         )
-    splitter = StratifiedKFold(min(count, int(rows[rarest])), shuffle=True, random_state=seed)
+    most = min(count, int(rows[rarest]))
+    if carried.times is not None:
+        return _fewer_until_complete(labels, partial(_folds_by_time, carried.times), most)
+    if carried.groups is not None:
+        return _fewer_until_complete(labels, partial(_folds_by_group, labels, carried.groups, seed), most)
+    splitter = StratifiedKFold(most, shuffle=True, random_state=seed)
     return tuple(Fold(*parts) for parts in splitter.split(labels, labels))
 
 
+def _fewer_until_complete(
+    labels: Positions, make: Callable[[int], Sequence[Fold]], most: int
+) -> tuple[Fold, ...]:
+    """Return as many folds as have every label on both sides, `most` at most."""
+    different = len(np.unique(labels))
+    for count in range(most, 1, -1):
+        folds = make(count)
+        sides = [side for fold in folds for side in (fold.train, fold.validate)]
+        if len(folds) > 1 and all(len(np.unique(labels[side])) == different for side in sides):
+            return tuple(folds)
+    raise DataError(
+        "The training rows have too few times or groups for two folds of a cross-validation, in which every "
+        "label trains and validates."
+    )
+
+
+def _folds_by_time(times: Numbers, count: int) -> list[Fold]:
+    """Divide the rows into a first block and one for each fold; rows of one time are in one block."""
+    _, position_of, counts = np.unique(times, return_inverse=True, return_counts=True)
+    before = np.cumsum(counts) - counts
+    block = np.minimum(before * (count + 1) // len(times), count)[position_of]
+    pairs = (
+        (np.flatnonzero(block < number), np.flatnonzero(block == number)) for number in range(1, count + 1)
+    )
+    return [Fold(train, validate) for train, validate in pairs if len(train) and len(validate)]
+
+
+def _folds_by_group(labels: Positions, groups: Positions, seed: int, count: int) -> list[Fold]:
+    if len(np.unique(groups)) < count:
+        return []
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # fewer folds follow if a label is not in all of them
+        return [Fold(*parts) for parts in splitter.split(labels, labels, groups)]
+
+
 def repeat_folds(spec: ModelSpec, rows: TrainingRows, repeats: int) -> TrainingRows:
-    """Return the rows with their folds, and for each further repeat as many folds of another seed."""
+    """Return the rows with their folds, and for each further repeat as many folds of another seed.
+
+    Raises:
+        SpecError: the folds are by time, and so the same for each seed.
+    """
+    if repeats > 1 and rows.carried.times is not None:
+        raise SpecError("training.search.repeats must be 1: by split.by, there is only one way to make folds")
     seeds = [(spec.split.seed + repeat) % (LARGEST_SEED + 1) for repeat in range(1, repeats)]
-    more = (make_folds(spec.target, rows.labels, len(rows.folds), seed) for seed in seeds)
+    folds = len(rows.folds)
+    more = (make_folds(spec.target, rows.labels, folds, seed, rows.carried) for seed in seeds)
     return replace(rows, folds=(*rows.folds, *chain.from_iterable(more)))
 
 
@@ -107,7 +180,7 @@ def predict_folds(
 
 
 def out_of_fold(spec: ModelSpec, parameters: Mapping[str, Any], rows: TrainingRows) -> Scores:
-    """Return the scores of all rows, each predicted in the fold in which it validates."""
+    """Return the scores of the rows that validate, each predicted in the fold in which it does."""
     predictions = list(predict_folds(spec, parameters, rows))
     order = np.argsort(np.concatenate([fold.validate for fold in predictions]))
     probabilities = np.concatenate([fold.probabilities for fold in predictions]).astype(np.float64)

@@ -6,6 +6,7 @@ from itertools import chain
 from app.core.contract import Positions
 from app.core.values import Matrix
 from model_build.artifacts import Comparison
+from model_build.data.carried import NOTHING, Carried
 from model_build.evaluation.evaluate import point_metrics
 from model_build.spec.model_spec import ModelSpec
 from model_build.training.baselines import untouched_boosting
@@ -20,6 +21,7 @@ def compare_with_untouched(
     labels: Positions,
     seeds: Sequence[int],
     advance: Callable[[str], None],
+    carried: Carried = NOTHING,
 ) -> tuple[Comparison, ...]:
     """Compare both models, without calibration, on every fold of a cross-validation for each seed.
 
@@ -33,7 +35,7 @@ def compare_with_untouched(
     check_training_rows(spec, matrix, labels)
     models: dict[str, list[float]] = {metric: [] for metric in COMPARED}
     untouched: dict[str, list[float]] = {metric: [] for metric in COMPARED}
-    folds = [make_folds(spec.target, labels, spec.training.folds, seed) for seed in seeds]
+    folds = [make_folds(spec.target, labels, spec.training.folds, seed, carried) for seed in seeds]
     for fold in chain.from_iterable(folds):
         train, truth = matrix[fold.train], labels[fold.train]
         model = fit(spec, spec.hyperparameters, train, truth)

@@ -1,7 +1,7 @@
 """Training: parameters, cross-validation, calibration, threshold, and the final fit."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from app.core.contract import Positions, Probabilities, Target
 from app.core.values import Matrix
 from model_build.artifacts import FoldScores, SearchReport, SelectionReport, Threshold, TrainingReport
+from model_build.data.carried import NOTHING, Carried
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.model_spec import ModelSpec
@@ -20,10 +21,17 @@ from model_build.spec.sections import METRICS
 from model_build.spec.training import CATEGORY_ORDER, SELECT, format_parameters
 from model_build.stage import TRAINING_CODE, Job, baked_libraries, code_checksum
 from model_build.threads import in_thread
-from model_build.training.calibration import Calibrated, calibrated, choose_calibration
+from model_build.training.calibration import Calibrated, CalibrationChoice, calibrated, choose_calibration
 from model_build.training.classifier import Classifier, check_training_rows, choose_rows, fit
 from model_build.training.column_count import choose_count
-from model_build.training.cross_validation import TrainingRows, make_folds, out_of_fold, summarize_folds
+from model_build.training.cross_validation import (
+    Fold,
+    Scores,
+    TrainingRows,
+    make_folds,
+    out_of_fold,
+    summarize_folds,
+)
 from model_build.training.estimators import count_clipped, has_converged, model_size
 from model_build.training.threshold import choose_threshold
 
@@ -37,7 +45,7 @@ class Trained:
 
     model: Classifier | Calibrated
     probabilities: Probabilities
-    """Of the training rows [N, labels], each predicted in the fold in which it validates.
+    """Of the training rows that validate [N, labels], each predicted in the fold in which it does.
 
     Probabilities from a model that trained on the same rows would be too confident.
     """
@@ -45,7 +53,11 @@ class Trained:
 
 
 def train_model(
-    spec: ModelSpec, matrix: Matrix, labels: Positions, search_for: SearchFor | None = None
+    spec: ModelSpec,
+    matrix: Matrix,
+    labels: Positions,
+    search_for: SearchFor | None = None,
+    carried: Carried = NOTHING,
 ) -> Trained:
     """Fit the spec's estimator to the encoded rows [N, columns] and their label positions [N].
 
@@ -56,15 +68,13 @@ def train_model(
         SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
     check_training_rows(spec, matrix, labels)
-    rows = TrainingRows(matrix, labels, make_folds(spec.target, labels, spec.training.folds, spec.split.seed))
+    folds = make_folds(spec.target, labels, spec.training.folds, spec.split.seed, carried)
+    rows = TrainingRows(matrix, labels, folds, carried)
     parameters, search, selection = _choose_parameters(spec, rows, search_for)
     final_fit = partial(fit, spec, parameters, matrix, labels)
     with _without_convergence_warnings(), in_thread(final_fit) as final:
         scores = out_of_fold(spec, parameters, rows)
-        calibration = choose_calibration(spec.training.calibration, spec.target, labels, scores, rows.folds)
-        probabilities = calibration.probabilities
-        rule, seed = spec.training.threshold, spec.split.seed
-        threshold = choose_threshold(spec.target, rule, labels, probabilities, rows.folds, seed)
+        calibration, threshold, metrics = _judge_folds(spec, rows, scores)
     classifier = final.result()
     report = TrainingReport(
         training_checksum=spec.training_checksum,
@@ -75,7 +85,7 @@ def train_model(
         features=tuple(classifier.features[column].name for column in classifier.columns_),
         **_describe_rows(spec, rows),
         folds=len(rows.folds),
-        cross_validation=_cross_validate(spec.target, threshold, rows, probabilities),
+        cross_validation=metrics,
         search=search,
         calibration=calibration.report,
         threshold=threshold,
@@ -87,7 +97,20 @@ def train_model(
         estimator_sha256=spec.estimator.code_sha256,
         not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
-    return Trained(calibrated(classifier, calibration.calibrator), probabilities, report)
+    return Trained(calibrated(classifier, calibration.calibrator), calibration.probabilities, report)
+
+
+def _judge_folds(
+    spec: ModelSpec, rows: TrainingRows, scores: Scores
+) -> tuple[CalibrationChoice, Threshold | None, dict[str, FoldScores]]:
+    """Choose calibration and threshold by the rows that validate, and measure both."""
+    target, labels, folds = spec.target, rows.labels[rows.validated], rows.judged
+    calibration = choose_calibration(spec.training.calibration, target, labels, scores, folds)
+    probabilities = calibration.probabilities
+    threshold = choose_threshold(
+        target, spec.training.threshold, labels, probabilities, folds, spec.split.seed
+    )
+    return calibration, threshold, _cross_validate(target, threshold, labels, probabilities, folds)
 
 
 def _describe_rows(spec: ModelSpec, rows: TrainingRows) -> dict[str, Any]:
@@ -171,12 +194,13 @@ def _search_notes(search: SearchReport) -> Iterator[str]:
 
 
 def _cross_validate(
-    target: Target, threshold: Threshold | None, rows: TrainingRows, probabilities: Probabilities
+    target: Target,
+    threshold: Threshold | None,
+    labels: Positions,
+    probabilities: Probabilities,
+    folds: Sequence[Fold],
 ) -> dict[str, FoldScores]:
     """Return every metric over the folds, at the chosen threshold."""
     decided = target.model_copy(update={"threshold": threshold.value}) if threshold else target
-    by_fold = [
-        point_metrics(decided, rows.labels[fold.validate], probabilities[fold.validate])
-        for fold in rows.folds
-    ]
+    by_fold = [point_metrics(decided, labels[fold.validate], probabilities[fold.validate]) for fold in folds]
     return {name: summarize_folds([metrics[name] for metrics in by_fold]) for name in METRICS}

@@ -143,7 +143,9 @@ def profile_columns(spec: ModelSpec, raw: pd.DataFrame, origin: Origin) -> DataP
     if raw.empty:
         raise DataError(f"{origin.uri} has no rows.")
     cleaning = spec.data.model_copy(update={"drop_duplicates": False})
-    cells, report = dataset.clean(raw, spec.model_copy(update={"data": cleaning}), origin.uri)
+    cells, report = dataset.clean(
+        raw, spec.model_copy(update={"data": cleaning}), origin.uri, origin.test_from
+    )
     features = _feature_columns(spec, cells)
     return DataProfile(features, _target(spec.target, cells[spec.target.name]), cells, report.unknown_columns)
 

@@ -37,6 +37,7 @@ from model_build.gate_report import BoundResult, GateResult, ModelReport, RefitR
 from model_build.reports.model_card import CardDocuments
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import METRICS, Card
+from model_build.split_report import SplitReport, SplitSide
 from model_build.stability.document import BoundSpread, GateSpread, KnownStability, StabilityReport
 
 HALF = Interval(value=0.5, low=0.4, high=0.6)
@@ -173,6 +174,13 @@ def documents(tiny_spec: ModelSpec) -> CardDocuments:
             metrics={},
             provenance=provenance,
             files={},
+        ),
+        split=SplitReport(
+            kind="random",
+            column=None,
+            sentence="with the same label shares, seed 1",
+            train=SplitSide(rows=300, labels={"no": 150, "yes": 150}),
+            test=SplitSide(rows=100, labels={"no": 49, "yes": 51}),
         ),
         cleaning=Cleaning(rows_read=410, rows=400, duplicates=10, unknown_columns=(), missing={"rate": 7}),
         data=DataReport(

@@ -148,9 +148,9 @@ def test_page_has_every_line_of_the_markdown(html: str, markdown: str) -> None:
 
 def test_shares_are_not_rounded_to_whole_percents(documents: CardDocuments) -> None:
     evaluation = documents.evaluation.model_copy(update={"confidence": 0.995})
-    split = documents.spec.split.model_copy(update={"test": 0.125})
-    spec = documents.spec.model_copy(update={"split": split})
-    changed = replace(documents, evaluation=evaluation, spec=spec)
+    train = documents.split.train.model_copy(update={"rows": 700})
+    split = documents.split.model_copy(update={"train": train})
+    changed = replace(documents, evaluation=evaluation, split=split)
     for text in (Page(render_html(changed)).text, render_markdown(changed)):
         assert "with 99.5% intervals from 100 bootstrap resamples" in text
         assert "300 rows train and 100 test (12.5%)" in text

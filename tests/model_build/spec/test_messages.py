@@ -131,7 +131,7 @@ def test_missing_key_is_an_error(spec_error: SpecErrorOf, old: str, new: str, se
         (
             "split: {test: 0.25, seed: 1}",
             "split: 1",
-            "split: must be a mapping with the keys test, stratify, seed.",
+            "split: must be a mapping with the keys test, by, groups, file, stratify, seed.",
         ),
         ("[{uri: loans.csv}]", "loans.csv", "data.sources: must be a list."),
     ],

@@ -78,7 +78,14 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
             "positive": "yes",
             "threshold": 0.6,
         },
-        "split": {"test": 0.25, "stratify": True, "seed": 1},
+        "split": {
+            "test": 0.25,
+            "by": None,
+            "groups": None,
+            "file": None,
+            "stratify": True,
+            "seed": 1,
+        },
         "estimator": {"name": "hist_gradient_boosting", "parameters": {"max_iter": 5}},
     }
     years, rate, grade, secured = tiny.features

@@ -9,12 +9,13 @@ from app.core.contract import Positions, Target
 from model_build import pipeline
 from model_build.artifacts import Evaluation
 from model_build.console import Progress
+from model_build.data.carried import Carried
 from model_build.data.dataset import Dataset
 from model_build.data.split import SplitRows, split_rows
 from model_build.errors import GateError
 from model_build.gate_report import ModelReport
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import Split
+from model_build.spec.split import Split
 from model_build.stability import splits
 from model_build.stability.splits import CheckedRows, SplitResult, measure_split
 from model_build.stage import Job
@@ -88,9 +89,9 @@ def test_the_seed_changes_the_order_of_the_rows_and_the_split(
 ) -> None:
     calls: list[tuple[list[int], int]] = []
 
-    def record(labels: Positions, target: Target, config: Split) -> SplitRows:
+    def record(labels: Positions, target: Target, config: Split, carried: Carried) -> SplitRows:
         calls.append((labels.tolist(), config.seed))
-        return split_rows(labels, target, config)
+        return split_rows(labels, target, config, carried)
 
     monkeypatch.setattr(splits, "split_rows", record)
     for seed in (3, 4):

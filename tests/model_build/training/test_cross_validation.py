@@ -3,9 +3,10 @@ import pytest
 
 from app.core.contract import Target
 from model_build.artifacts import FoldScores, Interval
+from model_build.data.carried import Carried
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
-from model_build.spec.sections import LARGEST_SEED
+from model_build.spec.split import LARGEST_SEED
 from model_build.training.cross_validation import (
     TrainingRows,
     compare_folds,
@@ -119,3 +120,83 @@ def test_repeat_of_the_largest_seed_begins_at_0(tiny_spec: ModelSpec) -> None:
 def test_equal_metrics_have_a_difference_of_0() -> None:
     comparison = compare_folds("log_loss", [0.5, 0.6], [0.5, 0.6])
     assert comparison.difference == Interval(value=0, low=0, high=0)
+
+
+# ---- folds by time and by groups
+
+
+def test_folds_by_time_train_on_earlier_rows_only() -> None:
+    rng = np.random.default_rng(0)
+    times, labels = rng.permutation(600).astype(float), rng.integers(0, 2, 600)
+    folds = make_folds(TARGET, labels, 5, seed=1, carried=Carried(times=times))
+    assert [(len(fold.train), len(fold.validate)) for fold in folds] == [
+        (100 * number, 100) for number in range(1, 6)
+    ]
+    for fold in folds:
+        assert times[fold.train].max() < times[fold.validate].min()
+
+
+def test_folds_by_time_keep_equal_times_together() -> None:
+    times, labels = np.repeat(np.arange(7.0), 30), np.tile([0, 1], 105)
+    folds = make_folds(TARGET, labels, 5, seed=1, carried=Carried(times=times))
+    assert len(folds) == 5
+    for fold in folds:
+        assert set(times[fold.train]) & set(times[fold.validate]) == set()
+
+
+def test_folds_by_time_are_fewer_until_all_have_every_label() -> None:
+    times, labels = np.arange(120.0), np.repeat([0, 1], 60)
+    with pytest.raises(DataError, match="too few times or groups for two folds"):
+        make_folds(TARGET, labels, 5, seed=1, carried=Carried(times=times))
+    labels[[10, 50]], labels[100] = 1, 0
+    folds = make_folds(TARGET, labels, 5, seed=1, carried=Carried(times=times))
+    assert 1 < len(folds) < 5
+    for fold in folds:
+        assert set(labels[fold.train]) == set(labels[fold.validate]) == {0, 1}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_trains_and_validates_in_one_fold(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups, labels = rng.integers(0, 40, 600), rng.integers(0, 2, 600)
+    folds = make_folds(TARGET, labels, 5, seed, Carried(groups=groups))
+    assert sorted(np.concatenate([fold.validate for fold in folds]).tolist()) == list(range(600))
+    assert len(folds) == 5
+    for fold in folds:
+        assert set(groups[fold.train]) & set(groups[fold.validate]) == set()
+
+
+def test_repeated_folds_keep_groups_together_and_differ(tiny_spec: ModelSpec) -> None:
+    groups, labels = np.arange(300) // 5, np.arange(300) % 2
+    carried = Carried(groups=groups)
+    folds = make_folds(TARGET, labels, 3, 1, carried)
+    rows = repeat_folds(tiny_spec, TrainingRows(np.zeros((300, 4), np.float32), labels, folds, carried), 3)
+    assert len({fold.validate.tobytes() for fold in rows.folds}) == 9
+    for fold in rows.folds:
+        assert set(groups[fold.train]) & set(groups[fold.validate]) == set()
+
+
+def test_few_groups_make_fewer_folds() -> None:
+    labels = np.arange(90) % 2
+    assert len(make_folds(TARGET, labels, 5, 1, Carried(groups=np.arange(90) // 30))) == 3
+    with pytest.raises(DataError, match="too few times or groups for two folds"):
+        make_folds(TARGET, labels, 5, 1, Carried(groups=np.zeros(90, int)))
+
+
+def test_the_rows_that_validate_are_judged_by_their_own_positions() -> None:
+    times, labels = np.arange(60.0)[::-1], np.arange(60) % 2
+    folds = make_folds(TARGET, labels, 2, seed=1, carried=Carried(times=times))
+    rows = TrainingRows(np.zeros((60, 1), np.float32), labels, folds)
+    assert rows.validated.tolist() == list(range(40))
+    assert [(fold.train.tolist(), fold.validate.tolist()) for fold in rows.judged] == [
+        (list(range(20)), list(range(20, 40))),
+        (list(range(20, 40)), list(range(20))),
+    ]
+
+
+def test_random_folds_are_judged_as_they_are() -> None:
+    folds = make_folds(TARGET, LABELS, 3, seed=1)
+    rows = TrainingRows(np.zeros((18, 1), np.float32), LABELS, folds)
+    for fold, judged in zip(folds, rows.judged, strict=True):
+        assert fold.train.tolist() == judged.train.tolist()
+        assert fold.validate.tolist() == judged.validate.tolist()
