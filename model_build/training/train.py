@@ -68,11 +68,9 @@ def train_model(
         SpecError: scikit-learn refuses the value of a parameter, or a search is asked for but not declared.
     """
     check_training_rows(spec, matrix, labels)
-    folds = make_folds(spec.target, labels, spec.training.folds, spec.split.seed, carried)
-    rows = TrainingRows(matrix, labels, folds, carried)
+    rows = _make_rows(spec, matrix, labels, carried)
     parameters, search, selection = _choose_parameters(spec, rows, search_for)
-    final_fit = partial(fit, spec, parameters, matrix, labels)
-    with _without_convergence_warnings(), in_thread(final_fit) as final:
+    with _without_convergence_warnings(), in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
         scores = out_of_fold(spec, parameters, rows)
         calibration, threshold, metrics = _judge_folds(spec, rows, scores)
     classifier = final.result()
@@ -98,6 +96,11 @@ def train_model(
         not_converged=scores.not_converged + (not has_converged(classifier.pipeline_[-1])),
     )
     return Trained(calibrated(classifier, calibration.calibrator), calibration.probabilities, report)
+
+
+def _make_rows(spec: ModelSpec, matrix: Matrix, labels: Positions, carried: Carried) -> TrainingRows:
+    folds = make_folds(spec.target, labels, spec.training.folds, spec.split.seed, carried)
+    return TrainingRows(matrix, labels, folds, carried)
 
 
 def _judge_folds(
