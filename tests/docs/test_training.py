@@ -17,6 +17,7 @@ from model_build.origin import Origin
 from model_build.pipeline import STAGES
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.spec_files import stability_path
+from model_build.split_report import SplitReport
 from model_build.stability.document import BoundSpread, Stability
 from model_build.stability.spreads import spread, worst
 from tests.docs.markdown import read, spans, table
@@ -60,6 +61,7 @@ REPORTS: dict[str, type[BaseModel]] = {
     "source.json": Origin,
     "cleaning.json": Cleaning,
     "data-checks.json": DataReport,
+    "split.json": SplitReport,
     "training.json": TrainingReport,
     "metrics.json": Evaluation,
     "slices.json": Slices,
