@@ -98,8 +98,8 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
         return None
     least, largest, middle = min(numbers), max(numbers), cells.middle_number
     limits = f"{least:.6g} … {middle:.6g} … {largest:.6g}"
-    offset = {"offset": floor(middle)} if _merges(numbers) else {}
-    if offset and _merges([number - floor(middle) for number in numbers]):
+    offset = floor(middle) if _merges(numbers) else 0
+    if offset and _merges([number - offset for number in numbers]):
         reason = f"has numbers that float32, in which the model computes, can't tell apart: {limits}"
         return DraftColumn(name, reason)
     if any(LEADING_ZERO.match(text) for text in cells.counts):  # a code: as a number, 00123 would be 123
@@ -108,9 +108,11 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
     if is_whole and max(-least, largest) <= LARGEST_INTEGER:
         low, high = widen_integers(int(least), int(largest))
         return _feature(name, cells, _range("integer", low, high, int(middle)), limits)
-    bounds = (least, largest) if offset else widen_numbers(least, largest)
-    comment = f"{limits}; the model reads the distance from the offset" if offset else limits
-    return _feature(name, cells, _range("number", *bounds, middle) | offset, comment)
+    bounds = [offset + bound for bound in widen_numbers(least - offset, largest - offset)]
+    keys = _range("number", *bounds, middle) | ({"offset": offset} if offset else {})
+    exact = f"{least:.15g} … {largest:.15g}; the model reads the distance from the offset"
+    comment = exact if offset else limits
+    return _feature(name, cells, keys, comment)
 
 
 def _merges(numbers: Sequence[float]) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
+from app.core.features import CategoryFeature
 from model_build.artifacts import Cleaning, DataReport, Violation
 from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
@@ -92,7 +93,12 @@ def _duplicates(spec: ModelSpec, cleaning: Cleaning) -> list[Violation]:
 
 
 def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
-    problems = {name: _cardinality_problem(typed[name]) for name in typed}
+    of_others = {
+        feature.name: set(feature.levels) - set(feature.categories)
+        for feature in spec.features
+        if isinstance(feature, CategoryFeature)
+    }
+    problems = {name: _cardinality_problem(typed[name], of_others.get(name, set())) for name in typed}
     severity = spec.data_checks.cardinality
     return [
         Violation(check="cardinality", severity=severity, column=name, sentence=f"{name}: {problem}")
@@ -101,8 +107,11 @@ def _cardinality(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
     ]
 
 
-def _cardinality_problem(column: pd.Series) -> str | None:
-    """Return which value of a typed column is the only one, or which values no row has."""
+def _cardinality_problem(column: pd.Series, of_others: set[str]) -> str | None:
+    """Return which value of a typed column is the only one, or which values no row has.
+
+    A category that stands for others is in no row before a model is fitted.
+    """
     values = column.dropna().unique().tolist()
     if not values:
         return "every value is missing or unknown"
@@ -111,5 +120,5 @@ def _cardinality_problem(column: pd.Series) -> str | None:
         return f"{rows} has {format_value(values[0])}"
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return None
-    absent = [value for value in column.cat.categories if value not in values]
+    absent = [value for value in column.cat.categories if value not in {*values, *of_others}]
     return f"no row has {join_first(map(format_value, absent), len(absent))}" if absent else None

@@ -167,4 +167,4 @@ def test_large_numbers_that_differ_little_have_an_offset() -> None:
     times = [str(1_700_000_000_000 + 1_100 * number) for number in range(301)]
     feature = keys("time", *times)
     assert (feature["type"], feature["offset"]) == ("number", int(times[150]))
-    assert (feature["minimum"], feature["maximum"]) == (float(times[0]), float(times[-1]))
+    assert feature["minimum"] < float(times[0]) < float(times[-1]) < feature["maximum"]

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,7 +10,8 @@ from model_build.errors import DataError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DataChecks, Reference
 from model_build.validation import checks
-from tests.support.tiny import loans
+from tests.model_build.conftest import load_spec
+from tests.support.tiny import TINY, loans
 
 ALWAYS = (
     "types",
@@ -230,3 +232,9 @@ def test_file_without_rows_is_an_error(tiny_spec: ModelSpec) -> None:
     nothing = Cleaning(rows_read=0, rows=0, duplicates=0, unknown_columns=(), missing={})
     with pytest.raises(DataError, match=r"^There are no rows\.$"):
         checks.check_data(tiny_spec, pd.DataFrame(), nothing, None)
+
+
+def test_a_category_that_stands_for_others_needs_no_row(tmp_path: Path) -> None:
+    text = TINY.replace("categories: [A, B, C]", "categories: [A, B, C], other: {minimum_rows: 5}")
+    violations = report(load_spec(tmp_path, text), table(loans())).violations
+    assert [violation.sentence for violation in violations if violation.check == "cardinality"] == []
