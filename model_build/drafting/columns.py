@@ -108,8 +108,9 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
     if is_whole and max(-least, largest) <= LARGEST_INTEGER:
         low, high = widen_integers(int(least), int(largest))
         return _feature(name, cells, _range("integer", low, high, int(middle)), limits)
-    bounds = [offset + bound for bound in widen_numbers(least - offset, largest - offset)]
-    keys = _range("number", *bounds, middle) | ({"offset": offset} if offset else {})
+    minimum, maximum = widen_numbers(least - offset, largest - offset)
+    keys = _range("number", offset + minimum, offset + maximum, middle)
+    keys |= {"offset": offset} if offset else {}
     exact = f"{least:.15g} … {largest:.15g}; the model reads the distance from the offset"
     comment = exact if offset else limits
     return _feature(name, cells, keys, comment)
