@@ -320,6 +320,8 @@ class Slices(Artifact):
     slices: tuple[Slice, ...]
     interval_rows: int | None = None
     """The most rows of a slice that its intervals come from; None if all."""
+    features_left_out: int = 0
+    """Of a wide table, the features that were not sliced because others say more about the label."""
 
 
 class Importance(Artifact):

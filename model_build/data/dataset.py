@@ -218,9 +218,10 @@ def _match_columns(raw: pd.DataFrame, spec: ModelSpec, origin: str) -> dict[str,
     names_of |= {spec.target.name: (spec.target.name,), **carried_columns(spec)}
     matched: dict[str, str] = {}
     problems: list[str] = []
+    present = raw.columns.tolist()  # pandas takes long to iterate over its own text
     for name, names in names_of.items():
         spellings = {normalize_column_name(alias) for alias in names}
-        columns = [column for column in raw.columns if column in spellings]
+        columns = [column for column in present if column in spellings]
         if len(columns) == 1:
             matched[name] = columns[0]
         else:

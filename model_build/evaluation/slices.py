@@ -3,7 +3,7 @@
 Fairlearn's MetricFrame computes the same metrics, but its bootstrap needs minutes for each feature.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from model_build.evaluation.borders import widen_at_borders
 from model_build.evaluation.intervals import Estimates, Weights, bootstrap, compute_intervals
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.evaluation.plan import Plan
-from model_build.spec.sections import SLICE_METRICS, EvaluationSection
+from model_build.spec.sections import MOST_SLICED, SLICE_METRICS, EvaluationSection
 from model_build.threads import map_in_threads
 
 OF_LABEL = ("accuracy", "log_loss", "brier")
@@ -49,11 +49,12 @@ def compute_slices(
     section = plan.evaluation
     scored = ScoredRows(target, truth, probabilities)
     levels = _levels(plan, target, matrix, truth)
+    single = _sliced_features(levels, section, target)
     too_small = 0
 
     def large_parts() -> Iterator[_Part]:
         nonlocal too_small
-        for part in _divide(levels, section, target):
+        for part in _divide(levels, single, section, target):
             if len(part.rows) >= section.slices.minimum_rows:
                 yield part
             else:
@@ -70,6 +71,7 @@ def compute_slices(
         too_small=too_small,
         slices=tuple(slices),
         interval_rows=SLICE_BAG if is_bagged else None,
+        features_left_out=len(levels) - 1 - len(single) if section.slices.features is None else 0,
     )
 
 
@@ -86,10 +88,37 @@ def _levels(plan: Plan, target: Target, matrix: Matrix, truth: Positions) -> dic
     return levels | {target.name: Levels(target.labels, truth)}
 
 
-def _divide(levels: dict[str, Levels], section: EvaluationSection, target: Target) -> Iterator[_Part]:
+def _sliced_features(levels: dict[str, Levels], section: EvaluationSection, target: Target) -> list[str]:
+    """Return the features that are sliced: those of the plan, or all, or those that say most of the label."""
+    if section.slices.features is not None:
+        return list(section.slices.features)
+    names = [name for name in levels if name != target.name]
+    truth = levels[target.name]
+    ranked = sorted(names, key=lambda name: -_association(levels[name], truth)) if _is_wide(names) else names
+    kept = {*ranked[:MOST_SLICED], *section.slices.cuts}
+    return [name for name in names if name in kept]
+
+
+def _is_wide(names: Sequence[str]) -> bool:
+    return len(names) > MOST_SLICED
+
+
+def _association(levels: Levels, truth: Levels) -> float:
+    """Return the squared Cramér's V of levels and label."""
+    shape = len(levels.names), len(truth.names)
+    counts = np.bincount(np.ravel_multi_index((levels.of_row, truth.of_row), shape), minlength=np.prod(shape))
+    observed = counts.reshape(shape)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / len(truth.of_row)
+    terms = np.divide((observed - expected) ** 2, expected, out=np.zeros(shape), where=expected > 0)
+    present = min(int((observed.sum(axis=axis) > 0).sum()) for axis in (0, 1))
+    return float(terms.sum() / max(present - 1, 1))
+
+
+def _divide(
+    levels: dict[str, Levels], single: Sequence[str], section: EvaluationSection, target: Target
+) -> Iterator[_Part]:
     """Yield every slice that has a row: by label, feature and intersection, in the order of the levels."""
     slices = section.slices
-    single = [name for name in levels if name != target.name] if slices.features is None else slices.features
     labels = [target.name] if slices.by_label else []
     for features in (*((name,) for name in (*labels, *single)), *slices.intersections):
         sizes = [len(levels[name].names) for name in features]

@@ -30,7 +30,7 @@ from model_build.gate_report import ModelReport, RefitReport
 from model_build.git import DIRTY
 from model_build.reports.html import TEMPLATES, render
 from model_build.reports.markdown import code_span, escape_text, render_sections
-from model_build.reports.plots import plot_explanation, plot_fairness, plot_performance
+from model_build.reports.plots import MOST_IMPORTANT, plot_explanation, plot_fairness, plot_performance
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import DISPARITIES, LOWER_IS_BETTER, SLICE_METRICS
 from model_build.spec.spec_files import SPECS
@@ -120,6 +120,7 @@ def _render_source(documents: CardDocuments, listed_slices: Sequence[Slice], *, 
         listed_slices=listed_slices,
         slice_metrics=[name for name in SLICE_METRICS if name in measured],
         has_plots=has_plots,
+        most_important=MOST_IMPORTANT,
         rates=RATES,
         commands=_commands(documents),
         stability_command=f"python -m model_build stability {documents.spec_name} --source "

@@ -22,6 +22,8 @@ WIDTH, HEIGHT = 6.0, 4.2  # inches
 UNIT = (-0.02, 1.02)
 """From 0 to 1, with room for a dot at either end."""
 LINE_HEIGHT = 0.27  # inches for one level on an axis of levels
+MOST_IMPORTANT = 50
+"""The features of which the importance is shown."""
 LONGEST_NAME = 28
 TICKS = 6
 MOST_UPRIGHT_NAMES = 3  # more names of labels below the confusion matrix are slanted
@@ -199,7 +201,8 @@ def plot_explanation(target: Target, explanation: Explanation) -> list[Plot]:
 
 
 def _plot_importance(explanation: Explanation) -> Plot:
-    ranked = sorted(explanation.importance, key=lambda importance: importance.drop.value)
+    descending = sorted(explanation.importance, key=lambda importance: -importance.drop.value)
+    ranked = descending[:MOST_IMPORTANT][::-1]
     plot, [axes] = new_plot(WIDTH, len(ranked) * LINE_HEIGHT + 0.9)
     axes.axvline(0, color=MUTED, linewidth=1)
     names, drops = [importance.feature for importance in ranked], [importance.drop for importance in ranked]
@@ -209,6 +212,8 @@ def _plot_importance(explanation: Explanation) -> Plot:
         "How much the ROC AUC of the test split drops when a feature's values are shuffled. "
         "The intervals cover the shuffles, not the rows."
     )
+    if len(descending) > MOST_IMPORTANT:
+        caption += f" The first {MOST_IMPORTANT} of {len(descending):,} features."
     return Plot("Importance of the features", caption, to_svg(plot, "Importance of the features"))
 
 

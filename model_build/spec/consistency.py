@@ -23,6 +23,7 @@ from model_build.spec.estimator import (
 )
 from model_build.spec.invalid_key import InvalidKey, KeyPath
 from model_build.spec.sections import (
+    MOST_SLICED,
     Data,
     DataChecks,
     EvaluationSection,
@@ -264,7 +265,10 @@ def _check_slice_gates(
         names = [name for name in gate.features or () if not (slices.by_label and name == target.name)]
         unknown = [*_check_known(path, names, columns)]
         yield from unknown
-        if names and not unknown and not any(features <= set(names) for features in sliced):
+        if names and not unknown and slices.features is None and len(columns) > MOST_SLICED:
+            reason = f"of more than {MOST_SLICED} features not all are sliced"
+            yield InvalidKey(path, f"{reason}; name {', '.join(names)} in evaluation.slices.features too")
+        elif names and not unknown and not any(features <= set(names) for features in sliced):
             yield InvalidKey(path, f"evaluation has no slices by {', '.join(names)}")
 
 

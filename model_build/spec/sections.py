@@ -32,6 +32,8 @@ METRICS = (
 )
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error"})
 SLICE_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier")
+MOST_SLICED = 100
+"""The most features that are sliced unless the spec names more."""
 DISPARITIES = {
     "demographic_parity": "selection_rate",
     "equal_opportunity": "true_positive_rate",

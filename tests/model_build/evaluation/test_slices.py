@@ -229,3 +229,15 @@ def test_slices_of_many_rows_have_the_intervals_of_their_own_bags(
         for name, interval in expected.metrics.items():
             width = part.metrics[name].high - part.metrics[name].low
             assert width == pytest.approx(interval.high - interval.low, rel=0.4), name
+
+
+def test_of_a_wide_table_the_features_that_say_most_about_the_label_are_sliced(
+    tiny_spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_SLICED", 2)
+    matrix, truth, probabilities = rows()
+    matrix[:, SECURED], matrix[:, YEARS] = truth, 1 + truth * 20
+    slices = compute_slices(tiny_spec, tiny_spec.target, matrix, truth, probabilities)
+    assert {part.features for part in slices.slices} == {("years",), ("secured",)}
+    assert slices.features_left_out == 2
+    assert score(tiny_spec, features=("rate", "grade", "years")).features_left_out == 0

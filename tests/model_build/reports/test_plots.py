@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from model_build.artifacts import Dependence, Explanation, Interval
+from model_build.artifacts import Dependence, Explanation, Importance, Interval
 from model_build.fairness_report import Protected
+from model_build.reports import plots as plots_module
 from model_build.reports.model_card import CardDocuments
 from model_build.reports.plots import Plot, plot_explanation, plot_fairness, plot_performance
 from tests.model_build.reports.conftest import CURVE, CURVES, THREE_LABELS
@@ -113,3 +114,15 @@ def test_the_dot_of_a_rate_of_0_stands_clear_of_its_name(documents: CardDocument
     for plot in plot_fairness(Protected(feature="grade", reference="A", groups=(group,))):
         left, _, width, _ = axes_frame(plot.drawing)
         assert min(x for x, _ in dots(plot.drawing)) - left > 0.02 * width
+
+
+def test_only_the_most_important_of_many_features_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots_module, "MOST_IMPORTANT", 2)
+    drops = {"least": 0.1, "most": 0.3, "middle": 0.2}
+    importance = tuple(
+        Importance(feature=name, drop=Interval(value=drop, low=drop, high=drop))
+        for name, drop in drops.items()
+    )
+    (plot,) = plot_explanation(THREE_LABELS, Explanation(importance=importance, dependence=()))
+    assert "The first 2 of 3 features." in plot.caption
+    assert ("least" in plot.drawing, "most" in plot.drawing, "middle" in plot.drawing) == (False, True, True)
