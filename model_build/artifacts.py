@@ -49,6 +49,8 @@ class Cleaning(Artifact):
     """Exact duplicates of an earlier row; they are dropped if the spec says so."""
     duplicate_rows: tuple[int, ...] = ()
     """The first of their row numbers in the file."""
+    merged_labels: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Rows of the file by their label there, for each label that others were merged into."""
     overlap: int = 0
     """Rows of the test file that equal a row of the others; they are kept."""
     unknown_columns: tuple[str, ...]

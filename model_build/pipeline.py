@@ -100,6 +100,9 @@ def preprocess(job: Job, notes: list[str]) -> None:
     write_rows(frame, job.path("clean.parquet"))
     cleaning.write(job.path("cleaning.json"))
     missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
+    for label, counts in cleaning.merged_labels.items():
+        merged = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        notes.append(f"label {label}: {merged}")
     notes.append(f"missing values: {missing or 'none'}")
     if job.spec.data.drop_duplicates:
         rows = pluralize(cleaning.rows_read, "row")

@@ -41,6 +41,8 @@ class Target(Frozen):
     labels: tuple[Name, ...] = Field(min_length=TWO_LABELS)
     titles: dict[Name, str] = Field(default_factory=dict)
     """What labels mean, for people; a label without a title is its own."""
+    merge: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Labels of a file that stand for one of the labels: `{accepted: [acc, good]}`."""
     positive: Name | None = None
     threshold: float = Field(default=0.5, gt=0, lt=1)
 
@@ -52,6 +54,7 @@ class Target(Frozen):
             raise ValueError(f"at most {MOST_LABELS} labels are possible, because a model classifies")
         if unknown := set(self.titles) - set(self.labels):
             raise ValueError(f"titles has {min(unknown)!r}; the labels are {', '.join(self.labels)}")
+        self._check_merge()
         if len(self.labels) > TWO_LABELS:
             if self.positive is not None:
                 raise ValueError("a positive label is for two labels only")
@@ -59,16 +62,43 @@ class Target(Frozen):
             raise ValueError(f"positive must be one of the labels: {', '.join(self.labels)}")
         return self
 
-    def read_label(self, text: str) -> str:
-        """Return the label that a cell means: `1.0` is 1, and `True` is true.
+    def _check_merge(self) -> None:
+        owners: dict[str, str] = {}
+        for label, merged in self.merge.items():
+            if label not in self.labels:
+                raise ValueError(f"merge has {label!r}; the labels are {', '.join(self.labels)}")
+            for name in merged:
+                if name != label and name in self.labels:
+                    raise ValueError(f"merge: {name!r} is a label itself, and can't stand for {label!r}")
+                if owners.setdefault(name, label) != label:
+                    raise ValueError(f"merge: {name!r} stands for both {owners[name]!r} and {label!r}")
 
-        A text that is a label itself, or means none, is returned as it is.
+    @property
+    def meanings(self) -> dict[str, str]:
+        """The label that each text of a file means: a label itself, or one that stands for it."""
+        merged = {name: label for label, names in self.merge.items() for name in names}
+        return {label: label for label in self.labels} | merged
+
+    def read_label(self, text: str) -> str:
+        """Return the label that a cell means: `1.0` is 1, `True` is true, and a merged one its label.
+
+        A text that means none is returned as it is.
         """
-        if text in self.labels:
+        spelled = self.spell_label(text)
+        if spelled in self.labels:
+            return spelled
+        return next((label for label, names in self.merge.items() if spelled in names), spelled)
+
+    def spell_label(self, text: str) -> str:
+        """Return the label of a file that a cell means, before it is merged."""
+        if self._is_known(text):
             return text
         number = WRITTEN_WITH_A_POINT.fullmatch(text)
         meant = number[1] if number else text.lower()
-        return meant if meant in self.labels and (number or meant in {"true", "false"}) else text
+        return meant if (number or meant in {"true", "false"}) and self._is_known(meant) else text
+
+    def _is_known(self, text: str) -> bool:
+        return text in self.labels or any(text in names for names in self.merge.values())
 
     def __hash__(self) -> int:
         return hash((self.name, self.labels, self.positive, self.threshold))

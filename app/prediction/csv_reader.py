@@ -126,7 +126,7 @@ class CsvReader:
         ]
         if -1 in positions:
             unknown = positions.index(-1)
-            message = f"Must be one of {list_some(self._target.labels)}."
+            message = f"Must be one of {list_some([*self._target.meanings])}."
             loc: list[str | int] = ["line", rows.lines[unknown], self._target.name]
             rows.cut(unknown, invalid_rows("literal_error", loc, message))
         return positions

@@ -139,24 +139,25 @@ def clean(
 ) -> tuple[pd.DataFrame, Cleaning]:
     """Return the columns of the spec with values as in a request, and a record of the cleaning.
 
-    Text is stripped, missing markers and empty text become None, and exact duplicates are dropped if the spec
-    says so: rows with equal values, and equal text in all columns that the spec does not know, such as an id.
-    A value that is not valid for its feature stays, for the checks to report. The index stays the number of
-    the row in the file. From the row `test_from` on, they are of the test file: a row that equals one of the
-    other file is no duplicate.
+    Text is stripped, missing markers and empty text become None, labels are merged, and exact duplicates are
+    dropped if the spec says so: rows with equal values, and equal text in all columns that the spec does not
+    know, such as an id, and in the label before it is merged. A value that is not valid for its feature
+    stays, for the checks to report. The index stays the number of the row in the file. From the row
+    `test_from` on, they are of the test file: a row that equals one of the other file is no duplicate.
     """
     columns = _match_columns(raw, spec, origin)
     values = {
         feature.name: _parse_column(feature, raw[columns[feature.name]].astype(str))
         for feature in spec.features
     }
-    labels = raw[columns[spec.target.name]].astype(str).str.strip()
-    labels = labels.map({text: spec.target.read_label(text) for text in labels.unique()})
+    texts = raw[columns[spec.target.name]].astype(str).str.strip()
+    spelled = texts.map({text: spec.target.spell_label(text) for text in texts.unique()})
+    labels = spelled.map({text: spec.target.read_label(text) for text in spelled.unique()})
     carried = {name: _strip(raw[columns[name]]) for name in carried_columns(spec)}
     frame = pd.DataFrame({**values, spec.target.name: labels, **carried})
     unknown = [column for column in raw.columns if column not in columns.values()]
     others = raw[unknown].astype(str).apply(lambda column: column.str.strip())
-    lines = pd.concat([frame, others], axis="columns")
+    lines = pd.concat([frame.assign(**{spec.target.name: spelled}), others], axis="columns")
     duplicated, overlap = _find_duplicates(lines, test_from)
     remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
     remaining, replaced = replace_values(remaining, spec.features)
@@ -169,7 +170,16 @@ def clean(
         unknown_columns=tuple(sorted(set(unknown) - _id_columns(spec))),
         missing={feature.name: int(frame[feature.name].isna().sum()) for feature in spec.features},
         replaced=replaced,
+        merged_labels=_count_merged(spelled, spec.target),
     )
+
+
+def _count_merged(spelled: "pd.Series[str]", target: Target) -> dict[str, dict[str, int]]:
+    """Return, for each label, how many rows have each of the labels of the file that it stands for."""
+    counts = spelled.value_counts()
+    return {
+        label: {name: int(counts.get(name, 0)) for name in names} for label, names in target.merge.items()
+    }
 
 
 def replace_values(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -131,7 +131,9 @@ def _check_cells_of_features(features: Features) -> Contradictions:
 
 
 def _check_cells_of_target(target: Target) -> Contradictions:
-    return _check_cells(("target", "labels"), target.labels)
+    yield from _check_cells(("target", "labels"), target.labels)
+    for label, names in target.merge.items():
+        yield from _check_cells(("target", "merge", label), names)
 
 
 def _check_cells(path: KeyPath, texts: Iterable[str]) -> Contradictions:

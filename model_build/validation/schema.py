@@ -138,7 +138,7 @@ def _violation(spec: ModelSpec, feature: Feature | None, check: str, values: pd.
     """Describe the `values` of one column that violate one check; without a feature, of the target."""
     name = feature.name if feature else spec.target.name
     count = len(values)
-    allowed = _allowed(feature) if feature else f"one of {', '.join(spec.target.labels)}"
+    allowed = _allowed(feature) if feature else f"one of {', '.join(spec.target.meanings)}"
     problem = f"{'is' if count == 1 else 'are'} {_problem(feature, check, values)} ({_examples(values)})"
     return Violation(
         check=check,

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import numpy as np
@@ -100,3 +101,46 @@ def test_labels_may_be_numbers_or_booleans_and_at_most_fifty() -> None:
     assert (target.labels, target.positive) == (("0", "1"), "1")
     with pytest.raises(ValueError, match="at most 50 labels are possible"):
         Target(name="y", labels=tuple(map(str, range(51))))
+
+
+CAR = {"name": "class", "labels": ["unacc", "accepted"], "positive": "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("acc", "accepted"), ("good", "accepted"), ("accepted", "accepted"), ("unacc", "unacc"), ("ACC", "ACC")],
+)
+def test_a_merged_label_means_the_label_that_it_stands_for(text: str, label: str) -> None:
+    target = Target.model_validate(CAR | {"merge": {"accepted": ["acc", "good"]}}, strict=False)
+    assert target.read_label(text) == label
+    assert list(target.meanings) == ["unacc", "accepted", "acc", "good"]
+
+
+def test_merged_labels_may_be_numbers() -> None:
+    text = '{"name": "y", "labels": [0, 1], "positive": 1, "merge": {"1": [1, 2, 3]}}'
+    target = Target.model_validate_json(text)
+    assert [target.read_label(cell) for cell in ("0.0", "1", "2.0", "3", "4")] == ["0", "1", "1", "1", "4"]
+
+
+@pytest.mark.parametrize(
+    ("merge", "message"),
+    [
+        ({"good": ["acc"]}, "merge has 'good'; the labels are unacc, accepted"),
+        (
+            {"accepted": ["acc", "unacc"]},
+            "merge: 'unacc' is a label itself, and can't stand for 'accepted'",
+        ),
+        (
+            {"accepted": ["acc"], "unacc": ["acc"]},
+            "merge: 'acc' stands for both 'accepted' and 'unacc'",
+        ),
+    ],
+)
+def test_labels_that_can_not_be_merged_are_an_error(merge: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Target.model_validate(CAR | {"merge": merge}, strict=False)
+    assert [error["msg"] for error in refused.value.errors()] == [f"Value error, {message}"]
+
+
+def test_a_contract_without_merged_labels_is_read() -> None:
+    assert Target.model_validate_json(json.dumps(CAR)).merge == {}

@@ -193,3 +193,16 @@ def turns(work: Work[Any]) -> Iterator[None]:
         yield from work
     except Problem:
         return
+
+
+def test_merged_labels_are_read_as_the_label_that_they_stand_for() -> None:
+    target = Target(name="paid", labels=("no", "yes"), positive="yes", merge={"yes": ("late", "on time")})
+    contract = Contract.model_construct(**DECLARED | {"target": target})
+    merging = CsvReader(contract, RowValidator(FEATURES), MAX_ROWS)
+    body = f"paid,{HEADER}late,{LINE}no,{LINE}on time,{LINE}yes,{LINE}".encode()
+    csv = run_at_once(merging.read_in_chunks(body, with_truth=True))
+    assert csv.truth is not None
+    assert csv.truth.tolist() == [1, 0, 1, 1]
+    with pytest.raises(Problem) as refused:
+        run_at_once(merging.read_in_chunks(f"paid,{HEADER}never,{LINE}".encode(), with_truth=True))
+    assert "Must be one of no, yes, late, on time." in refused.value.detail

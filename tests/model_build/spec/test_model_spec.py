@@ -46,6 +46,7 @@ def test_census_spec_has_the_features_and_the_target_of_uci_adult() -> None:
         "name": "salary",
         "labels": ("<=50K", ">50K"),
         "titles": {},
+        "merge": {},
         "positive": ">50K",
         "threshold": 0.5,
     }
@@ -75,6 +76,7 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
             "name": "paid",
             "labels": ("no", "yes"),
             "titles": {},
+            "merge": {},
             "positive": "yes",
             "threshold": 0.6,
         },
