@@ -54,11 +54,17 @@ class BaseFeature(Frozen):
     """What a default may be of the training rows."""
 
     name: str = Field(min_length=1)
+    """The key in a request, and the column in a file."""
     aliases: tuple[str, ...] = ()
+    """Other names in requests and files."""
     title: str = Field(min_length=1)
+    """For people."""
     unit: str | None = None
+    """Of a number, for people."""
     missing: Missing | None = None
+    """Allows null, an empty cell, and the markers."""
     default: Default | None = None
+    """What the model reads where a request has no such field."""
 
     @model_validator(mode="after")
     def _default_is_known(self) -> Self:

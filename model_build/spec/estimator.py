@@ -57,6 +57,7 @@ class Estimator(Frozen):
     )
     """Of the project, or `module:function` of one's own."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    """Of the class of its library, or of the function."""
     code_sha256: Sha256 | None = Field(default=None, exclude=True, validation_alias=CODE)
     """Of the file with the function, if the name is of one's own."""
 

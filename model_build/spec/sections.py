@@ -198,10 +198,12 @@ class EvaluationSection(Frozen):
     resamples: int = Field(default=1000, ge=100, le=10_000)
     """Bootstrap samples from which the intervals come."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Of every interval."""
     slices: SlicesSection = SlicesSection()
     fairness: dict[str, str] = Field(default_factory=dict)
     """Protected features, each with its reference group, to which the other groups are compared."""
     importance_repeats: int = Field(default=5, ge=1)
+    """How often each feature is shuffled to measure its importance."""
     partial_dependence: int = Field(default=4, ge=0)
     """For how many of the most important features."""
 
@@ -288,8 +290,11 @@ class DeployedGate(Frozen):
 
 class Gates(Frozen):
     metrics: tuple[MetricGate, ...] = ()
+    """On the metrics of the test rows."""
     slices: tuple[SliceGate, ...] = ()
+    """On every slice, or on slices by some features."""
     fairness: tuple[FairnessGate, ...] = ()
+    """On the groups of protected features."""
     maximum_bytes: int | None = Field(default=None, ge=1)
     """Largest size of model.onnx."""
     maximum_microseconds: float | None = Field(default=None, gt=0)

@@ -36,6 +36,7 @@ class Source(BaseModel):
     query: str | None = Field(default=None, min_length=1)
     """SQL; the URI is that of a database."""
     uri: str
+    """A file in the data directory, s3://bucket/key, https://host/path, or with a query a database."""
     sha256: Sha256 | None = None
     """Of several files: of the lines that sha256sum prints for them."""
     sheet: str | None = Field(default=None, min_length=1)

@@ -52,6 +52,7 @@ class Search(Frozen):
     """How often the cross-validation is repeated, each time on other folds."""
     metric: Literal["roc_auc", "log_loss", "average_precision", "accuracy"] = "roc_auc"
     space: dict[str, Values] = Field(min_length=1)
+    """For each parameter of the estimator a list of values, or a range."""
 
     @model_validator(mode="after")
     def _there_are_choices(self) -> Self:
@@ -98,6 +99,7 @@ class Training(Frozen):
     """How the model is trained, in every fold and on all training rows."""
 
     folds: int = Field(default=5, ge=2)
+    """Of the cross-validation."""
     drop: tuple[str, ...] = ()
     """Features that every request has but the model does not read."""
     select: (
@@ -109,6 +111,7 @@ class Training(Frozen):
     ) = None
     """How many columns to keep: a number, by mutual information with the target; or shares to choose from."""
     clip: dict[str, Clip] = Field(default_factory=dict)
+    """Numbers that are moved to quantiles."""
     category_order: CategoryOrder = "codes"
     """codes: as the spec lists the categories. target_rate: by the labels' shares in the training rows."""
     resample: Literal["over", "under"] | None = None

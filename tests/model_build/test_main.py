@@ -69,7 +69,7 @@ def test_a_bake_prints_each_step_and_the_metrics_in_plain_lines(
     for line in (
         "✓ fetch        _ s  real: loans.csv, 400 rows",
         "                       exact duplicates dropped: 2 of 400 rows",
-        "✓ check-data   _ s  10 checks, 0 warnings",
+        "✓ check-data   _ s  11 checks, 0 warnings",
         "✓ segregate    _ s  298 rows to train, 100 to test",
         "                       threshold 0.6: set by the spec",
         f"                       model.onnx, {size:,} bytes",
