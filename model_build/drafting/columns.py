@@ -33,8 +33,8 @@ MERGED = 0.5
 ID_NAME = re.compile(
     r"(?i:(^|[\s_.-])(id|ids|uuid|guid|key|index|nr|no|row|number)$)|[a-z](Id|ID)$|^(#|Unnamed: 0)$"
 )
-
-
+CODE_NAME = re.compile(r"(?i)(^|[\s_.-])(zip|plz|(zip|post|postal|area|country|state)[\s_.-]?code)$")
+"""Numbers of such a column name places, and no arithmetic is right for them."""
 LEADING_ZERO = re.compile(r"0\d")
 SIGNS = re.compile(r"[$€£¥%\s]|(?<=\d)['.,](?=\d{3}\b)")
 """Currencies, percent signs and separators of thousands, which no reader of numbers takes."""
@@ -102,7 +102,9 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
     if offset and _merges([number - offset for number in numbers]):
         reason = f"has numbers that float32, in which the model computes, can't tell apart: {limits}"
         return DraftColumn(name, reason)
-    if any(LEADING_ZERO.match(text) for text in cells.counts):  # a code: as a number, 00123 would be 123
+    if CODE_NAME.search(name) or any(
+        map(LEADING_ZERO.match, cells.counts)
+    ):  # as a number, 00123 would be 123
         return None
     is_whole = all(number.is_integer() for number in numbers)
     if is_whole and max(-least, largest) <= LARGEST_INTEGER:

@@ -160,6 +160,7 @@ def test_what_was_replaced_is_counted_and_said(build: Path, csv: str) -> None:
     assert f"job: {counts['job']} values are no category, and read as (other) (unknown: other)" in sentences
     age = f"age: {counts['age']} values are outside 18 to 80, and read as the nearer end (outside: clip)"
     assert age in sentences
+    assert not any("no row has '(other)'" in sentence for sentence in sentences)
     gathered = TrainingReport.read(build / "build" / "training.json").gathered
     assert gathered == {"job": ("monk", "lord")}
     card = (build / "build" / "card.md").read_text()

@@ -149,6 +149,14 @@ def test_texts_that_are_too_many_to_list_are_open_if_they_occur_again() -> None:
     assert draft("note", *(name * 40 for name in names * 3)).keys is None
 
 
+@pytest.mark.parametrize("name", ["zip", "Zip Code", "shop_postal_code", "PLZ"])
+def test_numbers_that_name_places_are_texts(name: str) -> None:
+    codes = [f"{10_000 + 7 * number}" for number in range(150)]
+    assert keys(name, *codes * 3) == {"type": "open_category", "example": "10000"}
+    assert keys(name, *codes[:30] * 3)["type"] == "category"
+    assert keys("zipper", *codes * 3)["type"] == "integer"
+
+
 @pytest.mark.parametrize(
     ("cells", "form", "parts"),
     [
