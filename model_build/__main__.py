@@ -169,6 +169,8 @@ def _add_stage_options(command: argparse.ArgumentParser, name: str) -> None:
             default=[1, 2, 3],
             help="seeds of the folds; the folds of each are others (default: 1 2 3)",
         )
+    if name in {"adopt", "bake"}:
+        command.add_argument("--no-eda", action="store_true", help="skip the report on the data")
     if name in {"check-model", "adopt", "bake"}:
         command.add_argument(
             "--deployed",

@@ -131,7 +131,9 @@ def _bake(job: Job, arguments: argparse.Namespace) -> None:
     if arguments.from_registry:
         registry.restore_model(job, arguments.from_registry, arguments.out)
     else:
-        pipeline.bake(job, arguments.out, registry.track_bake(job, pipeline.STAGES, arguments.out))
+        pipeline.bake(
+            job, arguments.out, registry.track_bake(job, pipeline.stages_of_bake(job), arguments.out)
+        )
 
 
 def _adopt(job: Job, arguments: argparse.Namespace) -> None:
@@ -151,5 +153,6 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
         search=getattr(arguments, "search", False),
         deployed=getattr(arguments, "deployed", None),
         adopted=getattr(arguments, "model", None),
+        skips_eda=getattr(arguments, "no_eda", False),
         spec_argument=arguments.spec,
     )

@@ -65,6 +65,7 @@ CONTRACT_SECTIONS = (
 )
 """Sections that the contract or the card repeats."""
 EVALUATION_FILES = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
+EDA = "eda"
 METRIC_VALUES = "metric-values.json"
 """The metrics without their intervals, as `dvc metrics` reads them."""
 
@@ -240,6 +241,7 @@ def make_card(job: Job, notes: list[str]) -> None:
         split=SplitReport.read(job.path("split.json")),
         model=ModelReport.read(job.path("model-checks.json")),
         served=served,
+        has_eda=not job.skips_eda,
         stability=find_report(
             job.stability_path, job.spec, contract.provenance.data_source, data.rows_checksum
         ),
@@ -268,7 +270,7 @@ STAGES = (
         reads_outside=lambda _: True,
     ),
     Stage(
-        "eda",
+        EDA,
         eda,
         sections=("name", "title", "data", "features", "derived", "ids", "target", "split"),
         inputs=("raw.parquet", "source.json"),
@@ -361,7 +363,7 @@ STAGES = (
             *EVALUATION_FILES,
         ),
         outputs=("card.html", "card.md"),
-        options=lambda job: [job.spec.sha256, stability_checksum(job.stability_path)],
+        options=lambda job: [job.spec.sha256, stability_checksum(job.stability_path), job.skips_eda],
     ),
 )
 
@@ -375,8 +377,12 @@ def run_before(name: str, job: Job) -> None:
     """Run all stages before one that a bake needs, so without the report on the data."""
     earlier = STAGES[: [stage.name for stage in STAGES].index(name)]
     for stage in earlier:
-        if stage.name != "eda":
+        if stage.name != EDA:
             run_stage(stage, job, STAGES)
+
+
+def stages_of_bake(job: Job) -> tuple[Stage, ...]:
+    return tuple(stage for stage in STAGES if not (job.skips_eda and stage.name == EDA))
 
 
 def bake(job: Job, out: Path, tracking: AbstractContextManager[None] | None = None) -> Contract:
@@ -390,7 +396,9 @@ def bake(job: Job, out: Path, tracking: AbstractContextManager[None] | None = No
     """
     atomic.check_replaceable(out, CONTRACT_FILE)
     job.progress.say(f"Baking {job.spec.name} {job.spec.version}")
+    if job.skips_eda:
+        job.progress.say("No report on the data (--no-eda).")
     with tracking or nullcontext():
-        for stage in STAGES:
+        for stage in stages_of_bake(job):
             run_stage(stage, job, STAGES)
         return package.package_model(job, out)

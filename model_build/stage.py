@@ -49,6 +49,8 @@ class Job:
     """The model that the new one must not be worse than; it replaces the one that the spec names."""
     adopted: Path | None = None
     """The file of a model that is trained already and takes the place of the training."""
+    skips_eda: bool = False
+    """Whether a bake goes without the report on the data."""
     spec_argument: str | None = None
     """The spec as it was named on the command line."""
 

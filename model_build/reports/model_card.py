@@ -77,6 +77,8 @@ class CardDocuments:
     model: ModelReport
     served: RefitReport
     stability: KnownStability
+    has_eda: bool = True
+    """Whether there is a report on the data."""
 
     @property
     def spec_name(self) -> str:

@@ -357,3 +357,18 @@ def test_unknown_arguments_exit_with_2(bake: Bake, arguments: list[str], problem
     code, printed, error = bake(*arguments)
     assert (code, printed) == (2, "")
     assert error.splitlines()[-1] == f"python -m {problem}"
+
+
+def test_a_bake_without_the_report_on_the_data_says_so(tiny: Path, tmp_path: Path, tiny_data: Path) -> None:
+    done = run(tmp_path, tiny_data, "bake", tiny, "--source", "real", "--no-eda")
+    assert done.returncode == 0
+    assert "No report on the data (--no-eda)." in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("✓")] == [
+        *(name for name in STAGES if name != "eda"),
+        "bake",
+    ]
+    assert not (tmp_path / "build/tiny/eda.html").exists()
+    for card in ("card.md", "card.html"):
+        text = (tmp_path / "model" / card).read_text()
+        assert "because the bake skipped it" in text
+        assert "eda.html" not in text

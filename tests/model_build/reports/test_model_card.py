@@ -583,3 +583,11 @@ def test_markdown_tables_have_equally_long_rows(
         widths = [{len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} for table in tables]
         assert [len(width) for width in widths] == [1] * len(tables)
         assert "\n\n\n" not in markdown
+
+
+def test_card_says_that_there_is_no_report_on_the_data(documents: CardDocuments) -> None:
+    without = replace(documents, has_eda=False)
+    words = "none, because the bake skipped it ("
+    for card in (render_html(without), render_markdown(without)):
+        assert words in card
+    assert words not in render_markdown(documents)
