@@ -210,7 +210,7 @@ def _check_bins(columns: Features, estimator: Estimator, training: Training) -> 
         if estimator.name in BINNING and count > MOST_BINS and column.name not in training.drop:
             sentence = (
                 f"{estimator.name} can't tell {count:,} categories apart, only {MOST_BINS}. "
-                "Merge rare ones, or use random_forest or logistic_regression"
+                "Declare an open_category, or use random_forest or logistic_regression"
             )
             yield InvalidKey(("features", column.name), sentence)
 
