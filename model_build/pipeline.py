@@ -6,7 +6,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pandas as pd
 
 from app.core.contract import CONTRACT_FILE, Contract
 from app.core.encoders import row_encoder
@@ -20,7 +19,6 @@ from model_build.artifacts import (
     Explanation,
     Slices,
     TrainingReport,
-    Violation,
     file_sha256,
 )
 from model_build.data import dataset
@@ -28,7 +26,6 @@ from model_build.data.dataset import Dataset
 from model_build.data.row_files import compute_rows_checksum, read_rows, write_rows
 from model_build.data.split import split_rows
 from model_build.data.split_summary import list_notes, summarize_split
-from model_build.errors import DataError, SourceError
 from model_build.evaluation.curves import compute_curves
 from model_build.evaluation.evaluate import evaluate_model
 from model_build.evaluation.fairness import compute_fairness
@@ -57,7 +54,7 @@ from model_build.text import pluralize
 from model_build.threads import in_thread
 from model_build.train_stage import train, training_options
 from model_build.validation import checks
-from model_build.validation.checked_rows import read_checked_rows, stop_at_violations
+from model_build.validation.checked_rows import read_checked_rows, read_reference, stop_at_violations
 
 CONTRACT_SECTIONS = (
     *("name", "title", "version", "description"),
@@ -114,25 +111,13 @@ def check_data(job: Job, notes: list[str]) -> None:
     """Write a report of every violation, and stop if a violation is fatal."""
     clean = job.path("clean.parquet")
     frame, cleaning = dataset.read_clean(clean, job.spec), Cleaning.read(job.path("cleaning.json"))
-    report = checks.check_data(job.spec, frame, cleaning, _reference(job)).model_copy(
+    report = checks.check_data(job.spec, frame, cleaning, read_reference(job)).model_copy(
         update={"clean_sha256": file_sha256(clean), "clean_rows_checksum": compute_rows_checksum(frame)}
     )
     report.write(job.path("data-checks.json"))
     stop_at_violations(job, report)
     notes += [f"warning: {violation.sentence}" for violation in report.violations]
     notes.append(f"{pluralize(len(report.checks), 'check')}, {pluralize(len(report.violations), 'warning')}")
-
-
-def _reference(job: Job) -> pd.DataFrame | Violation | None:
-    """Return the rows to compare the data with, or the violation that they are not available."""
-    reference = job.spec.data_checks.reference
-    if reference is None:
-        return None
-    try:
-        return dataset.fetch_reference(job.spec, reference, job.data_directory)
-    except (SourceError, DataError) as error:
-        sentence = f"The reference is not available: {str(error).removesuffix('.')}"
-        return Violation(check="reference", severity=reference.severity, column=None, sentence=sentence)
 
 
 def segregate(job: Job, notes: list[str]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 
+import numpy as np
+
 MARKERS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "-", "--")
 """Texts that stand for a missing value in any column."""
 WORDS = frozenset({"none", "missing", "unknown", "not available", "."})
@@ -43,16 +45,16 @@ class Cells:
     @property
     def middle_number(self) -> float:
         """The median over all rows, which is the number of one of them."""
-        half = self.counts.total() / 2
-        for text in sorted(self.counts, key=float):
-            half -= self.counts[text]
-            if half <= 0:
-                break
-        return float(text)
+        numbers = np.array(self.numbers or list(map(float, self.counts)))
+        order = np.argsort(numbers, kind="stable")
+        rows = np.cumsum(np.fromiter(self.counts.values(), float, len(numbers))[order])
+        return float(numbers[order[np.searchsorted(rows, rows[-1] / 2)]])
 
     def without(self, texts: Iterable[str]) -> "Cells":
         """Return the cells if these texts stand for a missing value too."""
         markers = [text for text in texts if text in self.counts]
+        if not markers:
+            return self
         rest = Counter({text: count for text, count in self.counts.items() if text not in markers})
         return Cells(rest, (*self.markers, *markers), self.rows - rest.total())
 

@@ -84,6 +84,8 @@ def _draft_id(name: str, cells: Cells) -> DraftColumn | None:
 
 
 def _draft_boolean(name: str, cells: Cells) -> DraftColumn | None:
+    if len(cells.counts) > len(BOOLEANS):
+        return None
     values = [BOOLEANS.get(text.lower()) for text in cells.counts]
     if None in values or len(set(values)) < TWO_VALUES:
         return None
@@ -92,7 +94,8 @@ def _draft_boolean(name: str, cells: Cells) -> DraftColumn | None:
 
 
 def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
-    cells = cells.without(text for text in cells.counts if text.lower() in WORDS)
+    if cells.numbers is None:
+        cells = cells.without(text for text in cells.counts if text.lower() in WORDS)
     numbers = cells.numbers
     if numbers is None or len(set(numbers)) == 1:
         return None
@@ -120,7 +123,8 @@ def _draft_number(name: str, cells: Cells) -> DraftColumn | None:
 
 def _merges(numbers: Sequence[float]) -> bool:
     """Return whether float32 makes more numbers equal than the data checks allow."""
-    return len(set(np.array(numbers, np.float32).tolist())) < (1 - MERGED) * len(set(numbers))
+    exact = np.array(numbers)
+    return len(np.unique(exact.astype(np.float32))) < (1 - MERGED) * len(np.unique(exact))
 
 
 def _range(kind: str, minimum: float, maximum: float, example: float) -> dict[str, Any]:

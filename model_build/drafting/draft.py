@@ -17,7 +17,15 @@ from model_build.drafting.cells import Cells
 from model_build.drafting.columns import DraftColumn, draft_column
 from model_build.drafting.render import Draft, render_spec
 from model_build.drafting.table import Location, Table, read_table
-from model_build.drafting.trial import MOST_ROWS, Trial, find_suspects, try_model
+from model_build.drafting.trial import (
+    MOST_ROWS,
+    Trial,
+    TrialRows,
+    clean_sample,
+    encode_rows,
+    find_suspects,
+    try_model,
+)
 from model_build.errors import DataError
 from model_build.spec import model_spec
 from model_build.spec.json_schema import make_modeline
@@ -51,26 +59,31 @@ def draft_spec(
         progress.say(f"  {remark}")
     draft = _describe_table(table, cells, name, target, ask)
     _report_columns(draft, progress)
-    sample = table.sample(MOST_ROWS, SEED)
+    sample = table.sample(MOST_ROWS, SEED, draft.target.name)
+    if len(sample) < len(table.rows):
+        progress.say(f"  tried on {pluralize(len(sample), 'row')}, with all rows of rare labels")
     with progress.step("leakage") as notes:
         spec = model_spec.parse(render_spec(draft).encode(), out)
-        draft = _judge_suspects(draft, find_suspects(spec, sample))
+        frame = clean_sample(spec, sample)
+        draft = _judge_suspects(draft, find_suspects(spec, frame))
         notes.extend(draft.remarks or ["no suspects"])
-    draft = _choose_estimator(draft, sample, out, progress)
+    draft = _choose_estimator(draft, frame, out, progress)
     text = f"{make_modeline(out.parent)}\n{render_spec(draft)}".encode()
     spec = model_spec.parse(text, out)
     atomic.write(out, text)
     return spec
 
 
-def _choose_estimator(draft: Draft, sample: pd.DataFrame, out: Path, progress: Progress) -> Draft:
+def _choose_estimator(draft: Draft, frame: pd.DataFrame, out: Path, progress: Progress) -> Draft:
     """Try each estimator, and return the draft with the better one and the bound that it keeps."""
     trials: dict[str, Trial] = {}
+    data: TrialRows | None = None
     for name in ESTIMATORS:
         spec = model_spec.parse(render_spec(replace(draft, estimator=name)).encode(), out)
         with progress.step("try") as notes:
-            trials[name] = try_model(spec, sample)
-            rows = pluralize(len(sample), "row")
+            data = data or encode_rows(spec, frame)
+            trials[name] = try_model(spec, data)
+            rows = pluralize(len(data.labels), "row")
             notes.append(f"{name}: ROC AUC {trials[name].roc_auc:.4f}, by cross-validation of {rows}")
     best = max(ESTIMATORS, key=lambda name: trials[name].roc_auc)
     if trials[best].roc_auc < WEAK:

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from app.core.contract import Positions, Probabilities, Target
 from app.core.encoders import row_encoder
+from app.core.values import Matrix
 from model_build.data import dataset
 from model_build.spec.model_spec import ModelSpec
 from model_build.threads import map_in_threads
@@ -43,19 +44,34 @@ class Trial:
     """What the ROC AUC of a bake will keep; None if the features say too little about the target."""
 
 
-def find_suspects(spec: ModelSpec, raw: pd.DataFrame) -> dict[str, float]:
+@dataclass(frozen=True)
+class TrialRows:
+    """Encoded rows [N, columns] with the positions of their labels [N]."""
+
+    matrix: Matrix
+    labels: Positions
+
+
+def clean_sample(spec: ModelSpec, raw: pd.DataFrame) -> pd.DataFrame:
+    """Return the values of a sample; without duplicates, if the spec drops them."""
+    return dataset.clean(raw, spec, spec.data.sources[0].uri)[0]
+
+
+def find_suspects(spec: ModelSpec, frame: pd.DataFrame) -> dict[str, float]:
     """Return the features that alone rank the target too well, with their ROC AUC."""
-    frame, _ = dataset.clean(raw, spec, spec.data.sources[0].uri)
     violations = leakage.find_leakage(spec, schema.typed_columns(spec, frame))
     return {str(violation.column): violation.statistic or 0.0 for violation in violations}
 
 
-def try_model(spec: ModelSpec, raw: pd.DataFrame) -> Trial:
-    """Return what a cross-validation on these rows shows."""
-    frame, _ = dataset.clean(raw, spec, spec.data.sources[0].uri)
+def encode_rows(spec: ModelSpec, frame: pd.DataFrame) -> TrialRows:
+    """Return the rows that have a label, with the features of the spec."""
     rows = dataset.build_dataset(frame[frame[spec.target.name].isin(spec.target.labels)], spec)
-    matrix = row_encoder(spec.features, spec.derived)(rows.rows)
+    return TrialRows(row_encoder(spec.features, spec.derived)(rows.rows), rows.labels)
 
+
+def try_model(spec: ModelSpec, rows: TrialRows) -> Trial:
+    """Return what a cross-validation on these rows shows."""
+    matrix = rows.matrix
     fewer = {"max_iter": ITERATIONS} if spec.estimator.name == "hist_gradient_boosting" else {}
     parameters = {**spec.hyperparameters, **fewer}
 

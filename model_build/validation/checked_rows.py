@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from model_build.artifacts import DataReport, file_sha256
+from model_build.artifacts import DataReport, Violation, file_sha256
 from model_build.data import dataset
-from model_build.errors import BuildError, DataError
+from model_build.errors import BuildError, DataError, SourceError
 from model_build.stage import Job
 
 
@@ -30,3 +30,15 @@ def stop_at_violations(job: Job, report: DataReport) -> None:
         raise DataError(
             f"The data violate the spec ({job.path('data-checks.json')} has every violation):\n{sentences}"
         )
+
+
+def read_reference(job: Job) -> pd.DataFrame | Violation | None:
+    """Return the rows to compare the data with, or the violation that they are not available."""
+    reference = job.spec.data_checks.reference
+    if reference is None:
+        return None
+    try:
+        return dataset.fetch_reference(job.spec, reference, job.data_directory)
+    except (SourceError, DataError) as error:
+        sentence = f"The reference is not available: {str(error).removesuffix('.')}"
+        return Violation(check="reference", severity=reference.severity, column=None, sentence=sentence)

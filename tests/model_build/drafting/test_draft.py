@@ -181,8 +181,17 @@ def test_names_for_models_and_people() -> None:
 
 def test_a_sample_is_drawn_in_the_order_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a\n" + "\n".join(f"n{number}" for number in range(1_000)))
-    sample = read_table(Location.of(tmp_path / "x.csv")).sample(100, 1)
+    sample = read_table(Location.of(tmp_path / "x.csv")).sample(100, 1, "a")
     assert len(sample) == 100
+    assert list(sample.index) == sorted(sample.index)
+
+
+def test_a_sample_has_all_rows_of_a_rare_label(tmp_path: Path) -> None:
+    labels = ["1" if number % 50 == 0 else "0" for number in range(1_000)]
+    lines = [f"{number},{label}" for number, label in enumerate(labels)]
+    (tmp_path / "x.csv").write_text("\n".join(["x,y", *lines]))
+    sample = read_table(Location.of(tmp_path / "x.csv")).sample(100, 1, "y")
+    assert sample["y"].value_counts().to_dict() == {"0": 80, "1": 20}
     assert list(sample.index) == sorted(sample.index)
 
 
