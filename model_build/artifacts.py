@@ -196,6 +196,16 @@ class SelectionReport(Artifact):
     """The mean metric on the folds, by the number of columns; empty if the search chose it."""
 
 
+class WeightReport(Artifact):
+    """The weights of rows, from the column of the spec."""
+
+    column: str
+    minimum: float
+    maximum: float
+    effective_rows: float
+    """As many rows of equal weight would make the mean as certain (Kish)."""
+
+
 class TrainingReport(Artifact):
     """training.json: how the model was trained."""
 
@@ -224,6 +234,8 @@ class TrainingReport(Artifact):
     not_converged: int = 0
     """Of the fits of the folds and the final one, how many were stopped before they had converged."""
     selection: SelectionReport | None = None
+    weights: WeightReport | None = None
+    """None if the rows count equally."""
     gathered: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The rare categories of each feature that the model reads as another."""
     defaults: dict[str, float | str | bool | None] = Field(default_factory=dict)

@@ -58,7 +58,7 @@ from model_build.validation.checked_rows import read_checked_rows, read_referenc
 
 CONTRACT_SECTIONS = (
     *("name", "title", "version", "description"),
-    *("data", "features", "derived", "ids", "target", "split", "evaluation"),
+    *("data", "features", "derived", "ids", "target", "weight", "split", "evaluation"),
 )
 """Sections that the contract or the card repeats."""
 EVALUATION_FILES = ("metrics.json", "slices.json", "fairness.json", "importance.json", "curves.json")
@@ -147,7 +147,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
     with in_thread(partial(explain, say.count("importance of the features"))) as explanation:
         with say.part("metrics of all rows"):
             evaluation = evaluate_model(
-                target, spec.evaluation, rows.labels, probabilities, spec.split.seed
+                target, spec.evaluation, rows.labels, probabilities, spec.split.seed, rows.carried.weights
             ).model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
         evaluation.write(job.path("metrics.json"))
         job.path(METRIC_VALUES).write_bytes(package.to_json(evaluation.metrics))
@@ -249,7 +249,7 @@ STAGES = (
     Stage(
         "fetch",
         fetch,
-        sections=("data", "features", "ids", "target", "split"),
+        sections=("data", "features", "ids", "target", "weight", "split"),
         inputs=(),
         outputs=("raw.parquet", "source.json"),
         reads_outside=lambda _: True,
@@ -257,14 +257,14 @@ STAGES = (
     Stage(
         EDA,
         eda,
-        sections=("name", "title", "data", "features", "derived", "ids", "target", "split"),
+        sections=("name", "title", "data", "features", "derived", "ids", "target", "weight", "split"),
         inputs=("raw.parquet", "source.json"),
         outputs=("eda.html",),
     ),
     Stage(
         "preprocess",
         preprocess,
-        sections=("data", "features", "ids", "target", "split"),
+        sections=("data", "features", "ids", "target", "weight", "split"),
         inputs=("raw.parquet", "source.json"),
         outputs=("clean.parquet", "cleaning.json"),
     ),
@@ -279,14 +279,14 @@ STAGES = (
     Stage(
         "segregate",
         segregate,
-        sections=("features", "target", "split"),
+        sections=("features", "target", "weight", "split"),
         inputs=("source.json", "cleaning.json", "clean.parquet", "data-checks.json"),
         outputs=("train.parquet", "test.parquet", "split.json"),
     ),
     Stage(
         "train",
         train,
-        sections=("name", "features", "derived", "target", "split", "estimator", "training"),
+        sections=("name", "features", "derived", "target", "weight", "split", "estimator", "training"),
         inputs=("train.parquet",),
         outputs=("model.joblib", "model.onnx", "reference.json", "training.json"),
         options=training_options,
@@ -294,14 +294,14 @@ STAGES = (
     Stage(
         "evaluate",
         evaluate,
-        sections=("features", "derived", "target", "split", "evaluation"),
+        sections=("features", "derived", "target", "weight", "split", "evaluation"),
         inputs=("test.parquet", "model.joblib", "model.onnx", "training.json"),
         outputs=(*EVALUATION_FILES, METRIC_VALUES, *(table.file for table in curve_tables.TABLES)),
     ),
     Stage(
         "baselines",
         compare_with_baselines,
-        sections=("features", "derived", "target", "split", "training", "evaluation"),
+        sections=("features", "derived", "target", "weight", "split", "training", "evaluation"),
         inputs=("train.parquet", "test.parquet", "model.joblib", "model.onnx", "training.json"),
         outputs=("baselines.json",),
     ),

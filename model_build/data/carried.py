@@ -1,4 +1,4 @@
-"""What rows carry beside their features: their time or their group.
+"""What rows carry beside their features: their time, their group and their weight.
 
 The model reads none of it. The columns need not be features, so they travel beside them.
 """
@@ -30,10 +30,11 @@ class RowSections(NamedTuple):
     features: tuple[Feature, ...]
     target: Target
     split: Split
+    weight: str | None
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self:
-        return cls(spec.features, spec.target, spec.split)
+        return cls(spec.features, spec.target, spec.split, spec.weight)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Carried:
     """Seconds since 1970, or the numbers of the column."""
     groups: Positions | None = None
     """Equal numbers are one group."""
+    weights: Numbers | None = None
 
     def take(self, positions: Positions) -> Self:
         return type(self)(**{name: _take(values, positions) for name, values in vars(self).items()})
@@ -68,7 +70,7 @@ NOTHING = Carried()
 def carried_columns(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
     """Return the columns that are no features, each with the names that it may have in a file."""
     names_of_ids = {name: one.names for one in spec.ids for name in one.names}
-    names = filter(None, (spec.split.by, spec.split.groups))
+    names = filter(None, (spec.split.by, spec.split.groups, spec.weight))
     return {name: names_of_ids.get(name, (name,)) for name in names if not _find(spec.features, name)}
 
 
@@ -82,18 +84,19 @@ def read_carried(frame: pd.DataFrame, sections: RowSections) -> Carried:
     """Return what clean rows carry.
 
     Raises:
-        DataError: a value is missing, or a time is no time.
+        DataError: a value is missing, a time is no time, or a weight is no number above 0.
     """
-    split = sections.split
+    split, weight = sections.split, sections.weight
     columns = {
         key: _column(frame, sections.features, name, key)
-        for key, name in (("split.by", split.by), ("split.groups", split.groups))
+        for key, name in (("split.by", split.by), ("split.groups", split.groups), ("weight", weight))
         if name
     }
-    times, groups = (columns.get(key) for key in ("split.by", "split.groups"))
+    times, groups, weights = (columns.get(key) for key in ("split.by", "split.groups", "weight"))
     return Carried(
         times=None if times is None else _read_times(times, _find(sections.features, split.by or "")),
         groups=None if groups is None else pd.factorize(groups)[0],
+        weights=None if weights is None else _read_weights(weights),
     )
 
 
@@ -121,6 +124,12 @@ def _read_times(column: "pd.Series[Any]", feature: Feature | None) -> Numbers:
     if None in numbers:
         numbers = [read(value) if isinstance(value, str) else None for value in values]
     _require(column, numbers, "neither a number nor a date in ISO 8601")
+    return np.array(numbers, np.float64)
+
+
+def _read_weights(column: "pd.Series[Any]") -> Numbers:
+    numbers = [_to_number(value) for value in column.to_numpy(object).tolist()]
+    _require(column, [number if number and number > 0 else None for number in numbers], "no number above 0")
     return np.array(numbers, np.float64)
 
 

@@ -109,9 +109,9 @@ def fetch_reference(spec: ModelSpec, config: Reference, directory: Path) -> pd.D
 
 
 def _without_carried(spec: ModelSpec) -> ModelSpec:
-    """Return the spec of rows that are not split."""
+    """Return the spec of rows that are neither split nor weighted."""
     split = spec.split.model_copy(update={"by": None, "groups": None})
-    return spec.model_copy(update={"split": split})
+    return spec.model_copy(update={"split": split, "weight": None})
 
 
 def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
@@ -287,7 +287,8 @@ def build_dataset(frame: pd.DataFrame, spec: ModelSpec) -> Dataset:
     """Return clean rows as the service would read them.
 
     Raises:
-        DataError: the service would refuse a value, a label is unknown, or a time or group is missing.
+        DataError: the service would refuse a value, a label is unknown, or a time, group or weight is
+            missing.
     """
     return _build_dataset(frame, RowSections.of(spec))
 

@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from app.core.contract import Positions, Probabilities, Target
 from model_build.artifacts import Evaluation, LabelMetrics
+from model_build.data.carried import Numbers
 from model_build.errors import DataError
 from model_build.evaluation.bags import BAG, LARGE, bootstrap_from_bag
 from model_build.evaluation.borders import widen_at_borders
@@ -17,17 +18,24 @@ from model_build.spec.sections import METRICS, EvaluationSection
 
 
 def evaluate_model(
-    target: Target, section: EvaluationSection, truth: Positions, probabilities: Probabilities, seed: int
+    target: Target,
+    section: EvaluationSection,
+    truth: Positions,
+    probabilities: Probabilities,
+    seed: int,
+    weights: Numbers | None = None,
 ) -> Evaluation:
-    """Score probabilities [N, labels] against the true label positions [N].
+    """Score probabilities [N, labels] against the true label positions [N], of rows with these weights [N].
+
+    The confusion matrix and the support of each label count rows, whatever their weights.
 
     With more than two labels, a metric of one label is averaged over all labels (macro).
 
     Raises:
         DataError: a label of the target has no row.
     """
-    scored = ScoredRows(target, truth, probabilities)
-    values = point_metrics(target, truth, probabilities)
+    scored = ScoredRows(target, truth, probabilities, weights)
+    values = point_metrics(target, truth, probabilities, weights)
     of_labels = label_metrics(scored, np.ones((len(truth), 1)))[..., 0]
     estimates = _bootstrap(scored, values, of_labels, section.resamples, seed)
     intervals = compute_intervals(
@@ -83,7 +91,9 @@ def _by_label(
         )
 
 
-def point_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
+def point_metrics(
+    target: Target, truth: Positions, probabilities: Probabilities, weights: Numbers | None = None
+) -> dict[str, float]:
     """Return every metric of METRICS.
 
     Raises:
@@ -94,24 +104,30 @@ def point_metrics(target: Target, truth: Positions, probabilities: Probabilities
         names = ", ".join(target.labels[position] for position in sorted(absent))
         raise DataError(f"No row to score has {target.name} {names}.")
     values = (
-        _label_metrics(target, truth, target.decide(probabilities))
-        | _score_metrics(target, truth, probabilities)
+        _label_metrics(target, truth, target.decide(probabilities), weights)
+        | _score_metrics(target, truth, probabilities, weights)
         | {
-            "log_loss": metrics.log_loss(truth, probabilities, labels=range(len(target.labels))),
-            "calibration_error": calibration_error(target, truth, probabilities),
+            "log_loss": metrics.log_loss(
+                truth, probabilities, labels=range(len(target.labels)), sample_weight=weights
+            ),
+            "calibration_error": calibration_error(target, truth, probabilities, weights),
         }
     )
     return {name: float(values[name]) for name in METRICS}
 
 
-def calibration_error(target: Target, truth: Positions, probabilities: Probabilities) -> float:
+def calibration_error(
+    target: Target, truth: Positions, probabilities: Probabilities, weights: Numbers | None = None
+) -> float:
     """Return the expected calibration error over equal-count bins; with more than two labels, the mean."""
     ones = np.ones((len(truth), 1))
-    scored = ScoredRows(target, truth, probabilities)
+    scored = ScoredRows(target, truth, probabilities, weights)
     return float(weighted_metrics(scored, ones, ["calibration_error"]).item())
 
 
-def _label_metrics(target: Target, truth: Positions, predicted: Positions) -> dict[str, float]:
+def _label_metrics(
+    target: Target, truth: Positions, predicted: Positions, weights: Numbers | None
+) -> dict[str, float]:
     binary = target.is_binary
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth,
@@ -120,28 +136,34 @@ def _label_metrics(target: Target, truth: Positions, predicted: Positions) -> di
         pos_label=target.positive_index if binary else 1,
         average="binary" if binary else "macro",
         zero_division=0.0,
+        sample_weight=weights,
     )
     return {
-        "accuracy": metrics.accuracy_score(truth, predicted),
-        "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted),
+        "accuracy": metrics.accuracy_score(truth, predicted, sample_weight=weights),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted, sample_weight=weights),
         "precision": precision,
         "recall": recall,
         "f1": f1,
     }
 
 
-def _score_metrics(target: Target, truth: Positions, probabilities: Probabilities) -> dict[str, float]:
+def _score_metrics(
+    target: Target, truth: Positions, probabilities: Probabilities, weights: Numbers | None
+) -> dict[str, float]:
     if target.is_binary:
         positive = target.positive_index
         is_positive, score = truth == positive, probabilities[:, positive]
         return {
-            "roc_auc": metrics.roc_auc_score(is_positive, score),
-            "average_precision": metrics.average_precision_score(is_positive, score),
-            "brier": metrics.brier_score_loss(is_positive, score),
+            "roc_auc": metrics.roc_auc_score(is_positive, score, sample_weight=weights),
+            "average_precision": metrics.average_precision_score(is_positive, score, sample_weight=weights),
+            "brier": metrics.brier_score_loss(is_positive, score, sample_weight=weights),
         }
-    positions = np.arange(len(target.labels))
+    labels = np.arange(len(target.labels))
+    is_label = truth[:, None] == labels
     return {
-        "roc_auc": metrics.roc_auc_score(truth, probabilities, multi_class="ovr", labels=positions),
-        "average_precision": metrics.average_precision_score(truth[:, None] == positions, probabilities),
-        "brier": metrics.brier_score_loss(truth, probabilities, labels=positions),
+        "roc_auc": metrics.roc_auc_score(
+            truth, probabilities, multi_class="ovr", labels=labels, sample_weight=weights
+        ),
+        "average_precision": metrics.average_precision_score(is_label, probabilities, sample_weight=weights),
+        "brier": metrics.brier_score_loss(truth, probabilities, labels=labels, sample_weight=weights),
     }

@@ -54,9 +54,12 @@ class ScoredRows:
     target: Target
     truth: Positions
     probabilities: Probabilities
+    weights: npt.NDArray[np.float64] | None = None
+    """How much each row counts [N]; None if they count equally."""
 
     def take(self, rows: Positions) -> "ScoredRows":
-        return ScoredRows(self.target, self.truth[rows], self.probabilities[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return ScoredRows(self.target, self.truth[rows], self.probabilities[rows], weights)
 
     @cached_property
     def labels(self) -> list[int]:
@@ -162,7 +165,7 @@ class _Weighted:
 
     def __init__(self, scored: ScoredRows, weights: Weights) -> None:
         self.scored = scored
-        self.weights = weights
+        self.weights = weights if scored.weights is None else weights * scored.weights[:, None]
 
     @cached_property
     def _sums(self) -> Estimates:

@@ -34,6 +34,6 @@ def write_refitted_model(job: Job, rows: Dataset) -> None:
     """Fit the evaluated model again on all rows; raise BuildError if other code or libraries trained it."""
     matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
     evaluated, report = joblib.load(job.path("model.joblib")), TrainingReport.read(job.path("training.json"))
-    model = refit_model(job, evaluated, report, matrix, rows.labels)
+    model = refit_model(job, evaluated, report, matrix, rows.labels, rows.carried.weights)
     atomic.dump(model, job.path("served.joblib"))
     job.path("served.onnx").write_bytes(convert(model, job.spec.name, len(job.spec.columns)))

@@ -20,8 +20,10 @@ def measure_baselines(job: Job, train: Dataset, test: Dataset) -> Baselines:
     spec, encode = job.spec, row_encoder(job.spec.features, job.spec.derived)
     target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
     matrix = encode(test.rows)
-    scored = ScoredRows(target, test.labels, joblib.load(job.path("model.joblib")).predict_proba(matrix))
-    baselines = compare_with_baselines(spec, scored, matrix, encode(train.rows), train.labels)
+    probabilities = joblib.load(job.path("model.joblib")).predict_proba(matrix)
+    scored = ScoredRows(target, test.labels, probabilities, test.carried.weights)
+    weights = train.carried.weights
+    baselines = compare_with_baselines(spec, scored, matrix, encode(train.rows), train.labels, weights)
     return baselines.model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
 
 

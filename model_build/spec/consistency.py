@@ -20,6 +20,7 @@ from model_build.spec.estimator import (
     Estimator,
     check_category_order,
     describe_unknown_parameter,
+    takes_weights,
 )
 from model_build.spec.invalid_key import InvalidKey, KeyPath
 from model_build.spec.sections import (
@@ -112,10 +113,10 @@ def _check_file_columns(features: Features, ids: Sequence[Id], target: Target) -
 
 
 def _check_data_columns(
-    data: Data, features: Features, ids: Sequence[Id], target: Target, split: Split
+    data: Data, features: Features, ids: Sequence[Id], target: Target, split: Split, weight: str | None
 ) -> Contradictions:
     names = [name for field in [*features, *ids] for name in field.names] + [target.name]
-    names += filter(None, (split.by, split.groups))
+    names += filter(None, (split.by, split.groups, weight))
     for position, column in enumerate(data.columns):
         if column not in names:
             sentence = describe_unknown("feature, id or target", column, names)
@@ -151,7 +152,7 @@ def _names(section: str, fields: Iterable[Any]) -> Iterator[tuple[KeyPath, str, 
             yield (section, position, "aliases", number), alias, field.name
 
 
-# ---- split
+# ---- split and weight
 
 
 def _check_split_kind(split: Split) -> Contradictions:
@@ -183,6 +184,17 @@ def _check_folds_by_time(split: Split, training: Training) -> Contradictions:
 def _check_test_file(split: Split, data: Data) -> Contradictions:
     if split.file and data.synthetic:
         yield InvalidKey(("split", "file"), "synthetic rows (data.synthetic) have no file of test rows")
+
+
+def _check_weight(
+    weight: str | None, features: Features, target: Target, estimator: Estimator
+) -> Contradictions:
+    names = {name for feature in features for name in feature.names}
+    if weight in names | {target.name}:
+        kind = "a feature" if weight in names else "the target"
+        yield InvalidKey(("weight",), f"{weight!r} is {kind}; a weight is a column of its own")
+    if weight and not takes_weights(estimator.name, estimator.parameters):
+        yield InvalidKey(("weight",), f"{estimator.name} takes no sample weights")
 
 
 # ---- training
@@ -362,6 +374,7 @@ CHECKS: tuple[Callable[..., Contradictions], ...] = (
     _check_split,
     _check_folds_by_time,
     _check_test_file,
+    _check_weight,
     _check_training,
     _check_threshold,
     _check_bins,

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import has_fit_parameter
 
 from app.core.base_feature import Frozen
 from app.core.contract import Sha256
@@ -109,6 +110,17 @@ def list_parameters(name: str) -> tuple[str, ...]:
     named = [*inspect.signature(make).parameters]
     more = make().get_params() if "kwargs" in named else {}
     return tuple(dict.fromkeys(parameter for parameter in (*named, *more) if parameter != "kwargs"))
+
+
+def takes_weights(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Return whether the fit of an estimator takes a weight of each row; an adopted model is not fitted."""
+    if not is_own(name):
+        return True
+    try:
+        estimator = find_factory(name)(**parameters)
+    except Exception:
+        return True
+    return bool(has_fit_parameter(estimator, "sample_weight"))
 
 
 def describe_unknown_parameter(estimator: str, name: str) -> str | None:

@@ -56,6 +56,8 @@ class ModelSpec(Frozen):
     ids: tuple[Id, ...] = ()
     """Columns that the model does not read, and that come back with the answer."""
     target: Target
+    weight: str | None = Field(default=None, min_length=1)
+    """Column with how much each row counts; the model does not read it."""
     data_checks: DataChecks = DataChecks()
     split: Split
     estimator: Estimator
@@ -85,7 +87,7 @@ class ModelSpec(Frozen):
     @property
     def training_checksum(self) -> str:
         """A checksum of everything that decides what a model learns from given rows."""
-        return self._checksum("features", "derived", "target", "split", "estimator", "training")
+        return self._checksum("features", "derived", "target", "weight", "split", "estimator", "training")
 
     @property
     def gates_checksum(self) -> str:

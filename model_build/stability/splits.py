@@ -88,8 +88,10 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
     onnx = convert(trained.model, spec.name, len(spec.columns))
     target = trained.report.with_threshold(spec.target)
     probabilities = trained.model.predict_proba(test_matrix)
-    evaluation = evaluate_model(target, spec.evaluation, test.labels, probabilities, seed)
-    scored = ScoredRows(target, test.labels, probabilities)
+    evaluation = evaluate_model(
+        target, spec.evaluation, test.labels, probabilities, seed, test.carried.weights
+    )
+    scored = ScoredRows(target, test.labels, probabilities, test.carried.weights)
     return Measurements(
         model=Model(describe_model(spec, rows.origin, trained.report, evaluation), onnx),
         bytes=len(onnx),
@@ -99,5 +101,7 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
         evaluation=evaluation,
         slices=compute_slices(spec, target, test_matrix, test.labels, probabilities),
         fairness=compute_fairness(spec, target, test_matrix, test.labels, probabilities),
-        baselines=compare_with_baselines(spec, scored, test_matrix, matrix, train.labels),
+        baselines=compare_with_baselines(
+            spec, scored, test_matrix, matrix, train.labels, train.carried.weights
+        ),
     )

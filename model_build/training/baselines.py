@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from app.core.contract import Positions
 from app.core.values import Matrix
 from model_build.artifacts import Baseline, Baselines
+from model_build.data.carried import Numbers
 from model_build.evaluation.comparison import compute_improvements
 from model_build.evaluation.evaluate import point_metrics
 from model_build.evaluation.metrics import ScoredRows
@@ -36,11 +37,13 @@ def untouched_boosting(spec: ModelSpec) -> Classifier:
     return _plain(spec, "hist_gradient_boosting", {})
 
 
-def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping[str, ClassifierMixin]:
+def fit_baselines(
+    spec: ModelSpec, matrix: Matrix, labels: Positions, weights: Numbers | None = None
+) -> Mapping[str, ClassifierMixin]:
     """Fit the baselines to the encoded rows [N, columns] and their label positions [N].
 
-    They read what the model may read, and have nothing else of the spec: no parameters, weights, resampling,
-    clipping, selection of features or calibration.
+    They read what the model may read, and rows count as for the model. They have nothing else of the spec: no
+    parameters, weights of labels, resampling, clipping, selection of features or calibration.
     """
     baselines = {
         UNTOUCHED: untouched_boosting(spec),
@@ -49,7 +52,7 @@ def fit_baselines(spec: ModelSpec, matrix: Matrix, labels: Positions) -> Mapping
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # Baseline.converged says it
-        fitted = map_in_threads(lambda baseline: baseline.fit(matrix, labels), baselines.values())
+        fitted = map_in_threads(lambda baseline: baseline.fit(matrix, labels, weights), baselines.values())
         return dict(zip(baselines, fitted, strict=True))
 
 
@@ -59,15 +62,23 @@ def _plain(spec: ModelSpec, estimator: str, parameters: Mapping[str, Any]) -> Cl
 
 
 def compare_with_baselines(
-    spec: ModelSpec, scored: ScoredRows, test_matrix: Matrix, matrix: Matrix, labels: Positions
+    spec: ModelSpec,
+    scored: ScoredRows,
+    test_matrix: Matrix,
+    matrix: Matrix,
+    labels: Positions,
+    weights: Numbers | None = None,
 ) -> Baselines:
     """Fit the baselines to the training rows `matrix`, and compare them with the model on the test rows.
 
     `scored` has the model's predictions for the rows of `test_matrix`. Baselines predict the likeliest label.
     """
     target = spec.target.model_copy(update={"threshold": LIKELIEST})
-    fitted = fit_baselines(spec, matrix, labels)
-    others = [ScoredRows(target, scored.truth, model.predict_proba(test_matrix)) for model in fitted.values()]
+    fitted = fit_baselines(spec, matrix, labels, weights)
+    others = [
+        ScoredRows(target, scored.truth, model.predict_proba(test_matrix), scored.weights)
+        for model in fitted.values()
+    ]
     is_rare = spec.target.is_binary and (labels == spec.target.positive_index).mean() < RARE
     metrics = METRICS_OF_RARE if is_rare else METRICS
     improvements = compute_improvements([scored, *others], metrics, spec.evaluation, spec.split.seed)
@@ -87,5 +98,5 @@ def compare_with_baselines(
 
 
 def _point_metrics(scored: ScoredRows, metrics: Sequence[str]) -> dict[str, float]:
-    values = point_metrics(scored.target, scored.truth, scored.probabilities)
+    values = point_metrics(scored.target, scored.truth, scored.probabilities, scored.weights)
     return {metric: values[metric] for metric in metrics}

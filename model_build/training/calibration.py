@@ -33,7 +33,7 @@ class Calibrator(Protocol):
     """Turns the log-odds [N, labels] of each label against the rest into calibrated probabilities."""
 
     @classmethod
-    def fit(cls, log_odds: Numbers, labels: Positions) -> Self: ...
+    def fit(cls, log_odds: Numbers, labels: Positions, weights: Numbers | None = None) -> Self: ...
 
     def __call__(self, log_odds: Numbers) -> Probabilities: ...
 
@@ -46,9 +46,11 @@ class Sigmoid:
     offsets: Numbers
 
     @classmethod
-    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
+    def fit(cls, log_odds: Numbers, labels: Positions, weights: Numbers | None = None) -> Self:
         columns = enumerate(log_odds.T)
-        fits = [LogisticRegression().fit(column[:, None], labels == label) for label, column in columns]
+        fits = [
+            LogisticRegression().fit(column[:, None], labels == label, weights) for label, column in columns
+        ]
         return cls(
             np.array([fit.coef_.item() for fit in fits]), np.array([fit.intercept_.item() for fit in fits])
         )
@@ -69,12 +71,13 @@ class Isotonic:
     curves: Numbers
 
     @classmethod
-    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
+    def fit(cls, log_odds: Numbers, labels: Positions, weights: Numbers | None = None) -> Self:
         lowest = 1 / (len(labels) + 2)  # a label that no row has here is still possible
         curve = IsotonicRegression(y_min=lowest, y_max=1 - lowest, out_of_bounds="clip")
         grid = np.linspace(0, 1, STEPS + 1)
         columns = enumerate(expit(log_odds).T)
-        return cls(np.array([curve.fit(column, labels == label).predict(grid) for label, column in columns]))
+        curves = [curve.fit(column, labels == label, weights).predict(grid) for label, column in columns]
+        return cls(np.array(curves))
 
     def __call__(self, log_odds: Numbers) -> Probabilities:
         grid = np.linspace(0, 1, STEPS + 1)
@@ -89,9 +92,9 @@ class Temperature:
     exponent: float
 
     @classmethod
-    def fit(cls, log_odds: Numbers, labels: Positions) -> Self:
+    def fit(cls, log_odds: Numbers, labels: Positions, weights: Numbers | None = None) -> Self:
         def loss(logarithm: float) -> float:
-            return float(_row_losses(cls(float(np.exp(logarithm)))(log_odds), labels).mean())
+            return _mean(_row_losses(cls(float(np.exp(logarithm)))(log_odds), labels), weights)
 
         limit = float(np.log(LARGEST_EXPONENT))
         return cls(float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x)))
@@ -150,23 +153,29 @@ class CalibrationChoice:
 
 
 def choose_calibration(
-    setting: str, target: Target, labels: Positions, scores: Scores, folds: Sequence[Fold]
+    setting: str,
+    target: Target,
+    labels: Positions,
+    scores: Scores,
+    folds: Sequence[Fold],
+    weights: Numbers | None = None,
 ) -> CalibrationChoice:
     """Choose by the log loss of the folds' probabilities, raw and calibrated.
 
     The calibrator of a fold is fitted to the rows of the other folds. `setting` is training.calibration of
     the spec: "auto" calibrates if the gain is more than one standard error.
     """
+    weights = None if weights is None else weights / weights.mean()  # so that penalties mean the same
     by_method = {"none": scores.probabilities}
     for method in _candidates(setting, target):
-        by_method[method] = _cross_fit(METHODS[method], labels, scores.log_odds, folds)
+        by_method[method] = _cross_fit(METHODS[method], labels, scores.log_odds, folds, weights)
     losses = {method: _row_losses(calibrated, labels) for method, calibrated in by_method.items()}
-    chosen, reason = _best(losses) if setting == "auto" else (setting, "set by the spec")
-    calibrator = METHODS[chosen].fit(scores.log_odds, labels) if chosen in METHODS else None
+    chosen, reason = _best(losses, weights) if setting == "auto" else (setting, "set by the spec")
+    calibrator = METHODS[chosen].fit(scores.log_odds, labels, weights) if chosen in METHODS else None
     if isinstance(calibrator, Sigmoid) and calibrator.reverses_ranking:
         chosen, calibrator = "none", None
         reason = "a sigmoid would reverse the ranking; a label may have too few rows"
-    means = {method: float(loss.mean()) for method, loss in losses.items()}
+    means = {method: _mean(loss, weights) for method, loss in losses.items()}
     return CalibrationChoice(
         report=Calibration.model_validate({"method": chosen, "reason": reason, "log_loss": means}),
         probabilities=by_method[chosen],
@@ -183,26 +192,43 @@ def _candidates(setting: str, target: Target) -> Sequence[str]:
     return (setting,)
 
 
-def _best(losses: Mapping[str, Numbers]) -> tuple[str, str]:
+def _best(losses: Mapping[str, Numbers], weights: Numbers | None) -> tuple[str, str]:
     """Return the method with the lowest mean loss, if the gain is more than one standard error, and why."""
-    best = min(losses, key=lambda method: float(losses[method].mean()))
+    best = min(losses, key=lambda method: _mean(losses[method], weights))
     if best == "none":
         return best, "no method lowers the log loss on the folds"
     gains = losses["none"] - losses[best]
-    gain, error = float(gains.mean()), float(gains.std() / len(gains) ** 0.5)
+    gain, error = _mean(gains, weights), _standard_error(gains, weights)
     if gain > error:
         return best, f"lowers the log loss on the folds by {gain:.5f} (standard error {error:.5f})"
     return "none", f"{best} lowers the log loss on the folds by only {gain:.5f} (standard error {error:.5f})"
 
 
 def _cross_fit(
-    method: type[Calibrator], labels: Positions, log_odds: Numbers, folds: Sequence[Fold]
+    method: type[Calibrator],
+    labels: Positions,
+    log_odds: Numbers,
+    folds: Sequence[Fold],
+    weights: Numbers | None,
 ) -> Probabilities:
     calibrated = np.empty_like(log_odds)
     for fold in folds:
-        calibrator = method.fit(log_odds[fold.train], labels[fold.train])
+        of_fold = None if weights is None else weights[fold.train]
+        calibrator = method.fit(log_odds[fold.train], labels[fold.train], of_fold)
         calibrated[fold.validate] = calibrator(log_odds[fold.validate])
     return calibrated
+
+
+def _mean(values: Numbers, weights: Numbers | None) -> float:
+    return float(values.mean() if weights is None else np.average(values, weights=weights))
+
+
+def _standard_error(values: Numbers, weights: Numbers | None) -> float:
+    """Return the standard error of the mean of as many rows as the weights come to."""
+    if weights is None:
+        return float(values.std() / len(values) ** 0.5)
+    variance = _mean((values - _mean(values, weights)) ** 2, weights)
+    return float((variance * (weights**2).sum()) ** 0.5 / weights.sum())
 
 
 def _normalize(scores: Probabilities) -> Probabilities:

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from app.core.contract import Positions, Probabilities
 from app.core.features import Feature
 from app.core.values import Matrix
+from model_build.data.carried import Numbers
 from model_build.errors import DataError, SpecError
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.sections import require_known
@@ -39,12 +40,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.kept = kept
 
-    def fit(self, matrix: Matrix, labels: Positions) -> Self:
+    def fit(self, matrix: Matrix, labels: Positions, weights: Numbers | None = None) -> Self:
+        """Fit to rows that count equally, or by their weights, whose scale does not matter."""
         self.columns_ = self._columns(matrix, labels)
         parameters = {"random_state": self.seed, **self.parameters}
         read = [self.features[column] for column in self.columns_]
         self.pipeline_ = build_estimator(self.name, parameters, read, self.training)
-        self.pipeline_.fit(matrix[:, self.columns_], labels)
+        self.pipeline_.fit(matrix[:, self.columns_], labels, **_weigh_rows(self.pipeline_, weights))
         self.classes_ = self.pipeline_.classes_
         return self
 
@@ -80,6 +82,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         return [columns[position] for position in best]
 
 
+def _weigh_rows(pipeline: Pipeline, weights: Numbers | None) -> dict[str, Numbers]:
+    """Return the argument with which the last step weighs rows; a mean of 1 keeps what penalties mean."""
+    return {} if weights is None else {f"{pipeline.steps[-1][0]}__sample_weight": weights / weights.mean()}
+
+
 def adopt_estimator(estimator: Any, columns: Sequence[int], spec: ModelSpec) -> Classifier:
     """Return an estimator that is fitted already, to these columns, as a model of the spec."""
     model = Classifier(spec.estimator.name, {}, spec.columns, spec.training, spec.split.seed)
@@ -105,7 +112,13 @@ def check_training_rows(spec: ModelSpec, matrix: Matrix, labels: Positions) -> N
         raise DataError(f"No training row has a value of {', '.join(empty)}.")
 
 
-def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: Positions) -> Classifier:
+def fit(
+    spec: ModelSpec,
+    parameters: Mapping[str, Any],
+    matrix: Matrix,
+    labels: Positions,
+    weights: Numbers | None = None,
+) -> Classifier:
     """Fit the spec's estimator with these parameters to the encoded rows, which are resampled if declared.
 
     `parameters` may hold the order of the categories too; without it, they are in the order of their codes.
@@ -120,7 +133,7 @@ def fit(spec: ModelSpec, parameters: Mapping[str, Any], matrix: Matrix, labels: 
         kept = to_kept(training, spec.columns, parameters)
         parameters.pop(SELECT, None)
         model = Classifier(spec.estimator.name, parameters, spec.columns, training, seed, kept)
-        return model.fit(matrix[rows], labels[rows])
+        return model.fit(matrix[rows], labels[rows], None if weights is None else weights[rows])
     except ValueError as error:
         raise SpecError(f"estimator.parameters of {spec.name}: {error}") from error
 

@@ -60,6 +60,6 @@ def _fold_scores(
     scores = []
     for fold in predict_folds(spec, parameters, rows):
         labels = rows.labels[fold.validate]
-        scored = ScoredRows(spec.target, labels, fold.probabilities)
+        scored = ScoredRows(spec.target, labels, fold.probabilities, rows.carried.take(fold.validate).weights)
         scores.append(float(weighted_metrics(scored, np.ones((len(labels), 1)), [metric]).item()))
     return scores

@@ -172,7 +172,8 @@ def predict_folds(
     """
 
     def predict(fold: Fold) -> FoldPrediction:
-        model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train])
+        weights = rows.carried.take(fold.train).weights
+        model = fit(spec, parameters, rows.matrix[fold.train], rows.labels[fold.train], weights)
         probabilities = model.predict_proba(rows.matrix[fold.validate])
         return FoldPrediction(fold.validate, probabilities, model, model_size(model.pipeline_[-1]))
 

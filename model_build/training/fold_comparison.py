@@ -38,11 +38,12 @@ def compare_with_untouched(
     folds = [make_folds(spec.target, labels, spec.training.folds, seed, carried) for seed in seeds]
     for fold in chain.from_iterable(folds):
         train, truth = matrix[fold.train], labels[fold.train]
-        model = fit(spec, spec.hyperparameters, train, truth)
-        boosting = untouched_boosting(spec).fit(train, truth)
+        weights, weights_here = (carried.take(rows).weights for rows in (fold.train, fold.validate))
+        model = fit(spec, spec.hyperparameters, train, truth, weights)
+        boosting = untouched_boosting(spec).fit(train, truth, weights)
         for metrics, classifier in ((models, model), (untouched, boosting)):
             probabilities = classifier.predict_proba(matrix[fold.validate])
-            values = point_metrics(spec.target, labels[fold.validate], probabilities)
+            values = point_metrics(spec.target, labels[fold.validate], probabilities, weights_here)
             for metric in COMPARED:
                 metrics[metric].append(values[metric])
         advance(f"roc_auc {models['roc_auc'][-1] - untouched['roc_auc'][-1]:+.5f}")

@@ -3,6 +3,7 @@
 from app.core.contract import Positions
 from app.core.values import Matrix
 from model_build.artifacts import TrainingReport
+from model_build.data.carried import Numbers
 from model_build.errors import BuildError
 from model_build.spec.model_spec import ModelSpec
 from model_build.stage import Job, baked_libraries, code_checksum
@@ -16,8 +17,9 @@ def refit_model(
     report: TrainingReport,
     matrix: Matrix,
     labels: Positions,
+    weights: Numbers | None = None,
 ) -> Classifier | Calibrated:
-    """Fit the estimator again, to all encoded rows [N, features] and their label positions [N].
+    """Fit the estimator again, to all encoded rows [N, features], their label positions and weights.
 
     Parameters, selected features and calibrator stay those of the evaluated model. A calibrator that is
     fitted to rows from which the classifier has learnt would be too confident.
@@ -31,7 +33,8 @@ def refit_model(
             f"The model in {job.directory} was trained with other code or libraries; "
             f"run `{job.command('train')}` again, and the stages after it."
         )
-    classifier = fit(_with_features(job.spec, report.features), report.parameters, matrix, labels)
+    spec = _with_features(job.spec, report.features)
+    classifier = fit(spec, report.parameters, matrix, labels, weights)
     return Calibrated(classifier, evaluated.calibrator) if isinstance(evaluated, Calibrated) else classifier
 
 

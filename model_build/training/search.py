@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.contract import sha256
 from model_build.artifacts import Candidate, SearchReport
+from model_build.data.carried import Numbers
 from model_build.errors import BuildError, SpecError
 from model_build.evaluation.metrics import ScoredRows, weighted_metrics
 from model_build.spec.model_spec import ModelSpec
@@ -173,7 +174,8 @@ class _TrialRunner:
         with closing(predict_folds(self._spec, parameters, self._rows)) as predictions:
             for step, prediction in enumerate(predictions):
                 labels = self._rows.labels[prediction.validate]
-                scored = ScoredRows(self._spec.target, labels, prediction.probabilities)
+                weights = self._rows.carried.take(prediction.validate).weights
+                scored = ScoredRows(self._spec.target, labels, prediction.probabilities, weights)
                 values = weighted_metrics(scored, np.ones((len(labels), 1)), metrics)
                 for metric, value in zip(metrics, values[:, 0].tolist(), strict=True):
                     fold_metrics[metric].append(value)
@@ -261,11 +263,15 @@ def _fingerprint(spec: ModelSpec, rows: TrainingRows, search: Search) -> str:
         "search": search.model_dump(mode="json", exclude={"trials"}),
         "seed": spec.split.seed,
         "folds": [sha256(fold.validate.tobytes()) for fold in rows.folds],
-        "data": sha256(rows.matrix.tobytes() + rows.labels.tobytes()),
+        "data": sha256(rows.matrix.tobytes() + rows.labels.tobytes() + _to_bytes(rows.carried.weights)),
         "code": code_checksum(),
         "libraries": library_versions(),
     }
     return sha256(json.dumps(question, sort_keys=True).encode())
+
+
+def _to_bytes(weights: Numbers | None) -> bytes:
+    return b"" if weights is None else weights.tobytes()
 
 
 def _is_complete(trial: FrozenTrial) -> bool:

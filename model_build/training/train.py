@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from app.core.contract import Positions, Probabilities, Target
 from app.core.values import Matrix
 from model_build.artifacts import FoldScores, SearchReport, SelectionReport, Threshold, TrainingReport
-from model_build.data.carried import NOTHING, Carried
+from model_build.data.carried import NOTHING, Carried, Numbers
 from model_build.evaluation.evaluate import point_metrics
 from model_build.git import git_commit
 from model_build.spec.model_spec import ModelSpec
@@ -33,6 +33,7 @@ from model_build.training.cross_validation import (
     summarize_folds,
 )
 from model_build.training.estimators import count_clipped, has_converged, model_size
+from model_build.training.sample_weights import summarize_weights
 from model_build.training.threshold import choose_threshold
 
 SearchFor = Callable[[TrainingRows], SearchReport]
@@ -70,7 +71,8 @@ def train_model(
     check_training_rows(spec, matrix, labels)
     rows = _make_rows(spec, matrix, labels, carried)
     parameters, search, selection = _choose_parameters(spec, rows, search_for)
-    with _without_convergence_warnings(), in_thread(partial(fit, spec, parameters, matrix, labels)) as final:
+    final_fit = partial(fit, spec, parameters, matrix, labels, carried.weights)
+    with _without_convergence_warnings(), in_thread(final_fit) as final:
         scores = out_of_fold(spec, parameters, rows)
         calibration, threshold, metrics = _judge_folds(spec, rows, scores)
     classifier = final.result()
@@ -108,12 +110,13 @@ def _judge_folds(
 ) -> tuple[CalibrationChoice, Threshold | None, dict[str, FoldScores]]:
     """Choose calibration and threshold by the rows that validate, and measure both."""
     target, labels, folds = spec.target, rows.labels[rows.validated], rows.judged
-    calibration = choose_calibration(spec.training.calibration, target, labels, scores, folds)
+    weights = rows.carried.take(rows.validated).weights
+    calibration = choose_calibration(spec.training.calibration, target, labels, scores, folds, weights)
     probabilities = calibration.probabilities
     threshold = choose_threshold(
         target, spec.training.threshold, labels, probabilities, folds, spec.split.seed
     )
-    return calibration, threshold, _cross_validate(target, threshold, labels, probabilities, folds)
+    return calibration, threshold, _cross_validate(target, threshold, labels, probabilities, folds, weights)
 
 
 def _describe_rows(spec: ModelSpec, rows: TrainingRows) -> dict[str, Any]:
@@ -121,6 +124,7 @@ def _describe_rows(spec: ModelSpec, rows: TrainingRows) -> dict[str, Any]:
     chosen = choose_rows(spec, rows.labels)
     return {
         "resampled_rows": len(chosen) if spec.training.resample else None,
+        "weights": summarize_weights(spec.weight, rows.carried.weights),
         "clipped": count_clipped(spec.columns, spec.training.clip, rows.matrix[chosen]),
     }
 
@@ -202,8 +206,17 @@ def _cross_validate(
     labels: Positions,
     probabilities: Probabilities,
     folds: Sequence[Fold],
+    weights: Numbers | None,
 ) -> dict[str, FoldScores]:
     """Return every metric over the folds, at the chosen threshold."""
     decided = target.model_copy(update={"threshold": threshold.value}) if threshold else target
-    by_fold = [point_metrics(decided, labels[fold.validate], probabilities[fold.validate]) for fold in folds]
+    by_fold = [
+        point_metrics(
+            decided,
+            labels[fold.validate],
+            probabilities[fold.validate],
+            None if weights is None else weights[fold.validate],
+        )
+        for fold in folds
+    ]
     return {name: summarize_folds([metrics[name] for metrics in by_fold]) for name in METRICS}

@@ -56,11 +56,19 @@ def test_a_group_is_any_text_and_may_be_an_id(tmp_path: Path) -> None:
         assert groups.tolist() == [0, 1, 0]
 
 
+def test_a_weight_is_a_number(tmp_path: Path) -> None:
+    weights = load(tmp_path, ROWS, ("estimator:", "weight: count\nestimator:")).carried.weights
+    assert weights is not None
+    assert weights.tolist() == [2, 1, 0.5]
+
+
 def test_rows_are_taken_and_joined_with_what_they_carry(tmp_path: Path) -> None:
-    data = load(tmp_path, ROWS, GROUPS)
+    data = load(tmp_path, ROWS, GROUPS, ("estimator:", "weight: count\nestimator:"))
     joined = data.take(data.labels.argsort()) + data
     assert joined.carried.groups is not None
+    assert joined.carried.weights is not None
     assert joined.carried.groups.tolist() == [0, 0, 1, 0, 1, 0]
+    assert joined.carried.weights.tolist() == [2, 0.5, 1, 2, 1, 0.5]
     assert joined.carried.times is None
 
 
@@ -83,6 +91,14 @@ def test_rows_are_taken_and_joined_with_what_they_carry(tmp_path: Path) -> None:
             "4,3,C,true,no,1, ,1",
             "customer is missing in 1 row, the first of which is row 4, and split.groups needs it. Fill it "
             "in, or remove the rows.",
+        ),
+        *(
+            (
+                ("estimator:", "weight: count\nestimator:"),
+                f"4,3,C,true,no,1,c,{weight}",
+                f"Row 4: count is {weight!r}, which is no number above 0",
+            )
+            for weight in ("0", "-1", "many", "nan", "inf", "1_0")
         ),
     ],
 )
