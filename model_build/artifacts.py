@@ -197,8 +197,6 @@ class SelectionReport(Artifact):
 
 
 class WeightReport(Artifact):
-    """The weights of rows, from the column of the spec."""
-
     column: str
     minimum: float
     maximum: float

@@ -23,6 +23,7 @@ from model_build.artifacts import (
 )
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
+from model_build.data.notes import describe_cleaning, describe_origin
 from model_build.data.row_files import compute_rows_checksum, read_rows, write_rows
 from model_build.data.split import split_rows
 from model_build.data.split_summary import list_notes, summarize_split
@@ -72,12 +73,7 @@ def fetch(job: Job, notes: list[str]) -> None:
     frame, origin = dataset.fetch_rows(job.spec, job.source_mode, job.data_directory, job.progress.warn)
     write_rows(frame, job.path("raw.parquet"))
     origin.write(job.path("source.json"))
-    files = f" of {len(origin.files)} files" if len(origin.files) > 1 else ""
-    notes.append(f"{origin.source}: {origin.uri}, {pluralize(len(frame), 'row')}{files}")
-    if origin.blank_rows:
-        notes.append(f"blank rows, which do not count: {origin.blank_rows:,}")
-    if origin.ignored_columns:
-        notes.append(f"ignored, because empty or repeated: {', '.join(origin.ignored_columns)}")
+    notes += describe_origin(origin, len(frame))
 
 
 def eda(job: Job, notes: list[str]) -> None:
@@ -97,14 +93,7 @@ def preprocess(job: Job, notes: list[str]) -> None:
     cleaning = cleaning.model_copy(update=set_aside)
     write_rows(frame, job.path("clean.parquet"))
     cleaning.write(job.path("cleaning.json"))
-    missing = ", ".join(f"{name} {count:,}" for name, count in cleaning.missing.items() if count)
-    for label, counts in cleaning.merged_labels.items():
-        merged = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        notes.append(f"label {label}: {merged}")
-    notes.append(f"missing values: {missing or 'none'}")
-    if job.spec.data.drop_duplicates:
-        rows = pluralize(cleaning.rows_read, "row")
-        notes.append(f"exact duplicates dropped: {cleaning.duplicates:,} of {rows}")
+    notes += describe_cleaning(cleaning, drops_duplicates=job.spec.data.drop_duplicates)
 
 
 def check_data(job: Job, notes: list[str]) -> None:

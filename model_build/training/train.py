@@ -71,8 +71,7 @@ def train_model(
     check_training_rows(spec, matrix, labels)
     rows = _make_rows(spec, matrix, labels, carried)
     parameters, search, selection = _choose_parameters(spec, rows, search_for)
-    final_fit = partial(fit, spec, parameters, matrix, labels, carried.weights)
-    with _without_convergence_warnings(), in_thread(final_fit) as final:
+    with _without_convergence_warnings(), in_thread(partial(_fit_rows, spec, parameters, rows)) as final:
         scores = out_of_fold(spec, parameters, rows)
         calibration, threshold, metrics = _judge_folds(spec, rows, scores)
     classifier = final.result()
@@ -103,6 +102,10 @@ def train_model(
 def _make_rows(spec: ModelSpec, matrix: Matrix, labels: Positions, carried: Carried) -> TrainingRows:
     folds = make_folds(spec.target, labels, spec.training.folds, spec.split.seed, carried)
     return TrainingRows(matrix, labels, folds, carried)
+
+
+def _fit_rows(spec: ModelSpec, parameters: dict[str, Any], rows: TrainingRows) -> Classifier:
+    return fit(spec, parameters, rows.matrix, rows.labels, rows.carried.weights)
 
 
 def _judge_folds(

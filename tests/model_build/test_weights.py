@@ -31,7 +31,7 @@ TWO = Target(name="paid", labels=("no", "yes"), positive="yes")
 THREE = Target(name="paid", labels=("no", "late", "yes"))
 ESTIMATORS = (
     "{name: decision_tree, parameters: {max_depth: 3}}",
-    "{name: random_forest, parameters: {n_estimators: 5, bootstrap: false, max_depth: 3, max_features: null}}",
+    "{name: random_forest, parameters: {n_estimators: 5, bootstrap: false, max_depth: 3, max_features: 1.0}}",
     "{name: extra_trees, parameters: {n_estimators: 5, max_depth: 3}}",
     "{name: logistic_regression}",
     "{name: gradient_boosting, parameters: {n_estimators: 5}}",

@@ -8,7 +8,8 @@ from tests.model_build.spec.conftest import SpecErrorOf, changed
 from tests.support.tiny import TINY
 
 TOP = (
-    "name, title, version, description, data, features, derived, ids, target, data_checks, split, estimator, "
+    "name, title, version, description, data, features, derived, ids, target, weight, data_checks, split, "
+    "estimator, "
     "training, evaluation, gates, model_checks, card"
 )
 RANGED = (

@@ -80,6 +80,7 @@ def test_spec_is_loaded_from_its_path(path: Path) -> None:
             "positive": "yes",
             "threshold": 0.6,
         },
+        "weight": None,
         "split": {
             "test": 0.25,
             "by": None,

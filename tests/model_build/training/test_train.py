@@ -88,6 +88,7 @@ def test_report_describes_the_training(tiny_spec: ModelSpec, tmp_path: Path) -> 
         "size": 4,
         "not_converged": 0,
         "selection": None,
+        "weights": None,
         "gathered": {},
         "defaults": {},
         "estimator_sha256": None,
