@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 SIMILAR = 0.7
 """The least similarity of a name that may be meant: the share of letters that are equal."""
+SHORT, SIMILAR_SHORT = 4, 0.6
+"""Of a name of so many letters, one may differ that is a third of it: `url` for `uri`."""
 SHORTEST = 3
 """Letters of a name that may be meant to be longer."""
 
@@ -41,5 +43,6 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
     lower = name.lower()
     by_lower = {text.lower(): text for text in known}
     holding = [text for text in by_lower if len(lower) >= SHORTEST and lower in text]
-    nearest = get_close_matches(lower, by_lower, 1, SIMILAR) or sorted(holding, key=len)
+    similar = SIMILAR if len(lower) > SHORT else SIMILAR_SHORT
+    nearest = get_close_matches(lower, by_lower, 1, similar) or sorted(holding, key=len)
     return by_lower[nearest[0]] if nearest else None
