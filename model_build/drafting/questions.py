@@ -12,7 +12,7 @@ from model_build.drafting.columns import DraftColumn
 from model_build.drafting.target import DraftTarget, draft_target, find_target, guess_target
 from model_build.errors import DataError
 from model_build.spec.invalid_key import suggest
-from model_build.text import format_percent
+from model_build.text import format_percent, join_first, pluralize
 
 PROTECTED = re.compile(r"(?i)^(sex|gender|race|ethnic\w*|religion|nationality|disab\w*|age.?(cat|group)\w*)$")
 """Names of features by which a model must not treat people differently."""
@@ -86,6 +86,10 @@ def describe_guesses(target: DraftTarget, protected: Mapping[str, str]) -> list[
     """Return a sentence for each guess."""
     positive = f", positive is {target.positive} ({format_percent(target.share)})" if target.positive else ""
     guesses = [f"target: {target.name}, labels {', '.join(target.labels)}{positive}"]
+    for label, rare in target.merge.items():
+        guesses.append(f"labels with few rows that are read as {label}: {join_first(rare, len(rare))}")
+    if target.missing:
+        guesses.append(f"{pluralize(target.missing, 'row')} without one of the labels are left out")
     if protected:
         guesses.append(f"protected features: {', '.join(protected)}")
     return guesses

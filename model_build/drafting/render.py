@@ -79,9 +79,9 @@ def to_title(name: str) -> str:
 
 def _head(draft: Draft) -> str:
     size = f"{pluralize(draft.rows, 'row')}, {pluralize(len(draft.columns) + 1, 'column')}"
-    remarks = "".join(f"# {remark}\n" for remark in draft.remarks)
+    remarks = "".join(f"# {_on_one_line(remark)}\n" for remark in draft.remarks)
     return f"""\
-# Drafted from {draft.source.uri}: {size}. Look at every TODO.
+# Drafted from {_on_one_line(draft.source.uri)}: {size}. Look at every TODO.
 {remarks}name: {draft.name}
 title: {_inline(to_title(draft.name))}
 version: 0.1.0
@@ -106,10 +106,12 @@ def _features(draft: Draft) -> list[str]:
     for column in draft.features:
         keys = {"name": column.name, **(column.keys or {})}
         keys["title"] = to_title(column.name)
-        lines.append(f"  - {_inline(keys)}" + (f" # {column.comment}" if column.comment else ""))
+        comment = f" # {_on_one_line(column.comment)}" if column.comment else ""
+        lines.append(f"  - {_inline(keys)}{comment}")
     if draft.left_out:
         lines += ["  # No features:"]
-        lines += [f"  # - {_inline(column.name)}: {column.comment}" for column in draft.left_out]
+        reasons = {_inline(column.name): _on_one_line(column.comment) for column in draft.left_out}
+        lines += [f"  # - {name}: {reason}" for name, reason in reasons.items()]
     return ["\n".join(lines)]
 
 
@@ -123,10 +125,13 @@ def _ids(draft: Draft) -> list[str]:
 
 def _target(target: DraftTarget) -> str:
     keys: dict[str, Any] = {"name": target.name, "labels": list(target.labels)}
-    if target.positive is None:
-        return f"target: {_inline(keys)}"
-    keys["positive"] = target.positive
-    return f"target: {_inline(keys)} # {format_percent(target.share)} of the rows are positive"
+    comments = ["labels with too few rows are merged"] if target.merge else []
+    if target.positive is not None:
+        keys["positive"] = target.positive
+        comments.append(f"{format_percent(target.share)} of the rows are positive")
+    if target.merge:
+        keys["merge"] = target.merge
+    return f"target: {_inline(keys)}" + (f" # {'; '.join(comments)}" if comments else "")
 
 
 def _data_checks(draft: Draft) -> list[str]:
@@ -134,9 +139,8 @@ def _data_checks(draft: Draft) -> list[str]:
     if draft.maximum_leakage is not None:
         lines.append(f"  maximum_leakage: {draft.maximum_leakage:g} # TODO: see above")
     if draft.target.missing:
-        lines.append(
-            f"  labels: warn # {pluralize(draft.target.missing, 'row')} without a label are left out"
-        )
+        rows = pluralize(draft.target.missing, "row")
+        lines.append(f"  labels: warn # {rows} without one of the labels are left out")
     return ["\n".join(["data_checks:", *lines])] if lines else []
 
 
@@ -183,6 +187,11 @@ def _inline(value: Any) -> str:
         case float():
             return _number(value)
     return json.dumps(value)
+
+
+def _on_one_line(comment: str) -> str:
+    """Return a comment without line breaks and other signs that YAML takes for no part of one."""
+    return "".join(sign if sign.isprintable() else " " for sign in comment)
 
 
 def _number(value: float) -> str:

@@ -1,14 +1,16 @@
 """The target of a table: its column, its labels, and which of two is positive."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core.column_names import normalize_column_name
 from app.core.contract import MOST_LABELS, TWO_LABELS
 from model_build.drafting.cells import Cells
 from model_build.errors import DataError
 from model_build.spec.invalid_key import suggest
-from model_build.text import pluralize
+from model_build.text import join_first, pluralize
 
 NAMES = (
     "target",
@@ -29,6 +31,9 @@ POSITIVES = frozenset(
 )
 MOST_NUMBERS = 20
 """A column with more different numbers is measured, not a label."""
+OTHER = "other"
+"""What rare labels become."""
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 FEWEST_ROWS = 10
 """Of a label: fewer can't be split into training and test rows and folds."""
 
@@ -44,7 +49,9 @@ class DraftTarget:
     share: float
     """Of the positive label, or of the rarest of more than two."""
     missing: int
-    """Rows without a label."""
+    """Rows without a label, or with one that has too few rows and can't be merged."""
+    merge: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Labels with too few rows, by the label that they become."""
 
 
 def guess_target(columns: Mapping[str, Cells]) -> str:
@@ -53,7 +60,9 @@ def guess_target(columns: Mapping[str, Cells]) -> str:
     known = {normalize_column_name(name): name for name in last_first}
     names = [known[name] for name in NAMES if name in known]
     candidates = [*names, *last_first]
-    return next((name for name in candidates if _problem(columns[name]) is None), candidates[0])
+    possible = [name for name in candidates if _problem(columns[name]) is None]
+    whole = [name for name in possible if min(columns[name].counts.values()) >= FEWEST_ROWS]
+    return next(iter([*whole, *possible, *candidates]))
 
 
 def find_target(columns: Mapping[str, Cells], name: str) -> str:
@@ -68,16 +77,35 @@ def draft_target(name: str, cells: Cells, positive: str | None = None) -> DraftT
     """Return the target; raise DataError if a column can't be one, or has no such positive label."""
     if problem := _problem(cells):
         raise DataError(f"{name} can't be the target: {problem}")
-    labels = sorted(cells.counts)
-    rarest = min(labels, key=cells.counts.__getitem__)
-    total = cells.counts.total()
+    merge = _merge_rare(cells.counts)
+    counts = {label: count for label, count in cells.counts.items() if count >= FEWEST_ROWS}
+    for label, rare in merge.items():
+        counts[label] = counts.get(label, 0) + sum(cells.counts[one] for one in rare)
+    labels = sorted(counts)
+    rarest = min(labels, key=counts.__getitem__)
+    total = sum(counts.values())
+    missing = cells.rows - total
     if len(labels) > TWO_LABELS:
-        return DraftTarget(name, tuple(labels), None, cells.counts[rarest] / total, cells.missing)
+        return DraftTarget(name, tuple(labels), None, counts[rarest] / total, missing, merge)
     positive = _choose_positive(labels, rarest) if positive is None else positive
     if positive not in labels:
         raise DataError(f"{name} has no label {positive}; it has {' and '.join(labels)}.")
     labels.sort(key=positive.__eq__)
-    return DraftTarget(name, tuple(labels), positive, cells.counts[positive] / total, cells.missing)
+    return DraftTarget(name, tuple(labels), positive, counts[positive] / total, missing, merge)
+
+
+def _merge_rare(counts: Counter[str]) -> dict[str, list[str]]:
+    """Return the labels with too few rows by the nearest number, or by `other` if they are texts."""
+    rare = sorted(label for label, count in counts.items() if count < FEWEST_ROWS)
+    frequent = [label for label in counts if label not in rare]
+    merge: dict[str, list[str]] = {}
+    if all(map(NUMBER.fullmatch, counts)):
+        for label in rare:
+            nearest = min(frequent, key=lambda other: abs(float(other) - float(label)))
+            merge.setdefault(nearest, []).append(label)
+    elif sum(counts[label] for label in rare) >= FEWEST_ROWS and OTHER not in counts:
+        merge[OTHER] = rare
+    return merge
 
 
 def _problem(cells: Cells) -> str | None:
@@ -90,9 +118,9 @@ def _problem(cells: Cells) -> str | None:
     if different > MOST_LABELS:
         return f"it has {different:,} labels; at most {MOST_LABELS} are possible."
     rare = [label for label, count in cells.counts.items() if count < FEWEST_ROWS]
-    if rare:
-        labels = f"{pluralize(len(rare), 'label')} ({', '.join(rare)})"
-        return f"{labels} with fewer than {FEWEST_ROWS} rows. Merge labels, or remove their rows."
+    if different - len(rare) < TWO_LABELS:
+        labels = f"{pluralize(len(rare), 'label')} ({join_first(rare, len(rare))})"
+        return f"{labels} of {different:,} with fewer than {FEWEST_ROWS} rows."
     return None
 
 

@@ -129,6 +129,16 @@ def test_an_answer_that_can_not_be_is_asked_for_again(tmp_path: Path, quiet: Pro
     assert questions_asked[6].startswith("sx is no category or boolean (did you mean 'sex'?); there are ")
 
 
+def test_signs_in_cells_do_not_break_the_comments(tmp_path: Path, quiet: Progress) -> None:
+    rows = ['"called\ragain",no', "fine,yes", "fine,no", "fine,yes"] * 8 + ['"once\n\x07more",no']
+    (tmp_path / "notes.csv").write_text("note,left\n" + "\n".join(rows) + "\n", newline="")
+    draft_spec(
+        *(Location.of(tmp_path / "notes.csv"), tmp_path / "x.yaml", "x", None), questions.take_guess, quiet
+    )
+    note = model_spec.load(str(tmp_path / "x.yaml")).features[0]
+    assert set(note.levels) == {"called\ragain", "fine", "once\n\x07more"}
+
+
 def test_rare_positives_get_weights(tmp_path: Path, quiet: Progress) -> None:
     rng = np.random.default_rng(1)
     rows = [f"{rng.normal() + 2 * (number % 30 == 0):.3f},{number % 30 == 0}" for number in range(900)]

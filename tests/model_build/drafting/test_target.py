@@ -58,7 +58,7 @@ def test_more_than_two_labels_have_no_positive_one() -> None:
         ([f"label {number}" for number in range(60)] * 10, "it has 60 labels; at most 50 are possible."),
         (
             ["a"] * 20 + ["b"] * 9,
-            "1 label (b) with fewer than 10 rows. Merge labels, or remove their rows.",
+            "1 label (b) of 2 with fewer than 10 rows.",
         ),
     ],
 )
@@ -66,6 +66,24 @@ def test_a_column_that_can_be_no_target_is_an_error(cells: list[str], reason: st
     with pytest.raises(DataError) as caught:
         draft_target("x", count_cells(cells))
     assert str(caught.value) == f"x can't be the target: {reason}"
+
+
+def test_rare_numbers_are_merged_with_the_nearest() -> None:
+    target = draft_target("quality", count_cells(["3"] * 2 + ["4"] * 20 + ["5"] * 30 + ["6"] * 15 + ["9"]))
+    assert (target.labels, target.merge, target.missing) == (("4", "5", "6"), {"4": ["3"], "6": ["9"]}, 0)
+    assert target.share == 16 / 68
+
+
+def test_rare_texts_become_one_label_if_they_are_enough() -> None:
+    cells = ["good"] * 20 + ["bad"] * 30 + ["a"] * 6 + ["b"] * 5
+    target = draft_target("x", count_cells(cells))
+    assert (target.labels, target.merge) == (("bad", "good", "other"), {"other": ["a", "b"]})
+    few = draft_target("x", count_cells(cells[:-6]))
+    assert (few.labels, few.positive, few.merge, few.missing) == (("good", "bad"), "bad", {}, 5)
+
+
+def test_a_column_without_rare_labels_is_guessed_before_others() -> None:
+    assert guess_target(table(left=ANSWERS, city=count_cells(["a"] * 60 + ["b"] * 30 + ["c"] * 3))) == "left"
 
 
 def test_a_positive_label_that_the_column_lacks_is_an_error() -> None:
