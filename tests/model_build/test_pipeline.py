@@ -89,7 +89,7 @@ def test_a_missing_reference_only_warns_if_the_spec_says_so(tmp_path: Path, quie
         preprocessed_job(spec_with_reference(tmp_path, "warn"), tmp_path, quiet, loans()), notes
     )
     absent = f"The reference is not available: before.csv is not a file in {tmp_path}"
-    assert notes == [f"warning: {absent}", "11 checks, 1 warning"]
+    assert notes == [f"warning: {absent}", "12 checks, 1 warning"]
 
 
 def test_rows_are_not_split_by_a_report_on_other_rows(
