@@ -36,11 +36,14 @@ class Cells:
     @cached_property
     def numbers(self) -> list[float] | None:
         """Every different text as a number; None if one of them is no number, or no finite one."""
+        texts = "".join(self.counts)
+        if "_" in texts or not texts.isascii():  # float reads 1_000, and digits of other scripts
+            return None
         try:
-            numbers = [float(text) for text in self.counts if text.isascii() and "_" not in text]
+            numbers = list(map(float, self.counts))
         except ValueError:
             return None
-        return numbers if len(numbers) == len(self.counts) and all(map(isfinite, numbers)) else None
+        return numbers if all(map(isfinite, numbers)) else None
 
     @property
     def middle_number(self) -> float:
