@@ -97,7 +97,7 @@ def _check_spec(arguments: argparse.Namespace, progress: Progress) -> None:
     spec = model_spec.load(arguments.spec)
     progress.succeed(f"{path}: {summary.summarize(spec)}")
     for remark in summary.list_remarks(
-        spec, path, spec_files.find_data_directory(arguments.spec, spec.data.sources)
+        spec, path, spec_files.find_data_directory(arguments.spec, spec.sources)
     ):
         progress.warn(f"  {remark}")
 
@@ -147,7 +147,7 @@ def _job(arguments: argparse.Namespace, progress: Progress) -> Job:
     return Job(
         spec=spec,
         directory=arguments.build / spec.name,
-        data_directory=spec_files.find_data_directory(arguments.spec, spec.data.sources),
+        data_directory=spec_files.find_data_directory(arguments.spec, spec.sources),
         progress=progress,
         source_mode=getattr(arguments, "source", "auto"),
         search=getattr(arguments, "search", False),

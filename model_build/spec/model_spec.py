@@ -30,6 +30,7 @@ from model_build.spec.sections import (
     Gates,
     ModelChecks,
 )
+from model_build.spec.source import Source
 from model_build.spec.spec_files import find
 from model_build.spec.split import Split
 from model_build.spec.training import CATEGORY_ORDER, Training
@@ -67,6 +68,11 @@ class ModelSpec(Frozen):
     model_checks: ModelChecks = ModelChecks()
     card: Card = Card()
     sha256: str = Field(exclude=True, validation_alias=SHA256)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources of rows, and that of test rows of their own."""
+        return (*self.data.sources, *([self.split.file] if self.split.file else []))
 
     @property
     def columns(self) -> tuple[Feature, ...]:

@@ -31,4 +31,6 @@ def list_remarks(spec: ModelSpec, path: Path, data_directory: Path) -> list[str]
     if not may_answer:
         names = " or ".join(source.uri for source in sources)
         remarks.append(f"{names} is not in {data_directory}/ (DATA_DIR), so no real data can be read.")
+    if (test := spec.split.file) and not (test.is_remote or test.query or test.is_in(data_directory)):
+        remarks.append(f"{test.uri} is not in {data_directory}/ (DATA_DIR), so there are no test rows.")
     return remarks

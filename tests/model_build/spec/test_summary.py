@@ -25,6 +25,16 @@ def test_spec_with_gates_and_data_needs_no_remark(tmp_path: Path) -> None:
     assert remarks(tmp_path, TINY + GATES) == []
 
 
+def test_an_absent_file_of_test_rows_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / "loans.csv").touch()
+    text = TINY.replace("test: 0.25, seed: 1", "seed: 1, file: test.csv") + GATES
+    assert remarks(tmp_path, text) == [
+        f"test.csv is not in {tmp_path}/ (DATA_DIR), so there are no test rows."
+    ]
+    (tmp_path / "test.csv").touch()
+    assert remarks(tmp_path, text) == []
+
+
 def test_missing_gates_open_todos_and_absent_data_are_remarked(tmp_path: Path) -> None:
     text = TINY.replace("licence: none", "licence: none # TODO").lstrip() + "# TODO: gates\n"
     assert remarks(tmp_path, text) == [
