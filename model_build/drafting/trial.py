@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from app.core.contract import Positions, Probabilities, Target
+from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
 from app.core.encoders import row_encoder
 from app.core.values import Matrix
 from model_build.data import dataset
@@ -90,15 +90,21 @@ def try_model(spec: ModelSpec, rows: TrialRows) -> Trial:
 
 
 def standard_error(area: float, labels: Positions, share: float) -> float:
-    """Return that of a ROC AUC of the rarest label, on this share of the rows (Hanley and McNeil, 1982).
+    """Return that of a ROC AUC on this share of the rows (Hanley and McNeil, 1982).
 
-    The spread of a few folds may by chance be much smaller.
+    With more than two labels, it is the mean over each label against all others. The spread of a few folds
+    may by chance be much smaller.
     """
-    rarest = share * float(np.bincount(labels).min())
-    others = share * len(labels) - rarest
-    of_rarest, of_others = area / (2 - area) - area**2, 2 * area**2 / (1 + area) - area**2
-    variance = area * (1 - area) + (rarest - 1) * of_rarest + (others - 1) * of_others
-    return sqrt(max(variance, 0) / (rarest * others))
+    counts = np.bincount(labels)
+    positives = [counts.min()] if len(counts) == TWO_LABELS else counts
+    return float(np.mean([_error_of_label(area, share * count, share * len(labels)) for count in positives]))
+
+
+def _error_of_label(area: float, positives: float, rows: float) -> float:
+    negatives = rows - positives
+    of_positives, of_negatives = area / (2 - area) - area**2, 2 * area**2 / (1 + area) - area**2
+    variance = area * (1 - area) + (positives - 1) * of_positives + (negatives - 1) * of_negatives
+    return sqrt(max(variance, 0) / (positives * negatives))
 
 
 def _area(target: Target, labels: Positions, probabilities: Probabilities) -> float:

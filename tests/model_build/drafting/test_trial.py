@@ -20,3 +20,9 @@ def test_standard_error_is_that_of_test_rows(rows: int, rate: float, shift: floa
 def test_few_rows_of_a_label_make_the_error_large() -> None:
     labels = np.array([0] * 990 + [1] * 10)
     assert standard_error(0.8, labels, 0.3) > 0.1
+
+
+def test_one_rare_label_of_many_does_not_decide() -> None:
+    labels = np.repeat(np.arange(4), [10, 300, 300, 300])
+    rarest = standard_error(0.8, (labels > 0).astype(np.intp), 0.3)
+    assert standard_error(0.8, labels, 0.3) < 0.6 * rarest
