@@ -313,13 +313,13 @@ def stage_called(name: str) -> Stage:
 
 def test_a_change_of_the_spec_or_of_its_stability_runs_the_card(job: Job, tmp_path: Path) -> None:
     options = stage_called("card").options
-    assert options(job) == [job.spec.sha256, None]
+    assert options(job) == [job.spec.sha256, None, False]
     path = tmp_path / "tiny.yaml"
     path.write_text("")
     of_file = replace(job, spec_argument=str(path))
-    assert options(of_file) == [job.spec.sha256, None]
+    assert options(of_file) == [job.spec.sha256, None, False]
     (tmp_path / "tiny.stability.json").write_text("{}")
-    assert options(of_file) == [job.spec.sha256, sha256(b"{}")]
+    assert options(of_file) == [job.spec.sha256, sha256(b"{}"), False]
 
 
 @pytest.mark.parametrize(
