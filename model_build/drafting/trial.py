@@ -28,7 +28,7 @@ TEST = 0.3
 ITERATIONS = 40
 """Fewer than a bake has, whose models are better than the bound says."""
 BINS = 127
-"""Half as many as by default, because weighted quantiles take most of the time; a draft has fewer categories."""
+"""Half as many as by default: the weighted quantiles took most of the time. No draft has more categories."""
 ERRORS = 5
 """Standard errors from the mean of the folds to the bound: two to the test split, as many to the end of its
 interval, and one for luck."""
