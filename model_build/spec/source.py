@@ -46,10 +46,7 @@ class Source(BaseModel):
     @classmethod
     def _holds_no_password(cls, uri: str) -> str:
         """Refuse a password without showing it, because the URI is published with the model."""
-        if "@" in urlsplit(uri).netloc or re.search(
-            r"(?i)[?&][^=&]*(password|passwd|pwd|secret)[^=&]*=", uri
-        ):
-            raise ValueError("must hold no user name and no password")
+        _check_password(uri)
         return uri
 
     @field_validator("uri")

@@ -38,6 +38,16 @@ def test_invalid_uri_is_an_error(uri: str, message: str) -> None:
     assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
 
 
+@pytest.mark.parametrize(
+    "parameter", ["password=hidden", "X-Amz-Security-Token=hidden", "a=1&client_secret=hidden"]
+)
+def test_uri_with_a_secret_in_its_query_is_an_error_that_hides_it(parameter: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        source(f"https://example.org/adult.data?{parameter}")
+    (error,) = caught.value.errors()
+    assert error["msg"] == "Value error, must hold no user name and no password"
+
+
 @pytest.mark.parametrize("scheme", ["https", "http", "s3", "ftp"])
 @pytest.mark.parametrize("user", ["user:secret", "secret", ":secret"])
 def test_uri_with_a_user_or_password_is_an_error_that_hides_it(scheme: str, user: str) -> None:
