@@ -2,7 +2,6 @@
 
 from app.core.datetime_feature import DatetimeFeature
 from app.core.features import (
-    LARGEST_INTEGER,
     LARGEST_NUMBER,
     LONGEST_TEXT,
     BooleanFeature,
@@ -24,10 +23,9 @@ def describe_allowed(feature: Feature) -> str:
 
 
 def describe_range(feature: RangedFeature) -> str:
-    """Say what a number may be: its type, and its range if it has one."""
+    """Say what a number may be: its type, and its range unless any is accepted that float32 holds."""
     kind = "a whole number" if isinstance(feature, IntegerFeature) else "a number"
-    largest = LARGEST_INTEGER if isinstance(feature, IntegerFeature) else LARGEST_NUMBER
-    if feature.may_replace or (feature.minimum, feature.maximum) == (-largest, largest):
+    if feature.may_replace or (feature.minimum, feature.maximum) == (-LARGEST_NUMBER, LARGEST_NUMBER):
         return kind
     return f"{kind} from {feature.minimum:.15g} to {feature.maximum:.15g}"
 

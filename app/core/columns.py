@@ -103,7 +103,7 @@ class ColumnEncoder:
             codes[position, is_unknown] = code
         for position in self._clipped:
             column, low, high = codes[position], self._minimum[position], self._maximum[position]
-            is_outside = (column < low) | ((column > high) & (column < REFUSED))
+            is_outside = np.isfinite(column) & ((column < low) | (column > high))
             replaced[self._names[position], "outside"] += int(is_outside.sum())
             codes[position, is_outside] = np.clip(column[is_outside], low, high)
         return +replaced

@@ -14,7 +14,7 @@ from app.core.base_feature import Frozen
 from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, check_names
 from app.core.ids import Id
-from app.core.values import WRITTEN_WITH_A_POINT, Name
+from app.core.values import TRUTH, Name, drop_point
 
 SCHEMA_VERSION: Literal[1] = 1
 TWO_LABELS = 2
@@ -93,9 +93,9 @@ class Target(Frozen):
         """Return the label of a file that a cell means, before it is merged."""
         if self._is_known(text):
             return text
-        number = WRITTEN_WITH_A_POINT.fullmatch(text)
-        meant = number[1] if number else text.lower()
-        return meant if (number or meant in {"true", "false"}) and self._is_known(meant) else text
+        truth = text.lower()
+        meant = truth if truth in TRUTH else drop_point(text)
+        return meant if self._is_known(meant) else text
 
     def _is_known(self, text: str) -> bool:
         return text in self.labels or any(text in names for names in self.merge.values())

@@ -16,9 +16,9 @@ from app.core.datetime_feature import DatetimeFeature
 from app.core.values import (
     BOOLEANS,
     TRUTH,
-    WRITTEN_WITH_A_POINT,
     Name,
     Value,
+    drop_point,
     is_whole_number,
     number_to_text,
 )
@@ -219,11 +219,15 @@ class CategoryFeature(BaseFeature):
         return not set(TRUTH).isdisjoint(self.categories)
 
     def _from_text(self, text: str) -> Value:
+        return self.spell(text)
+
+    def spell(self, text: str) -> str:
+        """Return the category that a text means: `3.0` is 3, and `True` is true; other text as it is."""
         if text in self.codes:
             return text
-        number = WRITTEN_WITH_A_POINT.fullmatch(text)
-        meant = number[1] if number else text.lower()
-        return meant if meant in self.codes and (number or meant in TRUTH) else text
+        truth = text.lower()
+        meant = truth if truth in TRUTH else drop_point(text)
+        return meant if meant in self.codes else text
 
     @cached_property
     def codes(self) -> dict[Value, float]:
@@ -271,8 +275,11 @@ class OpenCategoryFeature(BaseFeature):
         return float(self.buckets if is_missing else crc32(str(value).encode()) % self.buckets)
 
     def _from_text(self, text: str) -> Value:
-        number = WRITTEN_WITH_A_POINT.fullmatch(text)
-        return number[1] if number else text
+        return self.spell(text)
+
+    def spell(self, text: str) -> str:
+        """Return the category that a text means: `3.0` is 3."""
+        return drop_point(text)
 
     @cached_property
     def codes(self) -> dict[Value, float]:
@@ -326,7 +333,7 @@ class BooleanFeature(BaseFeature):
         return BOOLEANS | self.words.meanings
 
     def _from_text(self, text: str) -> Value:
-        return self.meanings.get(text.lower(), text)
+        return self.meanings.get(drop_point(text).lower(), text)
 
 
 Feature = Annotated[

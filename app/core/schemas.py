@@ -1,6 +1,6 @@
 """Features as schemas: of pydantic-core, which validates rows, and JSON Schema for the documentation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import core_schema
@@ -23,7 +23,24 @@ from app.core.values import BOOLEANS, TRUTH, Value, is_whole_number, number_to_t
 
 DATE_LENGTH = len("2024-05-06")
 
-WORDS = "|".join("".join(f"[{sign.upper()}{sign}]" for sign in word) for word in BOOLEANS if word.isalpha())
+
+def _in_any_case(words: Iterable[str]) -> str:
+    """Return the pattern of words in lower case, with or without capitals; other signs by their number."""
+    return "|".join("".join(map(_sign_in_any_case, word)) for word in words)
+
+
+def _sign_in_any_case(sign: str) -> str:
+    capital = sign.upper()
+    if capital != sign and len(capital) == 1:
+        return f"[{capital}{sign}]"
+    return sign if sign.isalnum() else f"\\u{ord(sign):04x}"
+
+
+WORDS = _in_any_case(word for word in BOOLEANS if word.isalpha())
+TEXT_PATTERN = r"^[^\s\x1c-\x1f]([\s\S]*[^\s\x1c-\x1f])?$"
+"""Of text that a cell may hold too: not empty, and without what Python takes for space at its ends."""
+TEXT_FORM = {"type": ["string", "integer"], "pattern": TEXT_PATTERN, "maxLength": LONGEST_TEXT}
+"""What a category that nobody declared may be in JSON."""
 BOOLEAN_FORMS = [{"type": "boolean"}, {"enum": [0, 1]}, {"type": "string", "pattern": f"^({WORDS}|0|1)$"}]
 """What a boolean may be in JSON."""
 
@@ -57,7 +74,7 @@ def _value(feature: Feature, *, mostly_integers: bool) -> core_schema.CoreSchema
             schema = _category_schema(feature, markers)
             markers = ()
         case OpenCategoryFeature():
-            schema = core_schema.no_info_before_validator_function(_number_to_text, _text())
+            schema = core_schema.no_info_before_validator_function(_speller(feature), _text())
         case BooleanFeature():
             schema = core_schema.bool_schema(strict=False)
             if feature.words.meanings:
@@ -91,18 +108,29 @@ def _category_schema(feature: CategoryFeature, markers: Sequence[str]) -> core_s
     schema: core_schema.CoreSchema = core_schema.literal_schema([*feature.levels, *markers])
     if feature.may_replace:
         schema = _or_replacement(feature, schema, _text(), "category_type")
+        return core_schema.no_info_before_validator_function(_speller(feature), schema)
     if feature.has_booleans:
         return core_schema.no_info_before_validator_function(number_to_text, schema)
-    if feature.has_numbers or feature.may_replace:
+    if feature.has_numbers:
         return core_schema.no_info_before_validator_function(_number_to_text, schema)
     return schema
 
 
+def _speller(feature: CategoryFeature | OpenCategoryFeature) -> Callable[[Any], Any]:
+    """Return what reads any text as that of a cell: without this, `"3.0"` were another category than 3."""
+    booleans = isinstance(feature, CategoryFeature) and feature.has_booleans
+    to_text = number_to_text if booleans else _number_to_text
+
+    def spell(value: Any) -> Any:
+        text = to_text(value)
+        return feature.spell(text) if isinstance(text, str) else value
+
+    return spell
+
+
 def _text() -> core_schema.CoreSchema:
     """Accept text that a cell may hold too: not empty, and without space at its ends."""
-    return core_schema.str_schema(
-        strict=True, min_length=1, max_length=LONGEST_TEXT, pattern=r"^\S(?:[\s\S]*\S)?$"
-    )
+    return core_schema.str_schema(strict=True, max_length=LONGEST_TEXT, pattern=TEXT_PATTERN)
 
 
 def _or_replacement(
@@ -189,10 +217,9 @@ def _property(feature: Feature) -> dict[str, Any]:
             value = _category(feature, missing)
             missing = []
         case OpenCategoryFeature():
-            value = {"type": ["string", "integer"], "maxLength": LONGEST_TEXT}
+            value = TEXT_FORM
         case BooleanFeature():
-            words = [{"enum": [*feature.words.meanings]}] if feature.words.meanings else []
-            value = {"anyOf": [*BOOLEAN_FORMS, *words]}
+            value = {"anyOf": [*BOOLEAN_FORMS, *_word_forms([*feature.words.meanings])]}
         case DatetimeFeature():
             value = {"type": "string", **_text_format(feature)}
         case RangedFeature():
@@ -205,6 +232,15 @@ def _property(feature: Feature) -> dict[str, Any]:
     description = {"description": " ".join(notes)} if notes else {}
     default = {} if feature.absent is None else {"default": feature.absent.value}
     return {"title": feature.title} | description | value | default | {"examples": [feature.example]}
+
+
+def _word_forms(words: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield what the declared words of a boolean may be in JSON: a whole number may stand for its text."""
+    numbers = [int(word) for word in words if is_whole_number(word)]
+    if words:
+        yield {"type": "string", "pattern": f"^({_in_any_case(words)})$"}
+    if numbers:
+        yield {"enum": numbers}
 
 
 def _notes(feature: Feature) -> Iterator[str]:
@@ -228,7 +264,7 @@ def _category(feature: CategoryFeature, missing: Sequence[str | None]) -> dict[s
     if feature.has_booleans:
         values += [category == "true" for category in feature.categories if category in TRUTH]
     if feature.may_replace:
-        return {"anyOf": [{"enum": [*values, *missing]}, {"type": ["string", "integer"]}]}
+        return {"anyOf": [{"enum": [*values, *missing]}, TEXT_FORM]}
     if len(values) > len(feature.levels):
         return {"enum": [*values, *missing]}
     return {"type": ["string", "null"] if missing else "string", "enum": [*values, *missing]}

@@ -18,8 +18,7 @@ BOOLEANS: dict[str, Value] = {
 }
 """The words for a boolean, in any case: those that pydantic takes, and the numbers of some files."""
 TRUTH = ("true", "false")
-WRITTEN_WITH_A_POINT = re.compile(r"(-?[0-9]+)\.0+")
-"""A whole number as some programs write it, when other cells of its column are empty."""
+_WRITTEN_WITH_A_POINT = re.compile(r"(-?[0-9]+)\.0+")
 
 
 def number_to_text(value: Any) -> Any:
@@ -32,6 +31,14 @@ def number_to_text(value: Any) -> Any:
         case float() if value.is_integer():
             return str(int(value))
     return value
+
+
+def drop_point(text: str) -> str:
+    """Return `3` for `3.0`, as some programs write it when other cells of its column are empty."""
+    number = _WRITTEN_WITH_A_POINT.fullmatch(text)
+    if number is None:
+        return text
+    return "0" if number[1] == "-0" else number[1]
 
 
 def is_whole_number(text: str) -> bool:

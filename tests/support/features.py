@@ -3,7 +3,13 @@
 from typing import Any
 
 from app.core.datetime_feature import DatetimeFeature
-from app.core.features import BooleanFeature, CategoryFeature, IntegerFeature, NumberFeature
+from app.core.features import (
+    BooleanFeature,
+    CategoryFeature,
+    IntegerFeature,
+    NumberFeature,
+    OpenCategoryFeature,
+)
 
 YEARS: dict[str, Any] = {
     "name": "years",
@@ -38,6 +44,8 @@ DATE: dict[str, Any] = {
     "example": "2024-05-06",
 }
 
+ZIP: dict[str, Any] = {"name": "zip", "type": "open_category", "title": "ZIP", "example": "01234"}
+
 
 def years(**changes: Any) -> IntegerFeature:
     return IntegerFeature(**YEARS | changes)
@@ -57,3 +65,7 @@ def secured(**changes: Any) -> BooleanFeature:
 
 def date(**changes: Any) -> DatetimeFeature:
     return DatetimeFeature(**DATE | changes)
+
+
+def zip_code(**changes: Any) -> OpenCategoryFeature:
+    return OpenCategoryFeature(**ZIP | changes)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -12,18 +13,16 @@ from app.core.columns import ColumnEncoder
 from app.core.contract import Target
 from app.core.encoders import Encoder, column_encoder, row_encoder
 from app.core.errors import Problem
-from app.core.features import Feature, OpenCategoryFeature, Other, Words
+from app.core.features import Feature, IntegerFeature, Other, Words
 from app.core.replacements import names_of_replaceable, settle
+from app.core.schemas import row_schema
 from app.core.validation import RowValidator
-from tests.support.features import date, grade, rate, secured, years
+from tests.support.features import date, grade, rate, secured, years, zip_code
 
 MISSING = Missing()
 OTHER = grade(unknown="other")
-
-
-def zip_code(**changes: Any) -> OpenCategoryFeature:
-    about: dict[str, Any] = {"type": "open_category", "name": "zip", "title": "ZIP", "example": "01234"}
-    return OpenCategoryFeature(**about | changes)
+CODES = grade(unknown="other", categories=("3", "0", "true", "B"))
+CODED = Words(true=("2",), false=("1",))
 
 
 def read(feature: Feature, *values: Any) -> tuple[list[float], dict[str, int]]:
@@ -54,6 +53,8 @@ def read_cells(feature: Feature, *cells: str) -> tuple[list[float], dict[str, in
         (rate(outside="clip", missing=MISSING), [None, 21], [np.nan, 20], {"outside": 1}),
         (secured(words=Words(true=("ja",), false=("nein", "2"))), ["JA", "nein", 2, "yes"], [1, 0, 0, 1], {}),
         (grade(categories=("true", "B", "7"), example="B"), [True, "true", 7], [0, 0, 2], {}),
+        (secured(words=CODED), [1, 1.0, 2, 2.0, "2"], [0, 0, 1, 1, 1], {}),
+        (CODES, ["3.0", "-0.0", -0.0, "TRUE", "True", "4.0"], [0, 1, 1, 2, 2, 4], {"unknown": 1}),
     ],
 )
 def test_values_and_cells_are_read_alike(
@@ -77,6 +78,7 @@ def as_cell(value: Any) -> str:
         (OTHER, "D" * 201),
         (OTHER, None),
         (OTHER, True),
+        (OTHER, "\x1cD"),
         (grade(), "(other)"),
         (years(outside="clip"), 40.5),
         (years(outside="clip"), "40"),
@@ -95,7 +97,16 @@ def test_other_values_are_still_refused(feature: Feature, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "cell"), [(OTHER, ""), (years(outside="clip"), "1e999"), (zip_code(), " ")]
+    ("feature", "cell"),
+    [
+        (OTHER, ""),
+        *(
+            (feature(outside="clip"), cell)
+            for feature in (years, rate)
+            for cell in ("1e999", "-1e999", "-inf")
+        ),
+        (zip_code(), " "),
+    ],
 )
 def test_other_cells_are_still_refused(feature: Feature, cell: str) -> None:
     assert ColumnEncoder([feature])([[cell]]).refused == [0]
@@ -182,6 +193,7 @@ def test_an_open_category_is_the_bucket_of_its_text() -> None:
     codes, _ = read(feature, "01234", 1234, "-", None)
     assert codes[0] != codes[1]
     assert codes[2:] == [16, 16]
+    assert read(feature, "01234", "1234.0", "-", None)[0] == codes
     assert read_cells(feature, "01234", "1234.0", "-", "")[0] == codes
     assert all(0 <= code < 16 for code in read(feature, *map(str, range(100)))[0])
 
@@ -190,3 +202,41 @@ def test_labels_have_titles() -> None:
     target = Target(name="paid", labels=("0", "1"), positive="1", titles={"1": "paid back"})
     assert [target.describe(label) for label in target.labels] == ["0", "1 (paid back)"]
     assert len({target, target}) == 1
+
+
+def test_an_integer_without_a_range_says_how_large_it_may_be() -> None:
+    feature = IntegerFeature(type="integer", name="years", title="Years", example=5)
+    with pytest.raises(Problem) as caught:
+        read(feature, 2**24 + 1)
+    assert caught.value.errors[0]["msg"] == "Must be a whole number from -16777216 to 16777216."
+
+
+@pytest.mark.parametrize(
+    ("feature", "values"),
+    [
+        (OTHER, ["A", "D", 7, "D" * 200, "A\nB"]),
+        (zip_code(), ["01234", 1234, "größe"]),
+        (secured(words=Words(true=("ja", "2"), false=("n/a",))), ["JA", "ja", 2, "2", "N/a", True, "off"]),
+    ],
+)
+def test_the_schema_accepts_what_the_service_does(feature: Feature, values: list[Any]) -> None:
+    schema = Draft202012Validator(row_schema([feature]))
+    for value in values:
+        read(feature, value)
+        assert schema.is_valid({feature.name: value})
+
+
+@pytest.mark.parametrize(
+    ("feature", "values"),
+    [
+        (OTHER, ["", " D", "D ", "\x1cD", "D" * 201, 1.5, True, None]),
+        (zip_code(), ["", " 1", "1" * 201, 1.5, None]),
+        (secured(words=Words(true=("ja",))), ["jaja", 2, None]),
+    ],
+)
+def test_the_schema_refuses_what_the_service_does(feature: Feature, values: list[Any]) -> None:
+    schema = Draft202012Validator(row_schema([feature]))
+    for value in values:
+        assert not schema.is_valid({feature.name: value})
+        with pytest.raises(Problem):
+            read(feature, value)
