@@ -34,7 +34,8 @@ def _describe(feature: Feature) -> str:
     match feature:
         case CategoryFeature():
             words = f"one of {list_some(feature.levels)}"
-            return f"{words}; or other text" if feature.may_replace else words
+            other = f"; or other text of at most {LONGEST_TEXT} characters"
+            return words + other if feature.may_replace else words
         case OpenCategoryFeature():
             return f"text of at most {LONGEST_TEXT} characters, without space at its ends"
         case BooleanFeature():

@@ -39,7 +39,11 @@ def _sign_in_any_case(sign: str) -> str:
 WORDS = _in_any_case(word for word in BOOLEANS if word.isalpha())
 TEXT_PATTERN = r"^[^\s\x1c-\x1f]([\s\S]*[^\s\x1c-\x1f])?$"
 """Of text that a cell may hold too: not empty, and without what Python takes for space at its ends."""
-TEXT_FORM = {"type": ["string", "integer"], "pattern": TEXT_PATTERN, "maxLength": LONGEST_TEXT}
+TEXT_FORM: dict[str, Any] = {
+    "type": ["string", "integer"],
+    "pattern": TEXT_PATTERN,
+    "maxLength": LONGEST_TEXT,
+}
 """What a category that nobody declared may be in JSON."""
 BOOLEAN_FORMS = [{"type": "boolean"}, {"enum": [0, 1]}, {"type": "string", "pattern": f"^({WORDS}|0|1)$"}]
 """What a boolean may be in JSON."""
@@ -219,7 +223,8 @@ def _property(feature: Feature) -> dict[str, Any]:
         case OpenCategoryFeature():
             value = TEXT_FORM
         case BooleanFeature():
-            value = {"anyOf": [*BOOLEAN_FORMS, *_word_forms([*feature.words.meanings])]}
+            words = [*_word_forms([*feature.words.meanings])]
+            value = {"anyOf": [*BOOLEAN_FORMS, *words]}
         case DatetimeFeature():
             value = {"type": "string", **_text_format(feature)}
         case RangedFeature():

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.core.chunks import Work, run_at_once, run_in_turns
+from app.core.chunks import Work, rows_per_chunk, run_at_once, run_in_turns
 from app.core.ids import Values, split_ids
 from app.core.model import Model
-from app.core.replacements import names_of_replaceable, settle
+from app.core.replacements import Replaced, names_of_replaceable, settle
 from app.core.validation import RowValidator
 from app.core.values import Matrix, Row
 from app.monitoring.metrics import Metrics
@@ -57,6 +57,7 @@ class Predictor:
         self._max_bytes = max_bytes
         self._csv = CsvReader(contract, self._validator, max_rows, max_bytes)
         self._rows_per_run = max(1, VALUES_PER_RUN // width)
+        self._rows_per_chunk = rows_per_chunk(width)
         self._writers: dict[bytes, Writer] = {
             JSON: JsonIdWriter(contract) if contract.ids else JsonWriter(contract),
             CSV: CsvIdWriter(contract) if contract.ids else CsvWriter(contract),
@@ -74,6 +75,7 @@ class Predictor:
         is_alone: bool = False,
     ) -> Answer:
         """Return the predictions for the rows in `body`, together with others unless it `is_alone`."""
+        rows: Rows
         if request_type == JSON:
             rows, ids, extras = self._take_apart(self._validator.parse(body))
             kept = NOTHING
@@ -100,7 +102,8 @@ class Predictor:
         if options.is_compressed:
             body = decompress_body(body, self._max_bytes)
         if request_type == JSON:
-            rows, ids, extras = self._take_apart((yield from self._validator.parse_in_chunks(body)))
+            valid = yield from self._validator.parse_in_chunks(body)
+            rows, ids, extras = yield from self._take_apart_in_chunks(valid)
             return (yield from self._answer_rows(rows, ids, extras, response_type))
         csv = yield from self._csv.read_in_chunks(body, with_truth=False, options=options)
         return (yield from self._answer_rows(csv.matrix, csv.ids, self._extras(csv), response_type, csv))
@@ -132,7 +135,22 @@ class Predictor:
             extras = replace(extras, metrics=metrics)
         return Answer(writer.write_body(texts, extras), extras)
 
-    def _take_apart(self, rows: Sequence[Row]) -> tuple[Rows, Sequence[Values], Extras]:
+    def _take_apart_in_chunks(
+        self, rows: Sequence[Row]
+    ) -> Work[tuple[Sequence[Row], Sequence[Values], Extras]]:
+        """Do as `_take_apart` does for many rows."""
+        taken: list[Row] = []
+        ids: list[Values] = []
+        replaced = Replaced()
+        for start in range(0, len(rows), self._rows_per_chunk):
+            some, some_ids, extras = self._take_apart(rows[start : start + self._rows_per_chunk])
+            taken += some
+            ids += some_ids
+            replaced.update(extras.replaced)
+            yield
+        return taken, ids, Extras(replaced=replaced) if replaced else NO_EXTRAS
+
+    def _take_apart(self, rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Values], Extras]:
         """Return what the model reads, the ids of each row if the contract has ids, and what was replaced."""
         extras = NO_EXTRAS
         if self._replaceable:

@@ -16,9 +16,10 @@ FEATURES = load_contract(Path(os.environ["MODEL_DIR"])).features
 
 
 def write_csv(lines: list[Row]) -> bytes:
-    """Return a CSV file of rows; an empty cell is a missing value."""
+    """Return a CSV file of what all rows have; an empty cell is a missing value."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, lines[0])
+    names = [name for name in lines[0] if all(name in line for line in lines)]
+    writer = csv.DictWriter(text, names, extrasaction="ignore")
     writer.writeheader()
     writer.writerows({name: as_cell(value) for name, value in line.items()} for line in lines)
     return text.getvalue().encode()

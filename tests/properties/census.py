@@ -14,9 +14,18 @@ from threadpoolctl import threadpool_limits
 
 from app.core.baked_model import load_contract
 from app.core.contract import Contract
+from app.core.datetime_feature import DatetimeFeature
 from app.core.encoders import Encoder
 from app.core.errors import ProblemDocument
-from app.core.features import BooleanFeature, CategoryFeature, Feature, IntegerFeature, NumberFeature
+from app.core.features import (
+    LONGEST_TEXT,
+    BooleanFeature,
+    CategoryFeature,
+    Feature,
+    IntegerFeature,
+    NumberFeature,
+    OpenCategoryFeature,
+)
 from app.main import create_app
 from app.settings import Settings
 from tests.support.asgi import body_messages, http_scope, run_asgi
@@ -86,26 +95,43 @@ class Census:
             return self._pipeline.predict_proba(Encoder(self.features)(ordered))
 
 
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=LONGEST_TEXT).filter(
+    lambda text: text == text.strip()
+)
+"""Text that is a category which nobody declared."""
+
+
 def values(feature: Feature) -> SearchStrategy[Any]:
     """JSON values that the feature accepts."""
+    accepted: SearchStrategy[Any]
     match feature:
+        case IntegerFeature() if feature.may_replace:
+            accepted = st.integers(-(10**30), 10**30)
+        case NumberFeature() if feature.may_replace:
+            accepted = st.floats(allow_nan=False, allow_infinity=False)
         case IntegerFeature():
             whole = st.integers(feature.minimum, feature.maximum)
-            accepted: SearchStrategy[Any] = whole | whole.map(float)
+            accepted = whole | whole.map(float)
         case NumberFeature():
             accepted = st.floats(feature.minimum, feature.maximum)
         case CategoryFeature():
-            accepted = st.sampled_from(feature.categories)
+            accepted = st.sampled_from(feature.levels) | (texts if feature.may_replace else st.nothing())
+        case OpenCategoryFeature():
+            accepted = texts | st.integers(-(10**30), 10**30)
         case BooleanFeature():
-            accepted = st.booleans()
+            accepted = st.booleans() | st.sampled_from(["yes", "OFF", *feature.words.meanings])
+        case DatetimeFeature():
+            accepted = st.just(feature.example)
     if feature.missing is None:
         return accepted
     return accepted | st.sampled_from([None, *feature.missing.markers])
 
 
 def rows(features: tuple[Feature, ...]) -> SearchStrategy[Row]:
-    """Rows with a value for each feature, under its own name."""
-    return st.fixed_dictionaries({feature.name: values(feature) for feature in features})
+    """Rows with a value for each feature, under its own name; one with a default may be absent."""
+    required = {feature.name: values(feature) for feature in features if feature.absent is None}
+    optional = {feature.name: values(feature) for feature in features if feature.absent is not None}
+    return st.fixed_dictionaries(required, optional=optional)
 
 
 def rename_and_shuffle(draw: DataObject, features: tuple[Feature, ...], row: Row) -> Row:
