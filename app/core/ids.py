@@ -53,7 +53,12 @@ def id_fields(ids: Sequence[Id]) -> dict[str, core_schema.TypedDictField]:
 def id_properties(ids: Sequence[Id]) -> dict[str, Any]:
     """Return the properties of a row's JSON Schema."""
     value = {
-        "anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "number"}, {"type": "null"}],
+        "anyOf": [
+            {"type": "string", "maxLength": LONGEST},
+            {"type": "integer", "minimum": -LARGEST, "maximum": LARGEST},
+            {"type": "number", "minimum": -EXACT, "maximum": EXACT},
+            {"type": "null"},
+        ],
         "description": "Not read by the model; the answer repeats it.",
     }
     return {one.name: {"title": one.title or one.name, **value} for one in ids}

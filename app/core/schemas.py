@@ -267,7 +267,7 @@ def _category(feature: CategoryFeature, missing: Sequence[str | None]) -> dict[s
     if feature.has_numbers:
         values += [int(category) for category in feature.categories if is_whole_number(category)]
     if feature.has_booleans:
-        values += [category == "true" for category in feature.categories if category in TRUTH]
+        values += [word == "true" for word in TRUTH if feature.may_replace or word in feature.categories]
     if feature.may_replace:
         return {"anyOf": [{"enum": [*values, *missing]}, TEXT_FORM]}
     if len(values) > len(feature.levels):

@@ -215,6 +215,7 @@ def test_an_integer_without_a_range_says_how_large_it_may_be() -> None:
     ("feature", "values"),
     [
         (OTHER, ["A", "D", 7, "D" * 200, "A\nB"]),
+        (CODES, [3, "3.0", False, True, "False"]),
         (zip_code(), ["01234", 1234, "größe"]),
         (secured(words=Words(true=("ja", "2"), false=("n/a",))), ["JA", "ja", 2, "2", "N/a", True, "off"]),
     ],
