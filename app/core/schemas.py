@@ -37,7 +37,7 @@ def _sign_in_any_case(sign: str) -> str:
 
 
 WORDS = _in_any_case(word for word in BOOLEANS if word.isalpha())
-TEXT_PATTERN = r"^[^\s\x1c-\x1f]([\s\S]*[^\s\x1c-\x1f])?$"
+TEXT_PATTERN = r"^[^\s\x1c-\x1f\x85]([\s\S]*[^\s\x1c-\x1f\x85])?$"
 """Of text that a cell may hold too: not empty, and without what Python takes for space at its ends."""
 TEXT_FORM: dict[str, Any] = {
     "type": ["string", "integer"],
