@@ -246,14 +246,16 @@ class OpenCategoryFeature(BaseFeature):
     example: Name = Field(min_length=1, max_length=LONGEST_TEXT)
 
     @model_validator(mode="after")
-    def _default_is_text(self) -> Self:
+    def _example_and_default_are_accepted(self) -> Self:
+        if not self.accepts(self.example):
+            raise ValueError("example must have no space at its ends")
         if self.absent is not None and not self.accepts(self.absent.value):
             raise ValueError("default.value must be text, or null with missing")
         return self
 
     def _to_value(self, value: Value) -> Value:
-        text: Value = number_to_text(value)
-        return text
+        text = number_to_text(value)
+        return self.spell(text) if isinstance(text, str) else value
 
     @property
     def is_open(self) -> bool:
@@ -267,7 +269,7 @@ class OpenCategoryFeature(BaseFeature):
         """Return whether a value is valid."""
         if value is None:
             return self.missing is not None
-        return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_TEXT
+        return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value == value.strip()
 
     def encode(self, value: str | None) -> float:
         """Return the code of an accepted value."""

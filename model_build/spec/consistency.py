@@ -129,6 +129,9 @@ def _check_cells_of_features(features: Features) -> Contradictions:
         yield from _check_cells(("features", position, "categories"), categories)
         if feature.missing:
             yield from _check_cells(("features", position, "missing", "markers"), feature.missing.markers)
+        if feature.type == "boolean":
+            yield from _check_cells(("features", position, "words", "true"), feature.words.true)
+            yield from _check_cells(("features", position, "words", "false"), feature.words.false)
 
 
 def _check_cells_of_target(target: Target) -> Contradictions:

@@ -126,6 +126,7 @@ def test_a_wide_range_of_numbers_needs_no_declaration() -> None:
         (grade(default=Default(value="(other)"), other=Other()), 3),
         (secured(default=Default(value=False)), 0),
         (zip_code(default=Default(value=1234)), zip_code().encode("1234")),
+        (zip_code(default=Default(value="1234.0")), zip_code().encode("1234")),
         (date(default=Default(value="1970-01-02")), 86400),
     ],
 )
@@ -162,6 +163,9 @@ def test_a_default_of_the_training_rows_is_none_before_the_training() -> None:
         (lambda: secured(words=Words(true=("ja",), false=("JA",))), "words and missing markers must differ"),
         (lambda: date(default=Default(value="yesterday")), "default.value must be a date"),
         (lambda: zip_code(default=Default(value="")), "default.value must be text"),
+        (lambda: zip_code(default=Default(value=" 1")), "default.value must be text"),
+        (lambda: zip_code(default=Default(value=1.5), missing=MISSING), "default.value must be text"),
+        (lambda: zip_code(example=" 1"), "example must have no space at its ends"),
         (Default, "give either a value, or training"),
         (lambda: Default(value=1, training="mean"), "give either a value, or training"),
         (lambda: years(maximum=2**24 + 2, offset=1), "Declare an offset, from which the model reads"),

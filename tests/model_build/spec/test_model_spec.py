@@ -276,6 +276,7 @@ def test_value_that_is_not_allowed_is_an_error(
         ('["?"]', '["?", {}]', "features.grade.missing.markers.1"),
         ('["n/a"]', "[{}]", "features.rate.missing.markers.0"),
         ('["no", "yes"]', '[{}, "yes"]', "target.labels.0"),
+        ("title: Secured", "title: Secured, words: {{false: [nein, {}]}}", "features.secured.words.false.1"),
     ],
 )
 def test_empty_text_and_outer_spaces_are_errors(
