@@ -21,7 +21,7 @@ class Origin(Artifact):
     source: DataSource
     uri: str
     sha256: Sha256 | None
-    """Of the file; of several, of what `sha256sum` prints for them; of a query, of its rows."""
+    """Of the file; of several, of what `sha256sum` prints for them; of a query or a bundled table, rows."""
     files: tuple[SourceFile, ...] = ()
     """None if the rows are synthetic. Rows are numbered through all files, in this order."""
     test_from: int | None = None

@@ -22,6 +22,7 @@ from model_build.data.carried import NOTHING, Carried, RowSections, carried_colu
 from model_build.data.raw_rows import RawRows, read_source
 from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
+from model_build.data.synthetic_rows import draw_rows
 from model_build.data.tables import number_rows
 from model_build.errors import DataError, SourceError
 from model_build.origin import Origin
@@ -118,8 +119,11 @@ def _generate(spec: ModelSpec) -> tuple[pd.DataFrame, Origin]:
     config = spec.data.synthetic
     if config is None:
         raise SourceError(f"{spec.name} declares no synthetic generator (data.synthetic).")
-    uri = f"synthetic:{config.generator}?rows={config.rows}&seed={config.seed}"
-    frame = GENERATORS[config.generator](config.rows, config.seed)
+    uri = f"synthetic:{config.generator or spec.name}?rows={config.rows}&seed={config.seed}"
+    if config.generator:
+        frame = GENERATORS[config.generator](config.rows, config.seed)
+    else:
+        frame = draw_rows(spec, config).rename(columns=normalize_column_name)
     frame.index += 1
     return frame, Origin(source="synthetic", uri=uri, sha256=None)
 

@@ -10,6 +10,7 @@ from app.core.column_names import ColumnNames
 from app.core.datetime_feature import DatetimeFeature
 from app.core.decimal_comma import replace_decimal_commas
 from app.core.features import RangedFeature
+from model_build.data.bundled import load_bundled
 from model_build.data.file_sets import fetch_files
 from model_build.data.named_table import NamedTable, combine_tables, name_columns
 from model_build.data.row_files import compute_rows_checksum
@@ -51,6 +52,9 @@ def read_source(source: Source, spec: ModelSpec, directory: Path) -> RawRows:
         columns = query_database(source, directory, reader.date_format)
         tables = {"query": reader.name(columns, source.uri)}
         name, checksum = source.uri, compute_rows_checksum(tables["query"].frame)
+    elif source.bundled:
+        tables = {source.uri: reader.name(load_bundled(source.bundled), source.uri)}
+        name, checksum = source.uri, compute_rows_checksum(tables[source.uri].frame)
     else:
         files = fetch_files(source, directory)
         options = ReadOptions(spec.data.delimiter, spec.data.encoding, source.sheet)

@@ -139,7 +139,7 @@ def _judge_suspects(draft: Draft, suspects: Mapping[str, float]) -> Draft:
         f"TODO: is {name} known before {draft.target.name}? It alone ranks it with a ROC AUC of {area:.3f}."
         for name, area in kept.items()
     ]
-    maximum = 1.0 if kept else None
+    maximum = 1.0 if any(area > DataChecks().maximum_leakage for area in kept.values()) else None
     protected = {name: group for name, group in draft.protected.items() if name not in leaks}
     return replace(draft, columns=columns, remarks=remarks, maximum_leakage=maximum, protected=protected)
 

@@ -13,6 +13,7 @@ from app.core.contract import Target
 from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, RangedFeature
 from app.core.ids import Id
+from model_build.spec import synthetic
 from model_build.spec.document import MOST_LISTED
 from model_build.spec.estimator import (
     BINNING,
@@ -335,6 +336,17 @@ def _check_reference(data: Data, data_checks: DataChecks) -> Contradictions:
         yield InvalidKey(("data_checks", "reference"), sentence)
 
 
+def _check_synthetic(
+    features: Features, derived: Sequence[Derived], target: Target, data: Data
+) -> Contradictions:
+    if data.synthetic and data.synthetic.generator is None:
+        yield from synthetic.find_contradictions(data.synthetic, features, derived, target)
+
+
+def _check_definitions(features: Features, data_checks: DataChecks) -> Contradictions:
+    return _check_known(("data_checks", "definitions"), data_checks.definitions, features)
+
+
 def _check_known(
     path: KeyPath, names: Iterable[str], features: Features, categorical: bool | None = None
 ) -> Contradictions:
@@ -391,4 +403,6 @@ CHECKS: tuple[Callable[..., Contradictions], ...] = (
     _check_directions,
     _check_golden,
     _check_reference,
+    _check_definitions,
+    _check_synthetic,
 )

@@ -13,7 +13,8 @@ from app.core.features import Feature
 from app.core.validation import RowValidator
 from app.core.values import Row, Value
 from model_build.spec.invalid_key import suggest
-from model_build.spec.source import GENERATOR_NAMES, Source
+from model_build.spec.source import Source
+from model_build.spec.synthetic import Synthetic
 
 Severity = Literal["fail", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -71,19 +72,6 @@ def list_allowed(names: Iterable[str]) -> str:
 
 
 # ---- data
-
-
-class Synthetic(Frozen):
-    """The embedded generator, whose rows stand in for real data."""
-
-    generator: str
-    rows: int = Field(ge=100)
-    seed: int = Field(ge=0)
-
-    @field_validator("generator")
-    @classmethod
-    def _generator_exists(cls, name: str) -> str:
-        return require_known("generator", name, GENERATOR_NAMES)
 
 
 class Data(Frozen):
@@ -147,8 +135,13 @@ class DataChecks(Frozen):
     """Share of the different values of a feature that may be equal to another as float32; fewer only warn."""
     leakage: Severity = "fail"
     """A feature that alone ranks the target better than maximum_leakage allows."""
-    maximum_leakage: Share = 0.95
+    suspect_leakage: Share = 0.95
+    """From this ROC AUC on, a feature that alone ranks the target is a suspect, and a warning."""
+    maximum_leakage: Share = 0.995
     """Largest ROC AUC with which one feature alone may rank the target."""
+    definitions: tuple[str, ...] = ()
+    """Features by which the label is defined, such as the weight that makes a person obese. They are no leak,
+    however well they rank the target."""
     reference: Reference | None = None
 
 

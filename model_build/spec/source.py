@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from app.core.contract import Sha256
 
 SCHEMES = ("https", "http", "s3")
+BUNDLE = "sklearn"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 CHECKSUM_DIGITS = 12  # in the name of a file
 SIGNS = re.compile(r"[*?]")
@@ -21,9 +22,8 @@ PASSWORD = re.compile(r"(?i)[?&;][^=&;]*(password|passwd|pwd|secret|token)[^=&;]
 SET_ASIDE = (".", "_")
 """What the names of files begin with that are hidden, unfinished or about other files."""
 
-GENERATOR_NAMES = ("census",)
-"""Names of the generators of synthetic rows."""
-
+BUNDLED = ("breast_cancer", "iris", "wine")
+"""Names of the tables that scikit-learn brings along."""
 SourceMode = Literal["auto", "real", "synthetic"]
 """Which data a bake uses: auto is real if a source answers, and otherwise synthetic."""
 
@@ -36,7 +36,8 @@ class Source(BaseModel):
     query: str | None = Field(default=None, min_length=1)
     """SQL; the URI is that of a database."""
     uri: str
-    """A file in the data directory, s3://bucket/key, https://host/path, or with a query a database."""
+    """A file in the data directory, s3://bucket/key, https://host/path, sklearn://iris, or with a query a
+    database."""
     sha256: Sha256 | None = None
     """Of several files: of the lines that sha256sum prints for them."""
     sheet: str | None = Field(default=None, min_length=1)
@@ -59,6 +60,8 @@ class Source(BaseModel):
     def _can_be_verified(self) -> Self:
         if self.query and (self.sha256 or self.sheet):
             raise ValueError("a query has no sha256 and no sheet")
+        if self.bundled and (self.sha256 or self.sheet):
+            raise ValueError("a table of scikit-learn has no sha256 and no sheet")
         if self.is_remote and self.sha256 is None:
             raise ValueError(f"{self.uri!r} needs a sha256; only a local file may have none")
         return self
@@ -66,7 +69,13 @@ class Source(BaseModel):
     @property
     def is_remote(self) -> bool:
         """Whether it is a file of a server."""
-        return self.query is None and bool(urlsplit(self.uri).scheme)
+        return self.query is None and urlsplit(self.uri).scheme in SCHEMES
+
+    @property
+    def bundled(self) -> str | None:
+        """The name of the table, if it is one that scikit-learn brings along."""
+        url = urlsplit(self.uri)
+        return url.hostname if self.query is None and url.scheme == BUNDLE else None
 
     @property
     def variable(self) -> str | None:
@@ -105,7 +114,9 @@ class Source(BaseModel):
         return name, f"{self.sha256[:CHECKSUM_DIGITS]}-{name}"
 
     def is_in(self, directory: Path) -> bool:
-        """Return whether a file of the source lies in a directory."""
+        """Return whether a file of the source lies in a directory, or is there anyway."""
+        if self.bundled:
+            return True
         if self.query is not None:
             path = urlsplit(self.uri).path.removeprefix("/")
             return self.uri.startswith("sqlite") and bool(path) and (directory / path).is_file()
@@ -138,10 +149,14 @@ def _check_database(uri: str) -> None:
 def _check_file(uri: str) -> None:
     """Raise ValueError if this is not the URI of a file."""
     url, path = urlsplit(uri), path_of(uri)
+    if url.scheme == BUNDLE:
+        if uri.removeprefix(f"{BUNDLE}://") not in BUNDLED:
+            raise ValueError(f"{uri!r} must be {BUNDLE}:// and one of {', '.join(BUNDLED)}")
+        return
     if VARIABLE.fullmatch(uri):
         raise ValueError(f"{uri!r} is the URL of a database, so it needs a query")
     if url.scheme not in ("", *SCHEMES):
-        raise ValueError(f"{uri!r} must be a file name, s3://bucket/key or https://host/path")
+        raise ValueError(f"{uri!r} must be a file name, s3://bucket/key, https://host/path or sklearn://iris")
     if url.scheme and not url.hostname:
         raise ValueError(f"{uri!r} names no {'bucket' if url.scheme == 's3' else 'host'}")
     if url.scheme == "http" and url.hostname not in LOOPBACK:

@@ -20,7 +20,7 @@ LEAF_ROWS = 5
 
 
 def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
-    """Return a violation for every feature that alone ranks the target too well.
+    """Return a violation for every feature that alone ranks the target too well, or nearly so.
 
     A small tree on that feature is scored on rows that it was not fitted on. With more than two labels, the
     score is the mean over each label against all others. Labels with too few rows for a leaf in every fold
@@ -41,8 +41,8 @@ def find_leakage(spec: ModelSpec, typed: pd.DataFrame) -> list[Violation]:
 
     names = [feature.name for feature in spec.features]
     areas = dict(zip(names, map_in_threads(area, spec.features), strict=True))
-    maximum = spec.data_checks.maximum_leakage
-    return [_violation(spec, name, area) for name, area in areas.items() if area > maximum]
+    least = min(spec.data_checks.suspect_leakage, spec.data_checks.maximum_leakage)
+    return [_violation(spec, name, area) for name, area in areas.items() if area > least]
 
 
 def _codes(feature: Feature, column: pd.Series) -> npt.NDArray[np.float64]:
@@ -70,14 +70,25 @@ def _area(
 
 
 def _violation(spec: ModelSpec, name: str, area: float) -> Violation:
+    checks = spec.data_checks
+    is_leak = area > checks.maximum_leakage and name not in checks.definitions
+    ranks = f"{name}: this feature alone ranks {spec.target.name} with a ROC AUC of {area:.3f}"
+    if name in checks.definitions:
+        words = "; it is one of data_checks.definitions, by which the label is defined, and so no leak"
+    elif is_leak:
+        words = (
+            f"; at most {checks.maximum_leakage:g} is allowed. Remove the feature, or raise "
+            f"data_checks.maximum_leakage if its value is known before {spec.target.name}"
+        )
+    else:
+        words = (
+            f". Is its value known before {spec.target.name}? If so, raise data_checks.suspect_leakage; if "
+            "the label is defined by it, name it in data_checks.definitions"
+        )
     return Violation(
         check="leakage",
-        severity=spec.data_checks.leakage,
+        severity=checks.leakage if is_leak else "warn",
         column=name,
-        sentence=(
-            f"{name}: this feature alone ranks {spec.target.name} with a ROC AUC of {area:.3f}; "
-            f"at most {spec.data_checks.maximum_leakage:g} is allowed. Remove the feature, "
-            f"or raise data_checks.maximum_leakage if its value is known before {spec.target.name}"
-        ),
+        sentence=ranks + words,
         statistic=area,
     )

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from model_build.data import synthetic_census
 from model_build.data.synthetic_census import GENERATORS, generate_census
-from model_build.spec.source import GENERATOR_NAMES
+from model_build.spec.synthetic import GENERATOR_NAMES
 
 REAL_FILE = Path(os.environ.get("DATA_DIR", "data")) / "adult.data"
 

@@ -62,7 +62,7 @@ TREE_PARAMETERS = (
         (
             "licence: none",
             "licence: none\n  synthetic: {generator: census, rows: 100, seed: 1, speed: 2}",
-            "data.synthetic.speed: unknown key; allowed are generator, rows, seed.",
+            "data.synthetic.speed: unknown key; allowed are generator, rows, seed, draws, labels.",
         ),
         (
             "{uri: loans.csv}",

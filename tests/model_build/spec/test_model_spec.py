@@ -238,7 +238,8 @@ def test_checksum_changes_with_the_file(path: Path) -> None:
         (
             "uri: loans.csv",
             "uri: ftp://loans/loans.csv",
-            "data.sources.0.uri: 'ftp://loans/loans.csv' must be a file name, s3://bucket/key or https://host/path.",
+            "data.sources.0.uri: 'ftp://loans/loans.csv' must be a file name, s3://bucket/key, "
+            "https://host/path or sklearn://iris.",
         ),
         (
             "uri: loans.csv",

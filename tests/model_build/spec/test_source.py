@@ -24,7 +24,7 @@ def source(uri: str, sha256: str | None = SHA256) -> Source:
         ("https:///adult.data", "'https:///adult.data' names no host"),
         (
             "ftp://h/adult.data",
-            "'ftp://h/adult.data' must be a file name, s3://bucket/key or https://host/path",
+            "'ftp://h/adult.data' must be a file name, s3://bucket/key, https://host/path or sklearn://iris",
         ),
         (
             "http://example.org/adult.data",
