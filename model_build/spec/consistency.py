@@ -14,7 +14,6 @@ from app.core.derived import Derived, compute_columns
 from app.core.features import Feature, RangedFeature
 from app.core.ids import Id
 from model_build.spec import synthetic
-from model_build.spec.document import MOST_LISTED
 from model_build.spec.estimator import (
     BINNING,
     MOST_BINS,
@@ -23,6 +22,7 @@ from model_build.spec.estimator import (
     describe_unknown_parameter,
     takes_weights,
 )
+from model_build.spec.feature_names import check_known, describe_other_kind
 from model_build.spec.invalid_key import InvalidKey, KeyPath
 from model_build.spec.sections import (
     MOST_SLICED,
@@ -32,7 +32,6 @@ from model_build.spec.sections import (
     Gates,
     ModelChecks,
     describe_unknown,
-    list_allowed,
 )
 from model_build.spec.split import Split
 from model_build.spec.training import CATEGORY_ORDER, Range, Training
@@ -205,8 +204,8 @@ def _check_weight(
 
 
 def _check_training(columns: Features, training: Training) -> Contradictions:
-    yield from _check_known(("training", "drop"), training.drop, columns)
-    yield from _check_known(("training", "clip"), training.clip, columns, categorical=False)
+    yield from check_known(("training", "drop"), training.drop, columns)
+    yield from check_known(("training", "clip"), training.clip, columns, categorical=False)
     remaining = len(columns) - len(set(training.drop))
     required = training.select if isinstance(training.select, int) else 1
     if remaining < required:
@@ -257,15 +256,16 @@ def _check_space(estimator: Estimator, training: Training) -> Contradictions:
 def _check_slices(columns: Features, evaluation: EvaluationSection) -> Contradictions:
     slices = evaluation.slices
     path: KeyPath = ("evaluation", "slices")
-    yield from _check_known((*path, "features"), slices.features or (), columns)
-    yield from _check_known((*path, "cuts"), slices.cuts, columns, categorical=False)
+    columns = [column for column in columns if not column.is_open]
+    yield from check_known((*path, "features"), slices.features or (), columns)
+    yield from check_known((*path, "cuts"), slices.cuts, columns, categorical=False)
     for position, intersection in enumerate(slices.intersections):
-        yield from _check_known((*path, "intersections", position), intersection, columns)
+        yield from check_known((*path, "intersections", position), intersection, columns)
 
 
 def _check_fairness(columns: Features, evaluation: EvaluationSection) -> Contradictions:
     path: KeyPath = ("evaluation", "fairness")
-    yield from _check_known(path, evaluation.fairness, columns, categorical=True)
+    yield from check_known(path, evaluation.fairness, columns, categorical=True)
     levels = {column.name: column.levels for column in columns if column.is_categorical}
     for name, group in evaluation.fairness.items():
         if name in levels and group not in levels[name]:
@@ -281,7 +281,7 @@ def _check_slice_gates(
     for position, gate in enumerate(gates.slices):
         path: KeyPath = ("gates", "slices", position, "features")
         names = [name for name in gate.features or () if not (slices.by_label and name == target.name)]
-        unknown = [*_check_known(path, names, columns)]
+        unknown = [*check_known(path, names, columns)]
         yield from unknown
         if names and not unknown and slices.features is None and len(columns) > MOST_SLICED:
             reason = f"of more than {MOST_SLICED} features not all are sliced"
@@ -301,7 +301,7 @@ def _check_fairness_gates(target: Target, evaluation: EvaluationSection, gates: 
 
 def _check_invariances(features: Features, model_checks: ModelChecks) -> Contradictions:
     for position, invariance in enumerate(model_checks.invariant):
-        if sentence := _describe_other_kind(invariance.feature, features, categorical=None):
+        if sentence := describe_other_kind(invariance.feature, features, categorical=None):
             yield InvalidKey(("model_checks", "invariant", position, "feature"), sentence)
 
 
@@ -309,7 +309,7 @@ def _check_directions(features: Features, model_checks: ModelChecks) -> Contradi
     numbers = {feature.name: feature for feature in features if isinstance(feature, RangedFeature)}
     for position, direction in enumerate(model_checks.directions):
         path: KeyPath = ("model_checks", "directions", position)
-        if sentence := _describe_other_kind(direction.feature, features, categorical=False):
+        if sentence := describe_other_kind(direction.feature, features, categorical=False):
             yield InvalidKey((*path, "feature"), sentence)
         feature = numbers.get(direction.feature)
         for number, value in enumerate(direction.values or ()):
@@ -344,39 +344,7 @@ def _check_synthetic(
 
 
 def _check_definitions(features: Features, data_checks: DataChecks) -> Contradictions:
-    return _check_known(("data_checks", "definitions"), data_checks.definitions, features)
-
-
-def _check_known(
-    path: KeyPath, names: Iterable[str], features: Features, categorical: bool | None = None
-) -> Contradictions:
-    """Yield every name, in a list or the keys of a mapping, that is of no feature of this kind.
-
-    Beyond those that are listed, no name is compared with all others: that would take long.
-    """
-    is_key = isinstance(names, Mapping)
-    known = set(_names_of_kind(features, categorical))
-    unknown = [(position, name) for position, name in enumerate(names) if name not in known]
-    for number, (position, name) in enumerate(unknown):
-        is_listed = number < MOST_LISTED
-        sentence = _describe_other_kind(name, features, categorical) if is_listed else None
-        step = name if is_key else position
-        yield InvalidKey((*path, step), sentence or f"there is no feature {name!r}", is_unknown=is_key)
-
-
-def _describe_other_kind(name: str, features: Features, categorical: bool | None) -> str | None:
-    """Return why a name is of no categorical feature, no number, or (None) of no feature at all."""
-    kind = {None: "feature", True: "category or boolean", False: "number"}[categorical]
-    known = _names_of_kind(features, categorical)
-    if name in known:
-        return None
-    if any(feature.name == name for feature in features):
-        return f"{name!r} is no {kind}; allowed are {list_allowed(known)}"
-    return describe_unknown(kind, name, known)
-
-
-def _names_of_kind(features: Features, categorical: bool | None) -> list[str]:
-    return [feature.name for feature in features if categorical in {None, feature.is_categorical}]
+    return check_known(("data_checks", "definitions"), data_checks.definitions, features)
 
 
 CHECKS: tuple[Callable[..., Contradictions], ...] = (

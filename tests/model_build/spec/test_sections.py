@@ -190,3 +190,23 @@ def test_impossible_gate_is_an_error(spec_error: SpecErrorOf, gates: str, senten
 )
 def test_impossible_model_check_is_an_error(spec_error: SpecErrorOf, checks: str, sentence: str) -> None:
     assert spec_error(f"{TINY}model_checks: {checks}\n") == sentence
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        (
+            "training: {clip: {zip: {high: 0.9}}}",
+            "training.clip.zip: 'zip' is no number; allowed are rate, years.",
+        ),
+        (
+            "evaluation: {slices: {features: [zip]}}",
+            f"evaluation.slices.features.0: there is no feature 'zip'; allowed are {NAMES}.",
+        ),
+    ],
+)
+def test_an_open_category_is_no_number_and_has_no_slices(
+    spec_error: SpecErrorOf, section: str, sentence: str
+) -> None:
+    zip_code = "features:\n  - {name: zip, type: open_category, title: ZIP, example: '01234'}"
+    assert spec_error(f"{TINY.replace('features:', zip_code, 1)}{section}\n") == sentence
