@@ -52,7 +52,14 @@ def test_the_contract_has_all_that_the_service_needs(
         "features": [feature.model_dump(mode="json") for feature in tiny_spec.features],
         "derived": [],
         "ids": [],
-        "target": {"name": "paid", "labels": ["no", "yes"], "positive": "yes", "threshold": 0.6},
+        "target": {
+            "name": "paid",
+            "labels": ["no", "yes"],
+            "titles": {},
+            "merge": {},
+            "positive": "yes",
+            "threshold": 0.6,
+        },
         "metrics": metrics["metrics"],
         "provenance": {
             "data_source": "real",
