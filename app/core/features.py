@@ -61,6 +61,9 @@ class RangedFeature(BaseFeature):
             raise ValueError(
                 f"example {self.example:.15g} must lie in {self.minimum:.15g} to {self.maximum:.15g}"
             )
+        farthest = max(abs(end - self.offset) for end in (self.minimum, self.maximum))
+        if self.is_scaled and farthest > self.scale * LARGEST_NUMBER:
+            raise ValueError("the ends of the range, divided by scale, must be within float32")
         return self
 
     @model_validator(mode="after")

@@ -75,22 +75,37 @@ def draft_spec(
 
 
 def _choose_estimator(draft: Draft, frame: pd.DataFrame, out: Path, progress: Progress) -> Draft:
-    """Try each estimator, and return the draft with the better one and the bound that it keeps."""
-    trials: dict[str, Trial] = {}
+    """Try each estimator, and return the draft with the best one and the bound that it keeps.
+
+    If positives are rare, each is tried with and without weights, and the average precision decides: the ROC
+    AUC hardly tells such models apart.
+    """
+    weights = (True, False) if draft.has_rare_positives else (False,)
+    drafts = [
+        replace(draft, estimator=name, is_weighted=weighted) for name in ESTIMATORS for weighted in weights
+    ]
+    trials: list[Trial] = []
     data: TrialRows | None = None
-    for name in ESTIMATORS:
-        spec = model_spec.parse(render_spec(replace(draft, estimator=name)).encode(), out)
+    for one in drafts:
+        spec = model_spec.parse(render_spec(one).encode(), out)
         with progress.step("try") as notes:
             data = data or encode_rows(spec, frame)
-            trials[name] = try_model(spec, data)
-            rows = pluralize(len(data.labels), "row")
-            notes.append(f"{name}: ROC AUC {trials[name].roc_auc:.4f}, by cross-validation of {rows}")
-    best = max(ESTIMATORS, key=lambda name: trials[name].roc_auc)
+            trials.append(try_model(spec, data))
+            notes.append(_describe_trial(one, trials[-1], len(data.labels)))
+    scores = [trial.average_precision if draft.has_rare_positives else trial.roc_auc for trial in trials]
+    best = scores.index(max(scores))
     if trials[best].roc_auc < WEAK:
         progress.warn(
             f"  The features say little about {draft.target.name}. Is it the right target (--target)?"
         )
-    return replace(draft, estimator=best, minimum_roc_auc=trials[best].minimum_roc_auc)
+    return replace(drafts[best], minimum_roc_auc=trials[best].minimum_roc_auc)
+
+
+def _describe_trial(draft: Draft, trial: Trial, rows: int) -> str:
+    name = f"{draft.estimator}{' with weights' if draft.is_weighted else ''}"
+    precision = f", average precision {trial.average_precision:.4f}" if draft.has_rare_positives else ""
+    count = pluralize(rows, "row")
+    return f"{name}: ROC AUC {trial.roc_auc:.4f}{precision}, by cross-validation of {count}"
 
 
 def _describe_table(

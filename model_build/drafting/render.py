@@ -15,7 +15,7 @@ PLAIN = re.compile(r"[A-Za-z][\w./+()-]*( [\w./+()-]+)*")
 NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 """Words that some reader of YAML takes for something else than text."""
 RARE_POSITIVES = 0.05
-"""Share of positives below which they get the weight of the others."""
+"""Share of positives below which weights are tried, and the average precision decides."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Draft:
     maximum_leakage: float | None = None
     """None for the default."""
     estimator: str = "hist_gradient_boosting"
+    is_weighted: bool = False
+    """Whether rare positives get the weight of the others."""
     minimum_roc_auc: float | None = None
     """None without a gate."""
     remarks: Sequence[str] = ()
@@ -146,12 +148,15 @@ def _data_checks(draft: Draft) -> list[str]:
 
 def _estimator(draft: Draft) -> str:
     parameters: dict[str, Any] = {} if draft.estimator == "hist_gradient_boosting" else {"max_iter": 1000}
-    if draft.has_rare_positives:
+    if draft.is_weighted:
         parameters["class_weight"] = "balanced"
     keys = {"name": draft.estimator, **({"parameters": parameters} if parameters else {})}
     lines = [f"estimator: {_inline(keys)}"]
     if draft.has_rare_positives:
-        lines.insert(0, "# Positives are rare: without weights, boosting stops before it has found them.")
+        words = "Weights" if draft.is_weighted else "No weights"
+        lines.insert(
+            0, f"# Positives are rare. {words} had the better average precision; see docs/imbalance.md."
+        )
         lines.append("training: {threshold: f1}")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from math import floor, sqrt
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
@@ -42,6 +42,8 @@ class Trial:
     """What the models of the folds showed."""
 
     roc_auc: float
+    average_precision: float
+    """With more than two labels, the mean over each label against all others."""
     minimum_roc_auc: float | None
     """What the ROC AUC of a bake will keep; None if the features say too little about the target."""
 
@@ -78,18 +80,18 @@ def try_model(spec: ModelSpec, rows: TrialRows) -> Trial:
     fewer = {"max_iter": ITERATIONS, "max_bins": BINS} if is_boosting else {}
     parameters = {**spec.hyperparameters, **fewer}
 
-    def score(fold: Fold) -> float:
+    def score(fold: Fold) -> tuple[float, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a bake counts and says them
             model = fit(spec, parameters, matrix[fold.train], rows.labels[fold.train])
-        return _area(spec.target, rows.labels[fold.validate], model.predict_proba(matrix[fold.validate]))
+        return _score(spec.target, rows.labels[fold.validate], model.predict_proba(matrix[fold.validate]))
 
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=spec.split.seed).split(matrix, rows.labels)
-    areas = list(map_in_threads(score, [Fold(*split) for split in splits]))
+    areas, precisions = np.transpose(list(map_in_threads(score, [Fold(*split) for split in splits])))
     mean, error = float(np.mean(areas)), float(np.std(areas, ddof=1)) * sqrt(1 / FOLDS / TEST)
     error = max(error, standard_error(mean, rows.labels, TEST))
     bound = floor(100 * (mean - ERRORS * error - MARGIN)) / 100
-    return Trial(mean, bound if bound >= USELESS else None)
+    return Trial(mean, float(np.mean(precisions)), bound if bound >= USELESS else None)
 
 
 def standard_error(area: float, labels: Positions, share: float) -> float:
@@ -110,8 +112,11 @@ def _error_of_label(area: float, positives: float, rows: float) -> float:
     return sqrt(max(variance, 0) / (positives * negatives))
 
 
-def _area(target: Target, labels: Positions, probabilities: Probabilities) -> float:
+def _score(target: Target, labels: Positions, probabilities: Probabilities) -> tuple[float, float]:
+    """Return the ROC AUC and the average precision."""
     if not target.is_binary:
-        return float(roc_auc_score(labels, probabilities, multi_class="ovr"))
-    positive = target.positive_index
-    return float(roc_auc_score(labels == positive, probabilities[:, positive]))
+        is_label = labels[:, None] == np.arange(probabilities.shape[1])
+        precision = float(average_precision_score(is_label, probabilities))
+        return float(roc_auc_score(labels, probabilities, multi_class="ovr")), precision
+    is_positive, score = labels == target.positive_index, probabilities[:, target.positive_index]
+    return float(roc_auc_score(is_positive, score)), float(average_precision_score(is_positive, score))

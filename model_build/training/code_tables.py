@@ -94,7 +94,7 @@ class TargetScores(CodeTables):
         self.tables_ = {}
         for column, count in self.codes.items():
             counts = count_labels(matrix[:, column], positions, count)
-            self.directions_[column] = find_direction(counts)
+            self.directions_[column] = find_direction(counts[counts.any(axis=1)])
             self.tables_[column] = score_codes(counts, self.directions_[column]).astype(np.float32)
         return self
 

@@ -168,6 +168,7 @@ def test_a_default_of_the_training_rows_is_none_before_the_training() -> None:
         (lambda: zip_code(example=" 1"), "example must have no space at its ends"),
         (Default, "give either a value, or training"),
         (lambda: Default(value=1, training="mean"), "give either a value, or training"),
+        (lambda: rate(maximum=1e30, scale=1e-10), "divided by scale, must be within float32"),
         (lambda: years(maximum=2**24 + 2, offset=1), "Declare an offset, from which the model reads"),
         (
             lambda: Target(name="paid", labels=("0", "1"), positive="1", titles={"2": "late"}),

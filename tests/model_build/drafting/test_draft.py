@@ -15,13 +15,15 @@ from app.core.validation import RowValidator
 from model_build import __main__ as command_line
 from model_build import commands
 from model_build.console import Progress
-from model_build.drafting import questions
+from model_build.drafting import draft, questions
 from model_build.drafting.draft import draft_spec, next_commands, to_model_name
 from model_build.drafting.render import to_title
 from model_build.drafting.table import Location, read_table
+from model_build.drafting.trial import Trial, TrialRows
 from model_build.errors import DataError
 from model_build.spec import model_spec
 from model_build.spec.json_schema import MODELINE, render_schema
+from model_build.spec.model_spec import ModelSpec
 
 
 def orders(rows: int = 400, delimiter: str = ",", decimal: str = ".") -> str:
@@ -139,14 +141,25 @@ def test_signs_in_cells_do_not_break_the_comments(tmp_path: Path, quiet: Progres
     assert set(note.levels) == {"called\ragain", "fine", "once\n\x07more"}
 
 
-def test_rare_positives_get_weights(tmp_path: Path, quiet: Progress) -> None:
-    rng = np.random.default_rng(1)
-    rows = [f"{rng.normal() + 2 * (number % 30 == 0):.3f},{number % 30 == 0}" for number in range(900)]
-    (tmp_path / "rare.csv").write_text("x,fraud\n" + "\n".join(rows) + "\n")
+RARE = "x,fraud\n" + "\n".join(f"{number % 7}.5,{number % 30 == 0}" for number in range(900)) + "\n"
+
+
+@pytest.mark.parametrize("weights_help", [True, False])
+def test_rare_positives_get_weights_if_that_finds_more_of_them(
+    tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch, weights_help: bool
+) -> None:
+    def try_model(spec: ModelSpec, _: TrialRows) -> Trial:
+        is_weighted = "class_weight" in spec.estimator.parameters
+        return Trial(0.99 - 0.1 * is_weighted, 0.5 + 0.1 * (is_weighted == weights_help), 0.9)
+
+    monkeypatch.setattr(draft, "try_model", try_model)
+    (tmp_path / "rare.csv").write_text(RARE)
     spec = draft_spec(
         Location.of(tmp_path / "rare.csv"), tmp_path / "rare.yaml", "rare", None, questions.take_guess, quiet
     )
-    assert (spec.target.positive, spec.estimator.parameters["class_weight"]) == ("True", "balanced")
+    weights = {"class_weight": "balanced"} if weights_help else {}
+    assert (spec.target.positive, spec.estimator.parameters) == ("True", weights)
+    assert spec.training.threshold == "f1"
     assert json.loads(shlex.split(next_commands(spec, tmp_path / "rare.yaml")[2])[4]).keys() == {"x"}
 
 
