@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for directory in (".", ".github", "benchmarks", "data", "docs", "examples", "infra")
+    for directory in (".", ".github", "benchmarks", "data", "docs", "docs/examples", "examples", "infra")
     for page in (ROOT / directory).glob("*.md")
 )
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

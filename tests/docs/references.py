@@ -37,7 +37,18 @@ MADE = {
     ".venvs/",
 }
 """Files and directories that the commands on the pages make."""
-BROUGHT = {"adult.data", "ca.pem", "churn.csv", "churn.yaml", "parts/", "pip.conf", "scores.csv"}
+BROUGHT = {
+    "adult.data",
+    "ca.pem",
+    "car.data",
+    "churn.csv",
+    "churn.yaml",
+    "ObesityDataSet_raw_and_data_sinthetic.csv",
+    "parts/",
+    "pip.conf",
+    "raisin.csv",
+    "scores.csv",
+}
 """Files that the reader brings."""
 PLACEHOLDER = re.compile(r"(?:.*/)?NAME\.(?:stability\.json|yaml)")
 LEFT_OUT = {"__pycache__", ".venvs", "docs"}
