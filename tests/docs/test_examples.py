@@ -18,6 +18,8 @@ from model_build.console import Progress
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
 from model_build.spec.source import SourceMode
+from model_build.spec.spec_files import stability_path
+from model_build.stability.document import Stability, spec_checksum
 from model_build.stage import Job
 from model_build.threads import limit_threads
 from tests.docs.conftest import serve
@@ -60,6 +62,15 @@ def test_the_model_says_which_rows_it_learnt_from(name: str, baked: Path) -> Non
     provenance = load_contract(baked).provenance
     uri = f"synthetic:{model_spec.load(name).name}" if provenance.data_source == "synthetic" else "sklearn://"
     assert provenance.data_uri.startswith(uri)
+
+
+def test_the_committed_stability_is_that_of_the_spec(name: str) -> None:
+    """Otherwise the card would not show it, and the gates would follow from another model."""
+    document, spec = Stability.read_if_there(stability_path(name)), model_spec.load(name)
+    reports = [report for report in (document.real, document.synthetic) if report]
+    assert reports
+    assert {report.spec_checksum for report in reports} == {spec_checksum(spec)}
+    assert {len(report.seeds) for report in reports} == {30}
 
 
 def test_the_example_row_is_answered(baked: Path, address: str) -> None:
