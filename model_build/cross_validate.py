@@ -8,6 +8,7 @@ from app.core.encoders import row_encoder
 from model_build import pipeline
 from model_build.artifacts import CrossValidation
 from model_build.data import dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.stage import Job
 from model_build.text import pluralize
 from model_build.training.cross_validation import make_folds
@@ -25,7 +26,7 @@ def compare_models(job: Job, seeds: Sequence[int]) -> None:
     """
     pipeline.run_before("segregate", job)
     rows = dataset.build_dataset(read_checked_rows(job), job.spec)
-    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
+    matrix = encode_in_chunks(row_encoder(job.spec.features, job.spec.derived), rows.rows)
     if rows.carried.times is not None:
         seeds = seeds[:1]  # folds by time are the same for each
     folds = len(make_folds(job.spec.target, rows.labels, job.spec.training.folds, seeds[0], rows.carried))

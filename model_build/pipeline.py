@@ -24,7 +24,8 @@ from model_build.artifacts import (
 from model_build.data import dataset
 from model_build.data.dataset import Dataset
 from model_build.data.notes import describe_cleaning, describe_origin
-from model_build.data.row_files import compute_rows_checksum, read_rows, write_rows
+from model_build.data.packed_rows import encode_in_chunks
+from model_build.data.row_files import compute_rows_checksum, read_texts, write_rows
 from model_build.data.split import split_rows
 from model_build.data.split_summary import list_notes, summarize_split
 from model_build.evaluation.curves import compute_curves
@@ -78,7 +79,7 @@ def fetch(job: Job, notes: list[str]) -> None:
 
 def eda(job: Job, notes: list[str]) -> None:
     """Write a report on the data as they are at their source."""
-    raw, origin = read_rows(job.path("raw.parquet")), Origin.read(job.path("source.json"))
+    raw, origin = read_texts(job.path("raw.parquet")), Origin.read(job.path("source.json"))
     job.path("eda.html").write_text(eda_report.render_report(job.spec, raw, origin))
     notes.append(str(job.path("eda.html")))
 
@@ -87,7 +88,7 @@ def preprocess(job: Job, notes: list[str]) -> None:
     """Write the rows with clean values."""
     origin = Origin.read(job.path("source.json"))
     frame, cleaning = dataset.clean(
-        read_rows(job.path("raw.parquet")), job.spec, origin.uri, origin.test_from
+        read_texts(job.path("raw.parquet")), job.spec, origin.uri, origin.test_from
     )
     set_aside = {"blank_rows": origin.blank_rows, "ignored_columns": origin.ignored_columns}
     cleaning = cleaning.model_copy(update=set_aside)
@@ -128,7 +129,7 @@ def evaluate(job: Job, notes: list[str]) -> None:
     spec, rows = job.spec, _rows(job, "test.parquet")
     training_report = TrainingReport.read(job.path("training.json"))
     target = training_report.with_threshold(spec.target)
-    matrix = row_encoder(spec.features, spec.derived)(rows.rows)
+    matrix = encode_in_chunks(row_encoder(spec.features, spec.derived), rows.rows)
     fitted = joblib.load(job.path("model.joblib"))
     probabilities = fitted.predict_proba(matrix)
     say = job.progress

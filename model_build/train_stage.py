@@ -7,6 +7,7 @@ from app.core.encoders import row_encoder
 from model_build import atomic
 from model_build.artifacts import TrainingReport, file_sha256
 from model_build.data import dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.export import package
 from model_build.export.adopt import adopt_model
 from model_build.export.drift_baseline import compute_drift_baseline
@@ -20,7 +21,7 @@ from model_build.training.defaults import compute_defaults
 def train(job: Job, notes: list[str]) -> None:
     """Write the fitted or adopted model, the same model as ONNX, and the drift baseline."""
     rows = dataset.read_dataset(job.path("train.parquet"), job.spec)
-    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
+    matrix = encode_in_chunks(row_encoder(job.spec.features, job.spec.derived), rows.rows)
     defaults = {"defaults": compute_defaults(job.spec.features, rows.rows)}
     if job.adopted:
         adopted = adopt_model(job.spec, job.adopted, len(matrix))

@@ -10,15 +10,15 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from app.core.chunks import run_at_once
 from app.core.column_names import normalize_column_name
 from app.core.contract import Positions, Target
 from app.core.errors import Problem
 from app.core.features import Feature
-from app.core.validation import LATER_ROWS, RowValidator
-from app.core.values import Row, Value
+from app.core.validation import LATER_ROWS
+from app.core.values import Value
 from model_build.artifacts import Cleaning, file_sha256
 from model_build.data.carried import NOTHING, Carried, RowSections, carried_columns, read_carried
+from model_build.data.packed_rows import FrameRows, PackedRows, validate_rows
 from model_build.data.raw_rows import RawRows, read_source
 from model_build.data.row_files import read_rows
 from model_build.data.synthetic_census import GENERATORS
@@ -36,7 +36,7 @@ from model_build.text import EXAMPLES, format_value
 class Dataset:
     """Rows that the service would accept, with their labels."""
 
-    rows: Sequence[Row]
+    rows: PackedRows
     labels: Positions
     """The position of each row's label in the target's labels."""
     carried: Carried = NOTHING
@@ -44,14 +44,18 @@ class Dataset:
     def __add__(self, other: Self) -> Self:
         return replace(
             self,
-            rows=[*self.rows, *other.rows],
+            rows=self.rows + other.rows,
             labels=np.concatenate([self.labels, other.labels]),
             carried=self.carried + other.carried,
         )
 
     def take(self, positions: Positions) -> Self:
-        rows = [self.rows[position] for position in positions]
-        return replace(self, rows=rows, labels=self.labels[positions], carried=self.carried.take(positions))
+        return replace(
+            self,
+            rows=self.rows.take(positions),
+            labels=self.labels[positions],
+            carried=self.carried.take(positions),
+        )
 
 
 def fetch_rows(
@@ -158,7 +162,7 @@ def clean(
     spelled = texts.map({text: spec.target.spell_label(text) for text in texts.unique()})
     labels = spelled.map({text: spec.target.read_label(text) for text in spelled.unique()})
     carried = {name: _strip(raw[columns[name]]) for name in carried_columns(spec)}
-    frame = pd.DataFrame({**values, spec.target.name: labels, **carried})
+    frame = pd.DataFrame({**values, spec.target.name: labels, **carried}, copy=False)
     unknown = [column for column in raw.columns if column not in columns.values()]
     others = raw[unknown].astype(str).apply(lambda column: column.str.strip())
     lines = pd.concat([frame.assign(**{spec.target.name: spelled}), others], axis="columns")
@@ -302,18 +306,11 @@ def _build_dataset(frame: pd.DataFrame, sections: RowSections) -> Dataset:
     if frame.empty:
         raise DataError("There are no rows.")
     try:
-        rows = run_at_once(RowValidator(features).check_in_chunks(_to_rows(frame, features)))
+        rows = validate_rows(features, FrameRows(frame, [feature.name for feature in features]))
     except Problem as problem:
         raise DataError(_describe_first_error(frame, problem)) from problem
     carried = read_carried(frame, sections)
     return Dataset(rows, _label_positions(frame[target.name], target), carried)
-
-
-def _to_rows(frame: pd.DataFrame, features: Sequence[Feature]) -> list[Row]:
-    """Return clean rows as a request holds them; their cells are Python's own values already."""
-    names = [feature.name for feature in features]
-    columns = (frame[name].to_numpy(object).tolist() for name in names)
-    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 
 def _describe_first_error(frame: pd.DataFrame, problem: Problem) -> str:

@@ -14,6 +14,7 @@ from app.core.contract import TWO_LABELS, Positions, Probabilities, Target
 from app.core.encoders import row_encoder
 from app.core.values import Matrix
 from model_build.data import dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.spec.model_spec import ModelSpec
 from model_build.threads import map_in_threads
 from model_build.training.classifier import fit
@@ -70,7 +71,7 @@ def find_suspects(spec: ModelSpec, frame: pd.DataFrame) -> dict[str, float]:
 def encode_rows(spec: ModelSpec, frame: pd.DataFrame) -> TrialRows:
     """Return the rows that have a label, with the features of the spec."""
     rows = dataset.build_dataset(frame[frame[spec.target.name].isin(spec.target.labels)], spec)
-    return TrialRows(row_encoder(spec.features, spec.derived)(rows.rows), rows.labels)
+    return TrialRows(encode_in_chunks(row_encoder(spec.features, spec.derived), rows.rows), rows.labels)
 
 
 def try_model(spec: ModelSpec, rows: TrialRows) -> Trial:

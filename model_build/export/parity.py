@@ -10,6 +10,7 @@ import numpy as np
 from app.core.contract import Probabilities
 from app.core.model import Model
 from app.core.values import Row
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.errors import GateError
 
 LARGEST_DIFFERENCE = 1e-5
@@ -31,7 +32,7 @@ def check_parity(model: Model, rows: Sequence[Row], expected: Probabilities) -> 
         GateError: a label differs, or a probability differs by more than LARGEST_DIFFERENCE.
     """
     target = model.contract.target
-    served = model.probabilities(model.encode(rows))
+    served = model.probabilities(encode_in_chunks(model.encode, rows))
     parity = Parity(
         rows=len(rows),
         labels_that_differ=int((target.decide(served) != target.decide(expected)).sum()),

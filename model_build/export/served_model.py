@@ -8,6 +8,7 @@ from app.core.encoders import row_encoder
 from model_build import atomic
 from model_build.artifacts import TrainingReport
 from model_build.data.dataset import Dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.export import package
 from model_build.export.onnx import convert
 from model_build.gate_report import ModelReport, RefitReport
@@ -32,7 +33,7 @@ def serve_evaluated_model(job: Job, evaluated: ModelReport) -> RefitReport:
 
 def write_refitted_model(job: Job, rows: Dataset) -> None:
     """Fit the evaluated model again on all rows; raise BuildError if other code or libraries trained it."""
-    matrix = row_encoder(job.spec.features, job.spec.derived)(rows.rows)
+    matrix = encode_in_chunks(row_encoder(job.spec.features, job.spec.derived), rows.rows)
     evaluated, report = joblib.load(job.path("model.joblib")), TrainingReport.read(job.path("training.json"))
     model = refit_model(job, evaluated, report, matrix, rows.labels, rows.carried.weights)
     atomic.dump(model, job.path("served.joblib"))

@@ -5,6 +5,7 @@ import joblib
 from app.core.encoders import row_encoder
 from model_build.artifacts import Baseline, Baselines, Interval, TrainingReport, file_sha256
 from model_build.data.dataset import Dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.evaluation.metrics import ScoredRows
 from model_build.gate_report import BoundResult, GateResult
 from model_build.gates.bounds import describe_interval
@@ -19,11 +20,11 @@ def measure_baselines(job: Job, train: Dataset, test: Dataset) -> Baselines:
     """Fit the baselines to the training rows, and compare the evaluated model with them on the test rows."""
     spec, encode = job.spec, row_encoder(job.spec.features, job.spec.derived)
     target = TrainingReport.read(job.path("training.json")).with_threshold(spec.target)
-    matrix = encode(test.rows)
+    matrix = encode_in_chunks(encode, test.rows)
     probabilities = joblib.load(job.path("model.joblib")).predict_proba(matrix)
     scored = ScoredRows(target, test.labels, probabilities, test.carried.weights)
-    weights = train.carried.weights
-    baselines = compare_with_baselines(spec, scored, matrix, encode(train.rows), train.labels, weights)
+    weights, train_matrix = train.carried.weights, encode_in_chunks(encode, train.rows)
+    baselines = compare_with_baselines(spec, scored, matrix, train_matrix, train.labels, weights)
     return baselines.model_copy(update={"model_sha256": file_sha256(job.path("model.onnx"))})
 
 

@@ -18,6 +18,7 @@ from app.core.features import (
 )
 from app.core.model import Model
 from app.core.values import Matrix, Row, Value
+from model_build.data.packed_rows import PackedRows, encode_in_chunks
 from model_build.gate_report import BoundResult, GateResult
 from model_build.spec.sections import Direction, Golden, Invariance, ModelChecks
 from model_build.text import format_value
@@ -34,7 +35,7 @@ SUM_TOLERANCE = 1e-5
 
 def check_behaviour(model: Model, checks: ModelChecks, rows: Sequence[Row], seed: int) -> list[GateResult]:
     """Check the predictions for the test rows, and for a sample of them with changed values."""
-    probabilities = model.probabilities(model.encode(rows))
+    probabilities = model.probabilities(encode_in_chunks(model.encode, rows))
     shape = _check_shape(model, probabilities, len(rows))
     if not shape.passed:
         return [shape]
@@ -90,7 +91,8 @@ class Sample:
 
     def _numbers(self, feature: RangedFeature) -> list[float]:
         """Return the ends of the feature's range, if it has one, and quantiles of values in the test rows."""
-        known = np.unique([row[feature.name] for row in self.all_rows if row[feature.name] is not None])
+        cells = (row[feature.name] for row in self.all_rows)
+        known = np.unique([cell for cell in cells if cell is not None])
         quantiles = np.quantile(known, np.linspace(0, 1, STEPS), method="nearest") if known.size else known
         ends = [end for end in (feature.minimum, feature.maximum) if abs(end) < LARGEST_NUMBER]
         return sorted({*map(float, ends), *quantiles.tolist()})
@@ -135,7 +137,8 @@ def _check_shape(model: Model, probabilities: Matrix, rows: int) -> GateResult:
 
 
 def _check_repetition(model: Model, rows: Sequence[Row], probabilities: Matrix) -> GateResult:
-    passed = model.probabilities(model.encode(rows)).tobytes() == probabilities.tobytes()
+    again = model.probabilities(encode_in_chunks(model.encode, rows))
+    passed = again.tobytes() == probabilities.tobytes()
     sentence = f"{len(rows):,} rows predicted twice have {'the same' if passed else 'different'} bytes"
     return _result("same bytes again", passed, sentence)
 
@@ -149,7 +152,7 @@ def _check_single_rows(sample: Sample, probabilities: Matrix) -> GateResult:
 def _check_order(model: Model, rows: Sequence[Row], probabilities: Matrix, seed: int) -> GateResult:
     order = np.random.default_rng(seed).permutation(len(rows))
     shuffled = np.empty_like(probabilities)
-    shuffled[order] = model.probabilities(model.encode([rows[position] for position in order]))
+    shuffled[order] = model.probabilities(encode_in_chunks(model.encode, PackedRows.pack(rows).take(order)))
     all_rows = Sample(model, rows, np.arange(len(rows)))
     return _compare("row order", "in another order", all_rows, shuffled, probabilities)
 

@@ -11,12 +11,11 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from app.core.baked_model import read_file
-from app.core.chunks import run_at_once
 from app.core.contract import CONTRACT_FILE, Contract, Positions, Probabilities, Provenance, Target
 from app.core.errors import Problem, StartupError
 from app.core.model import Model
-from app.core.validation import RowValidator
 from app.core.values import Row
+from model_build.data.packed_rows import encode_in_chunks, validate_rows
 from model_build.data.sources import TRANSPORTS
 from model_build.errors import BuildError, SourceError
 from model_build.evaluation.comparison import compute_improvements
@@ -117,7 +116,7 @@ def compare_with_champion(
 def predict(model: Model, rows: Sequence[Row]) -> Predictions:
     contract = model.contract
     labels = contract.target.labels
-    probabilities = model.probabilities(model.encode(rows))
+    probabilities = model.probabilities(encode_in_chunks(model.encode, rows))
     return Predictions(
         title=f"{contract.name} {contract.model_version}",
         labels=labels,
@@ -173,7 +172,7 @@ def _predict_from_directory(location: str, directory: Path, rows: Sequence[Row])
     try:
         model = Model.load(directory)
         evaluated = _load_evaluated(directory, model.contract)
-        valid_rows = run_at_once(RowValidator(model.contract.features).check_in_chunks(rows))
+        valid_rows = validate_rows(model.contract.features, rows)
     except StartupError as error:
         raise BuildError(f"The model at {location} can't be loaded: {error}") from error
     except Problem as problem:

@@ -9,6 +9,7 @@ from app.core.contract import FittedOn
 from app.core.model import Model
 from model_build.artifacts import Evaluation, Slices
 from model_build.data.dataset import Dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.errors import BuildError, GateError
 from model_build.export import package
 from model_build.export.parity import measure_latency
@@ -62,7 +63,7 @@ def check_refitted_model(job: Job, test_rows: Dataset, all_rows: Dataset) -> Ref
     model, rows = exported.model, all_rows.rows
     return RefitReport(
         results=(
-            parity_result(model, rows, exported.fitted.predict_proba(model.encode(rows))),
+            parity_result(model, rows, exported.fitted.predict_proba(encode_in_chunks(model.encode, rows))),
             *bounds.check_size(spec.gates, exported.bytes),
             *behaviour.check_behaviour(model, spec.model_checks, test_rows.rows, spec.split.seed),
             *bounds.check_latency(spec.gates, exported.microseconds),
@@ -106,7 +107,7 @@ def _measurements(job: Job, exported: ExportedModel, rows: Dataset) -> Measureme
         model=model,
         bytes=exported.bytes,
         rows=rows.rows,
-        expected=exported.fitted.predict_proba(model.encode(rows.rows)),
+        expected=exported.fitted.predict_proba(encode_in_chunks(model.encode, rows.rows)),
         source=Origin.read(job.path("source.json")).source,
         evaluation=Evaluation.read(job.path("metrics.json")),
         slices=Slices.read(job.path("slices.json")),

@@ -12,6 +12,7 @@ from app.core.encoders import row_encoder
 from app.core.model import Model
 from model_build.artifacts import Artifact, DataReport
 from model_build.data.dataset import Dataset, build_dataset
+from model_build.data.packed_rows import encode_in_chunks
 from model_build.data.split import split_rows
 from model_build.errors import BuildError
 from model_build.evaluation.evaluate import evaluate_model
@@ -83,7 +84,8 @@ def _measure(spec: ModelSpec, rows: CheckedRows, seed: int) -> Measurements:
     data = rows.data.take(np.random.default_rng(seed).permutation(len(rows.data.labels)))
     split = split_rows(data.labels, spec.target, spec.split, data.carried)
     train, test = data.take(split.train), data.take(split.test)
-    matrix, test_matrix = (row_encoder(spec.features, spec.derived)(part.rows) for part in (train, test))
+    encode = row_encoder(spec.features, spec.derived)
+    matrix, test_matrix = (encode_in_chunks(encode, part.rows) for part in (train, test))
     trained = train_model(spec, matrix, train.labels, carried=train.carried)
     onnx = convert(trained.model, spec.name, len(spec.columns))
     target = trained.report.with_threshold(spec.target)

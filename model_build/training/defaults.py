@@ -20,7 +20,8 @@ def compute_defaults(features: Sequence[Feature], rows: Sequence[Row]) -> dict[s
 def _compute(feature: Feature, statistic: str, rows: Sequence[Row]) -> Value:
     """Return the statistic of a feature; of equally frequent values, the mode is the first one."""
     markers = feature.missing.markers if feature.missing else ()
-    values = [row[feature.name] for row in rows if row[feature.name] not in {None, *markers}]
+    cells = (row[feature.name] for row in rows)
+    values = [cell for cell in cells if cell not in {None, *markers}]
     if statistic == "mode" or not values:
         return Counter(values).most_common(1)[0][0] if values else None
     numbers = [float(value) for value in values if value is not None]

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.core.values import Row
 from model_build.artifacts import Cleaning
 from model_build.data import dataset
+from model_build.data.packed_rows import PackedRows
 from model_build.origin import Origin
 from model_build.spec import model_spec
 from model_build.spec.model_spec import ModelSpec
@@ -22,7 +22,7 @@ GOOD = "1,2.5,A,true,no\n2,3,B,false,yes\n"
 class LoadedFile(NamedTuple):
     origin: Origin
     cleaning: Cleaning
-    rows: Sequence[Row]
+    rows: PackedRows
     labels: Sequence[int]
 
 

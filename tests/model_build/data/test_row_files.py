@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from model_build.data.row_files import NUMBERS, compute_rows_checksum, read_rows, write_rows
+from model_build.data.row_files import NUMBERS, compute_rows_checksum, read_rows, read_texts, write_rows
 
 
 def written(frame: pd.DataFrame, directory: Path) -> pd.DataFrame:
@@ -53,3 +53,19 @@ def test_checksum_is_of_values_and_row_numbers() -> None:
     )
     assert compute_rows_checksum(frame) == compute_rows_checksum(pd.DataFrame(values, [1, 2]).astype(object))
     assert len({compute_rows_checksum(rows) for rows in (frame, *others)}) == 4
+
+
+def test_equal_cells_share_one_value_and_keep_its_sign(tmp_path: Path) -> None:
+    cells = [0.1 + 0.2, -0.0, None, 0.0, 0.1 + 0.2, -0.0]
+    frame = written(pd.DataFrame({"x": cells, "n": [1, 2, 3, 1, 2, None]}, dtype=object), tmp_path)
+    assert list(map(repr, frame["x"])) == list(map(repr, cells))
+    assert frame["x"].iloc[0] is frame["x"].iloc[4]
+    assert frame["n"].tolist() == [1, 2, 3, 1, 2, None]
+
+
+def test_texts_are_read_back_without_objects(tmp_path: Path) -> None:
+    values = {"a": ["1", "", " x "], "b": ["é", "None", "nan"]}
+    write_rows(pd.DataFrame(values, [3, 1, 7]), tmp_path / "rows.parquet")
+    frame = read_texts(tmp_path / "rows.parquet")
+    assert (frame.to_dict("list"), frame.index.tolist()) == (values, [3, 1, 7])
+    assert {str(dtype) for dtype in frame.dtypes} == {"str"}

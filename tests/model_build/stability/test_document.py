@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model_build.data.dataset import Dataset
+from model_build.data.packed_rows import PackedRows
 from model_build.errors import BuildError
 from model_build.gate_report import BoundResult
 from model_build.origin import Origin
@@ -29,7 +30,9 @@ from tests.model_build.stability.conftest import FINGERPRINT, at_least, gate, sp
 from tests.support.tiny import TINY
 
 ROWS = CheckedRows(
-    Dataset([{}] * 4, np.zeros(4, np.intp)), Origin(source="real", uri="loans.csv", sha256=None), "0a" * 32
+    Dataset(PackedRows.pack([{}] * 4), np.zeros(4, np.intp)),
+    Origin(source="real", uri="loans.csv", sha256=None),
+    "0a" * 32,
 )
 GOLDEN = BoundResult(key="minimum_probability", bound=0.1, value=0.4, end=0.4)
 SPLITS = (
