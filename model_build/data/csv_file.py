@@ -6,7 +6,7 @@ from pathlib import Path
 from app.core.column_names import ColumnNames
 from app.core.csv_table import NOT_UTF_8, CsvTable
 from app.core.errors import Problem
-from model_build.data.tables import Lines, ReadOptions
+from model_build.data.tables import Lines, ReadOptions, to_texts
 from model_build.data.text_files import cannot_be_read, open_text
 from model_build.errors import DataError
 
@@ -23,7 +23,7 @@ def read_cells(path: Path, names: ColumnNames, options: ReadOptions) -> Lines:
     try:
         with open_text(path, options.encoding) as text:
             table = CsvTable(text, names, delimiter=options.delimiter, longest_row=LONGEST_ROW)
-            rows = [cells for chunk in _read_chunks(table) for cells in chunk]
+            rows = to_texts(_read_chunks(table), len(table.header))
     except Problem as problem:
         raise DataError(_describe(problem, path, options.encoding)) from problem
     except (OSError, EOFError) as error:  # of the file, or of its compression

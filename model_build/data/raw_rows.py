@@ -8,14 +8,13 @@ import pandas as pd
 
 from app.core.column_names import ColumnNames
 from app.core.datetime_feature import DatetimeFeature
-from app.core.decimal_comma import replace_decimal_commas
 from app.core.features import RangedFeature
 from model_build.data.bundled import load_bundled
 from model_build.data.file_sets import fetch_files
 from model_build.data.named_table import NamedTable, combine_tables, name_columns
 from model_build.data.row_files import compute_rows_checksum
 from model_build.data.table_files import read_table_file
-from model_build.data.tables import Columns, Lines, ReadOptions
+from model_build.data.tables import Columns, Lines, ReadOptions, number_rows, replace_commas, to_texts
 from model_build.errors import DataError
 from model_build.origin import Origin, SourceFile
 from model_build.spec.model_spec import ModelSpec
@@ -88,13 +87,12 @@ class _Reader:
         return feature.format if isinstance(feature, DatetimeFeature) else None
 
     def _to_columns(self, lines: Lines, path: Path) -> Columns:
-        header, rows = lines.first, lines.rows
+        header, frame = lines.first, lines.rows
         if not self._is_header(header):
-            rows = [header, *rows]
+            frame = number_rows(pd.concat([to_texts([[header]], len(header)), frame]))
             header = self._declared_columns(path, header)
         if lines.delimiter != ",":
-            replace_decimal_commas(rows, self._number_columns(header), lines.delimiter)
-        frame = pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=range(len(header)), dtype=str)
+            frame = replace_commas(frame, self._number_columns(header), lines.delimiter)
         return Columns(header, frame, lines.blank)
 
     def _is_header(self, cells: Sequence[str]) -> bool:

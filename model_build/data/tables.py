@@ -1,10 +1,13 @@
 """Tables of every format as text: lines of cells, or columns that their format names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from app.core.decimal_comma import replace_decimal_commas
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Lines:
     """Rows of cells below a first line, which is a header or a row itself. All are equally long."""
 
     first: list[str]
-    rows: list[list[str]]
+    rows: pd.DataFrame
+    """Text; the columns are numbered from 0, the rows from 1."""
     blank: int = 0
     """Lines with nothing in any cell, which are not among the rows."""
     delimiter: str = ","
@@ -37,6 +41,30 @@ class Columns:
     frame: pd.DataFrame
     """Text; the columns are numbered from 0, the rows from 1."""
     blank: int = 0
+
+
+def to_texts(chunks: Iterable[list[list[str]]], width: int) -> pd.DataFrame:
+    """Return chunks of rows as columns, whose text takes a fifth of the memory of Python's own."""
+    arrays = [
+        [pa.array(cells, pa.large_string()) for cells in zip(*rows, strict=True)] for rows in chunks if rows
+    ]
+    columns = {
+        number: pd.array(
+            pa.chunked_array([chunk[number] for chunk in arrays], pa.large_string()), dtype="str"
+        )
+        for number in range(width)
+    }
+    return number_rows(pd.DataFrame(columns))
+
+
+def replace_commas(frame: pd.DataFrame, columns: Iterable[int], delimiter: str) -> pd.DataFrame:
+    """Return the columns of a file with this delimiter, in which those of numbers have a decimal point."""
+    replaced = {}
+    for column in columns:
+        cells = [[cell] for cell in frame[column].to_numpy(object).tolist()]
+        replace_decimal_commas(cells, [0], delimiter)
+        replaced[column] = pd.Series([cell for [cell] in cells], frame.index, dtype=str)
+    return pd.DataFrame({column: replaced.get(column, frame[column]) for column in frame})
 
 
 def to_columns(names: Sequence[str], columns: Sequence["pd.Series[str] | Sequence[str]"]) -> Columns:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from zipfile import ZipFile
 
 from model_build.data.cell_text import texts_of
-from model_build.data.tables import Lines
+from model_build.data.tables import Lines, to_texts
 from model_build.data.text_files import cannot_be_read, read_start
 from model_build.errors import DataError
 from model_build.text import pluralize
@@ -43,7 +43,7 @@ def read_workbook(path: Path, sheet: str | None) -> Lines:
     if not filled:
         raise DataError(f"{path} has no cells in the sheet {name}")
     start = cells.index(filled[0])
-    return Lines(filled[0], filled[1:], blank=len(cells) - start - len(filled))
+    return Lines(filled[0], to_texts([filled[1:]], len(filled[0])), blank=len(cells) - start - len(filled))
 
 
 def is_workbook(path: Path) -> bool:

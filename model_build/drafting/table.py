@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from app.core.column_names import ColumnNames, normalize_column_name
-from app.core.decimal_comma import replace_decimal_commas
 from model_build.data.file_sets import fetch_files
 from model_build.data.named_table import combine_tables, name_columns
 from model_build.data.table_files import read_table_file
-from model_build.data.tables import Columns, Lines, ReadOptions
+from model_build.data.tables import Columns, Lines, ReadOptions, replace_commas
 from model_build.data.workbook import is_workbook, list_sheets
 from model_build.drafting.cells import MARKERS, Cells, count_cells
 from model_build.errors import DataError
@@ -115,14 +114,13 @@ def _read_columns(path: Path, source: Source) -> Columns:
 
 def _with_header(lines: Lines, path: Path) -> Columns:
     """Return the columns under the names of the first line, with a point for a decimal comma."""
-    names, rows = lines.first, lines.rows
+    names, frame = lines.first, lines.rows
     if all(_is_number(name) for name in names):
         raise DataError(f"{path} has no header line: its first line holds numbers. Write the names above it.")
     if lines.delimiter != ",":
-        columns = enumerate(zip(*rows, strict=True))
-        numbers = [number for number, column in columns if all(map(_may_be_number, column))]
-        replace_decimal_commas(rows, numbers, lines.delimiter)
-    frame = pd.DataFrame(rows, range(1, len(rows) + 1), range(len(names)), dtype=object)
+        columns = ((number, column.to_numpy(object).tolist()) for number, column in frame.items())
+        numbers = [number for number, cells in columns if all(map(_may_be_number, cells))]
+        frame = replace_commas(frame, numbers, lines.delimiter)
     return Columns(names, frame, lines.blank)
 
 

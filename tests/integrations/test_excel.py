@@ -63,7 +63,9 @@ def test_typed_cells_are_read_as_those_of_a_csv_file(tmp_path: Path) -> None:
 
 def test_dates_are_in_iso_8601(tmp_path: Path) -> None:
     write(tmp_path / "days.xlsx", [["day", "time"], [date(2024, 5, 6), datetime(2024, 5, 6, 10, 30)]])
-    assert read_workbook(tmp_path / "days.xlsx", None).rows == [["2024-05-06", "2024-05-06T10:30:00"]]
+    assert read_workbook(tmp_path / "days.xlsx", None).rows.to_numpy().tolist() == [
+        ["2024-05-06", "2024-05-06T10:30:00"]
+    ]
 
 
 def test_an_error_is_no_missing_value(tmp_path: Path) -> None:
