@@ -41,6 +41,7 @@ def test_a_run_has_the_parameters_and_the_provenance(bakery: Bakery, tiny: Path)
         "rows": "298",
         "test": "0.25",
         "seed": "1",
+        "split": "random",
         "folds": str(report.folds),
         "calibration": report.calibration.method,
         "threshold": "0.6",
