@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from app.core.contract import sha256
@@ -117,6 +118,7 @@ def run_stage(stage: Stage, job: Job, producers: Iterable[Stage]) -> None:
             path.unlink(missing_ok=True)  # it may be DVC's link into its cache, which a write would change
         with _marked(_marker(stage, job)), threadpool_limits(1):  # more threads change the last bits of sums
             stage.run(job, notes)
+        pa.default_memory_pool().release_unused()  # Arrow keeps what it frees, and the next stage needs it
         outputs = {name: file_sha256(job.path(name)) for name in stage.outputs}
         stamp.write_text(json.dumps({"fingerprint": fingerprint, "outputs": outputs}, indent=2) + "\n")
 

@@ -43,7 +43,10 @@ def _read(path: Path, read_column: Callable[[pa.ChunkedArray], Any], dtype: type
     numbers, *columns = table.columns
     values = {position: read_column(column) for position, column in enumerate(columns)}
     frame = pd.DataFrame(values, numbers.to_numpy(), dtype=dtype, copy=False)
-    return frame.set_axis(table.column_names[1:], axis="columns")
+    frame = frame.set_axis(table.column_names[1:], axis="columns")
+    del table, numbers, columns, values
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it frees, and the fit of a model needs it
+    return frame
 
 
 def _to_objects(column: pa.ChunkedArray) -> npt.NDArray[Any]:
