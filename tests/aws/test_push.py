@@ -352,7 +352,7 @@ def test_the_steps_of_the_deploy_workflow_deploy_and_request_predictions(
     (checkout.path / ".venv").unlink()  # git does not ignore a link, and the checkout has to stay clean
     summary = runner.summary.read_text()
     assert f"Pushed    {registry.host}/{APP}@{registry.digest(APP, checkout.tag)}\n" in summary
-    assert "prediction  a clerk of 25: <=50K" in summary
+    assert "prediction  row 1: <=50K" in summary
 
 
 def test_the_deploy_workflow_refuses_a_release_with_another_version(
