@@ -1,12 +1,11 @@
 """Rows drawn as a spec declares: a distribution for each feature, and labels by the odds that follow."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import softmax
+from scipy.special import log_softmax, logsumexp, softmax
 from scipy.stats import truncnorm
 
 from app.core.derived import Derived, compute_columns
@@ -106,9 +105,12 @@ def _draw_labels(spec: ModelSpec, labels: LabelDraw, codes: Numbers, rng: np.ran
 
 def _meet_shares(odds: Numbers, shares: Numbers) -> Numbers:
     """Return the chances [rows, labels] that follow from the odds, with constants that meet the shares."""
+    has_rows = shares > 0
     with np.errstate(divide="ignore"):
-        constants = np.log(shares)
-        for _ in range(STEPS):
-            chances: Any = softmax(odds + constants, axis=1)
-            constants = np.where(shares > 0, constants + np.log(shares / chances.mean(axis=0)), -np.inf)
+        goal = constants = np.log(shares)
+    for _ in range(STEPS):
+        # The means are those of logarithms of chances, which may be too small for a number of their own.
+        means = logsumexp(log_softmax(odds + constants, axis=1)[:, has_rows], axis=0) - np.log(len(odds))
+        constants = constants.copy()
+        constants[has_rows] += goal[has_rows] - means
     return np.asarray(softmax(odds + constants, axis=1))

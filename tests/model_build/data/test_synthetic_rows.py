@@ -61,6 +61,12 @@ def test_labels_have_the_declared_shares_and_odds(spec: ModelSpec) -> None:
     assert paid[young].mean() > 2 * paid[~young].mean()
 
 
+def test_odds_beyond_any_number_still_meet_the_shares(tmp_path: Path) -> None:
+    far = DRAWS.replace("'where(", "'-5000 + where(")
+    paid = drawn(changed_spec(tmp_path, ("licence: none", far)))["paid"] == "yes"
+    assert paid.mean() == pytest.approx(0.2, abs=0.02)
+
+
 def test_equal_seeds_give_equal_rows(spec: ModelSpec) -> None:
     pd.testing.assert_frame_equal(drawn(spec), drawn(spec))
 
