@@ -17,6 +17,7 @@ from app.core.features import (
     IntegerFeature,
     OpenCategoryFeature,
     RangedFeature,
+    coder,
 )
 from app.core.replacements import Replaced
 
@@ -111,14 +112,7 @@ class ColumnEncoder:
 
 def _absent_code(feature: Feature) -> float:
     """Return what stands for the feature where it has no column; refused, if it needs one."""
-    if feature.absent is None:
-        return REFUSED
-    value = feature.absent.value
-    if isinstance(feature, DatetimeFeature | OpenCategoryFeature):
-        return feature.encode(None if value is None else str(value))
-    if feature.is_categorical or value is None:
-        return feature.codes[value]
-    return float(value)
+    return REFUSED if feature.absent is None else coder(feature)(feature.absent.value)
 
 
 def _reader(feature: Feature) -> "_Reader":
@@ -159,6 +153,11 @@ class _Reader(ABC):
     @abstractmethod
     def _read(self, cell: str) -> float: ...
 
+    def _read_distinct(self, column: Column) -> Numbers:
+        """Read each of the different cells once."""
+        numbers = {cell: self._read(cell) for cell in set(column)}
+        return np.fromiter(map(numbers.__getitem__, column), float, len(column))
+
 
 class _LevelReader(_Reader):
     """A level is its code."""
@@ -171,11 +170,10 @@ class _LevelReader(_Reader):
         self._codes = {text: self._read(text) for text in texts}
 
     def _read_at_once(self, column: Column) -> Numbers | None:
-        codes = self._codes
         if self._feature.may_replace:  # then many cells may be none of the usual ones
-            codes = {cell: self._read(cell) for cell in set(column)}
+            return self._read_distinct(column)
         try:
-            return np.fromiter(map(codes.__getitem__, column), float, len(column))
+            return np.fromiter(map(self._codes.__getitem__, column), float, len(column))
         except KeyError:
             return None
 
@@ -188,14 +186,13 @@ class _LevelReader(_Reader):
 
 
 class _OpenReader(_Reader):
-    """A text is its bucket; each text is read once."""
+    """A text is its bucket."""
 
     def __init__(self, feature: OpenCategoryFeature) -> None:
         self._feature = feature
 
     def _read_at_once(self, column: Column) -> Numbers:
-        codes = {cell: self._read(cell) for cell in set(column)}
-        return np.fromiter(map(codes.__getitem__, column), float, len(column))
+        return self._read_distinct(column)
 
     def _read(self, cell: str) -> float:
         value = self._feature.from_text(cell)
@@ -205,14 +202,13 @@ class _OpenReader(_Reader):
 
 
 class _InstantReader(_Reader):
-    """A date is its seconds; each of its texts is read once."""
+    """A date is its seconds."""
 
     def __init__(self, feature: DatetimeFeature) -> None:
         self._feature = feature
 
     def _read_at_once(self, column: Column) -> Numbers:
-        seconds = {cell: self._read(cell) for cell in set(column)}
-        return np.fromiter(map(seconds.__getitem__, column), float, len(column))
+        return self._read_distinct(column)
 
     def _read(self, cell: str) -> float:
         value = self._feature.from_text(cell)

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.columns import Column, ColumnEncoder, Encoded
-from app.core.datetime_feature import DatetimeFeature
 from app.core.derived import Derived, compute_columns
-from app.core.features import Feature, OpenCategoryFeature
+from app.core.features import Feature, coder
 from app.core.values import Matrix, Row
 
 Features = tuple[Feature, ...]
@@ -24,7 +23,7 @@ class Encoder:
 
     def __init__(self, features: Sequence[Feature], dtype: type[np.floating[Any]] = np.float32) -> None:
         self._dtype = dtype
-        self._code_of = [_coder(feature) for feature in features]
+        self._code_of = [coder(feature) for feature in features]
         self._widths = frozenset([len(features)])
 
     def __call__(self, rows: Sequence[Row]) -> npt.NDArray[Any]:
@@ -38,16 +37,6 @@ class Encoder:
         values = chain.from_iterable([row.values() for row in rows])
         codes = map(call, cycle(self._code_of), values)
         return np.fromiter(codes, self._dtype, len(rows) * width).reshape(-1, width)
-
-
-def _coder(feature: Feature) -> Callable[[Any], float]:
-    """Return the function from a feature's value to its code; a number is its own code."""
-    if isinstance(feature, DatetimeFeature | OpenCategoryFeature):
-        return feature.encode
-    if feature.is_categorical:
-        return feature.codes.__getitem__
-    codes = feature.codes
-    return (lambda value: codes.get(value, value)) if codes else float
 
 
 def row_encoder(features: Features, derived: tuple[Derived, ...]) -> EncodeRows:

@@ -3,9 +3,9 @@
 Training and serving use this one definition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 from zlib import crc32
 
 import numpy as np
@@ -345,6 +345,16 @@ Feature = Annotated[
     IntegerFeature | NumberFeature | CategoryFeature | OpenCategoryFeature | BooleanFeature | DatetimeFeature,
     Field(discriminator="type"),
 ]
+
+
+def coder(feature: Feature) -> Callable[[Any], float]:
+    """Return the function from a feature's value to its code; a number is its own code."""
+    if isinstance(feature, DatetimeFeature | OpenCategoryFeature):
+        return feature.encode
+    if feature.is_categorical:
+        return feature.codes.__getitem__
+    codes = feature.codes
+    return (lambda value: codes.get(value, value)) if codes else float
 
 
 class Named(Protocol):
