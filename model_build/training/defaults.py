@@ -10,17 +10,24 @@ from app.core.values import Row, Value
 
 def compute_defaults(features: Sequence[Feature], rows: Sequence[Row]) -> dict[str, Value]:
     """Return the values of the defaults that are named by a statistic; missing values do not count."""
-    return {
-        feature.name: _compute(feature, feature.default.training, rows)
+    statistics = {
+        feature: feature.default.training
         for feature in features
         if feature.default and feature.default.training
     }
+    columns: dict[str, list[Value]] = {feature.name: [] for feature in statistics}
+    for row in rows if statistics else ():
+        for name, cells in columns.items():
+            cells.append(row[name])
+    return {
+        feature.name: _compute(feature, statistic, columns[feature.name])
+        for feature, statistic in statistics.items()
+    }
 
 
-def _compute(feature: Feature, statistic: str, rows: Sequence[Row]) -> Value:
+def _compute(feature: Feature, statistic: str, cells: Sequence[Value]) -> Value:
     """Return the statistic of a feature; of equally frequent values, the mode is the first one."""
     markers = feature.missing.markers if feature.missing else ()
-    cells = (row[feature.name] for row in rows)
     values = [cell for cell in cells if cell not in {None, *markers}]
     if statistic == "mode" or not values:
         return Counter(values).most_common(1)[0][0] if values else None

@@ -150,10 +150,14 @@ def _order(features: Sequence[Feature]) -> list[CodeTables]:
     counts = {
         position: _count_codes(feature)
         for position, feature in enumerate(features)
-        if feature.is_categorical and getattr(feature, "order", None) != "given"
+        if feature.is_categorical and not _has_given_order(feature)
     }
     codes = {position: count for position, count in counts.items() if count > TWO_CODES}
     return [TargetOrder(codes)] if codes else []
+
+
+def _has_given_order(feature: Feature) -> bool:
+    return isinstance(feature, CategoryFeature) and feature.order == "given"
 
 
 def _clip(features: Sequence[Feature], clip: Mapping[str, Clip]) -> list[Clipper]:
