@@ -168,7 +168,7 @@ def clean(
     lines = pd.concat([frame.assign(**{spec.target.name: spelled}), others], axis="columns")
     duplicated, overlap = _find_duplicates(lines, test_from)
     remaining = frame[~duplicated] if spec.data.drop_duplicates else frame
-    remaining, replaced = replace_values(remaining, spec.features)
+    remaining, replaced = _replace_values(remaining, spec.features)
     return remaining, Cleaning(
         rows_read=len(frame),
         rows=len(remaining),
@@ -190,7 +190,7 @@ def _count_merged(spelled: "pd.Series[str]", target: Target) -> dict[str, dict[s
     }
 
 
-def replace_values(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[pd.DataFrame, dict[str, int]]:
+def _replace_values(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return rows in which every value that a feature replaces is the other one, and how many there were."""
     columns, counts = {}, {}
     for feature in features:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -89,23 +90,25 @@ class Sample:
             case DatetimeFeature():
                 return [*self._dates(feature), *missing]
 
+    def _known(self, name: str) -> set[Any]:
+        """Return the different values in the test rows, without the missing one."""
+        return {row[name] for row in self.all_rows} - {None}
+
     def _numbers(self, feature: RangedFeature) -> list[float]:
         """Return the ends of the feature's range, if it has one, and quantiles of values in the test rows."""
-        cells = (row[feature.name] for row in self.all_rows)
-        known = np.unique([cell for cell in cells if cell is not None])
+        known = np.unique([*self._known(feature.name)])
         quantiles = np.quantile(known, np.linspace(0, 1, STEPS), method="nearest") if known.size else known
         ends = [end for end in (feature.minimum, feature.maximum) if abs(end) < LARGEST_NUMBER]
         return sorted({*map(float, ends), *quantiles.tolist()})
 
     def _texts(self, feature: OpenCategoryFeature) -> list[Value]:
         """Return some values of the test rows, and one that hardly any row has."""
-        known = sorted({row[feature.name] for row in self.all_rows} - {None}, key=str)
+        known = sorted(self._known(feature.name), key=str)
         return [*known[:: max(1, len(known) // STEPS)], f"not {feature.example}"]
 
     def _dates(self, feature: DatetimeFeature) -> list[Value]:
         """Return quantiles of the dates in the test rows."""
-        dates = {row[feature.name] for row in self.all_rows} - {None}
-        ordered = sorted(map(str, dates), key=feature.encode)
+        ordered = sorted(map(str, self._known(feature.name)), key=feature.encode)
         steps = np.linspace(0, len(ordered) - 1, STEPS).astype(int) if ordered else ()
         return [ordered[position] for position in sorted({*steps})]
 
