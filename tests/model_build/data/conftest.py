@@ -1,11 +1,10 @@
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from model_build.artifacts import Cleaning
 from model_build.data import dataset
@@ -43,15 +42,6 @@ def load(tmp_path: Path) -> Load:
         return LoadedFile(origin, cleaning, built.rows, built.labels.tolist())
 
     return load
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

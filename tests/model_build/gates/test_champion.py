@@ -14,7 +14,6 @@ import boto3
 import numpy as np
 import pytest
 import uvicorn
-from moto.server import ThreadedMotoServer
 from onnx.parser import parse_model
 
 from app.core.contract import Contract, Positions, Provenance, Target
@@ -292,15 +291,6 @@ def test_model_with_other_features_is_an_error(tmp_path: Path, sums: Sums, good:
 
 
 # A bucket
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 Upload = Callable[[Path], str]
